@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+using Postern.Core.Policy;
+
+namespace Postern.Core.Approvals;
+
+/// <summary>Where a hold stands.</summary>
+public enum HoldState
+{
+    /// <summary>Waiting for an answer.</summary>
+    Open,
+
+    /// <summary>Enough people agreed; not used yet.</summary>
+    Approved,
+
+    /// <summary>Someone said no.</summary>
+    Denied,
+
+    /// <summary>Nobody answered, or nobody used the approval, in time.</summary>
+    Expired,
+
+    /// <summary>Used, once.</summary>
+    Consumed,
+}
+
+/// <summary>
+/// An operation waiting for a human, bound to the digest of exactly that operation. A snapshot of the stored row.
+/// </summary>
+public sealed record Hold
+{
+    /// <summary>128 random bits, in 26 characters; not to be guessed.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Digest over request, identity, agent, connection, target and definition: what an approval is good for (G7).</summary>
+    public required Digest Binding { get; init; }
+
+    /// <summary>The operation that opened it.</summary>
+    public required OperationId OpenedBy { get; init; }
+
+    /// <summary><c>issuer:subject</c> of who asked; may never answer.</summary>
+    public required string Requester { get; init; }
+
+    /// <summary>The asker's display name, if the issuer gave one; shown beside the subject.</summary>
+    public string? RequesterName { get; init; }
+
+    /// <summary>The agent through which it was asked.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>The client program as it names itself; untrusted.</summary>
+    public string? ClientName { get; init; }
+
+    /// <summary>The connection's name.</summary>
+    public required string Connection { get; init; }
+
+    /// <summary>The connection's target.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>The actions asked for, and what they touch, for lists: <c>action: value, value</c>.</summary>
+    public required string Summary { get; init; }
+
+    /// <summary>
+    /// The request, complete and unmasked, as the approver must see it (G9). Kept encrypted by the store, destroyed when
+    /// answered or expired; empty afterwards.
+    /// </summary>
+    public ReadOnlyMemory<byte> Request { get; init; }
+
+    /// <summary>Who must agree.</summary>
+    public required HoldTerms Terms { get; init; }
+
+    /// <summary>The deciding rule with its version.</summary>
+    public required string Rule { get; init; }
+
+    /// <summary>Why it was held, in the author's words or ours.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>The policy version that held it.</summary>
+    public required int PolicyVersion { get; init; }
+
+    /// <summary>When it was opened.</summary>
+    public required DateTimeOffset OpenedAt { get; init; }
+
+    /// <summary>Until when people may answer.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Once approved: until when the approval may be used.</summary>
+    public DateTimeOffset? UsableUntil { get; init; }
+
+    /// <summary>Where it stands.</summary>
+    public required HoldState State { get; init; }
+
+    /// <summary>The answers so far.</summary>
+    public ImmutableArray<Answer> Answers { get; init; } = [];
+
+    /// <summary>The operation that used it.</summary>
+    public OperationId? ConsumedBy { get; init; }
+}
+
+/// <summary>One human's answer.</summary>
+/// <param name="Approver"><c>issuer:subject</c>.</param>
+/// <param name="ApproverName">For display.</param>
+/// <param name="Groups">The approver's qualified groups when answering; checked again when the approval is used.</param>
+/// <param name="Approved">Yes or no.</param>
+/// <param name="Reason">The human's words; may be empty for a yes.</param>
+/// <param name="At">When.</param>
+public sealed record Answer(string Approver, string? ApproverName, ImmutableArray<string> Groups, bool Approved, string Reason, DateTimeOffset At);

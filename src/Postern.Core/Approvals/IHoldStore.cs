@@ -1,0 +1,37 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Approvals;
+
+/// <summary>
+/// Keeps holds. Every change is one durable compare-and-set: when a method returns true, the change survives a crash.
+/// </summary>
+public interface IHoldStore
+{
+    /// <summary>
+    /// Stores the hold, or returns the live one (open or approved, not past its time) with the same binding:
+    /// identical questions are one question.
+    /// </summary>
+    ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>The newest hold with this binding, or null.</summary>
+    ValueTask<Hold?> FindByBindingAsync(Digest binding, CancellationToken cancellationToken);
+
+    /// <summary>The hold with this id, or null.</summary>
+    ValueTask<Hold?> FindAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>The newest holds, those of one requester (<c>issuer:subject</c>) when given.</summary>
+    ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Replaces the answers and state of an open hold if its answers are still those of <paramref name="seen"/>;
+    /// destroys the kept request when the new state is not open.
+    /// </summary>
+    ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken);
+
+    /// <summary>Moves one approved, unexpired hold to consumed. At most one caller ever gets true for a hold (G7).</summary>
+    ValueTask<bool> TryConsumeAsync(string id, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Moves what is past its time to expired and destroys the kept requests; returns the ids.</summary>
+    ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken);
+}

@@ -1,0 +1,69 @@
+using Postern.Core.Approvals;
+using Postern.Core.Masking;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Pipeline;
+
+/// <summary>
+/// One operation in flight, as its protocol sees it. The pipeline calls exactly one of <see cref="ForwardAsync"/>,
+/// <see cref="RefuseAsync"/> and <see cref="PendAsync"/> first; a forward that breaks is followed by a refusal.
+/// </summary>
+public interface IExchange
+{
+    /// <summary>What is asked.</summary>
+    Operation Operation { get; }
+
+    /// <summary>How long this caller can wait inline for people; zero when it cannot.</summary>
+    TimeSpan Patience { get; }
+
+    /// <summary>Puts released frames on the caller's wire. The only way to the caller for values.</summary>
+    IReplySink Replies { get; }
+
+    /// <summary>
+    /// Sends the judged bytes to the target and passes every reply frame through <see cref="Clearance.Replies"/>.
+    /// </summary>
+    /// <exception cref="UpstreamException">The target could not be reached or answered with what cannot be passed on.</exception>
+    ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Tells the caller no, in the protocol's own words. When part of a reply was already released, ends it with an error
+    /// or cuts it; never as if complete.
+    /// </summary>
+    ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken);
+
+    /// <summary>Tells the caller that people are asked, in the protocol's own words.</summary>
+    ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken);
+}
+
+/// <summary>The caller's end of the wire: takes nothing but what masks have seen and the journal holds.</summary>
+public interface IReplySink
+{
+    /// <summary>Writes one frame, with the protocol's structure around it, and flushes it.</summary>
+    /// <param name="content">The masked content; valid until the returned task completes.</param>
+    /// <param name="tag">The protocol's own mark from <see cref="ReplyFrame.Tag"/>.</param>
+    /// <param name="cancellationToken">Ends with the caller or the clearance.</param>
+    ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken);
+}
+
+/// <summary>The target's end of the wire for input after the opening request.</summary>
+public interface IInputSink
+{
+    /// <summary>Sends one frame to the target as the caller wrote it.</summary>
+    ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+}
+
+/// <summary>One frame of a reply, before masks.</summary>
+/// <param name="Content">Whole content; copied or consumed before the gate's call returns.</param>
+/// <param name="Shape">How masks read it.</param>
+/// <param name="Tag">Structure that the sink needs (an event name, say); never a value from the target.</param>
+public readonly record struct ReplyFrame(ReadOnlyMemory<byte> Content, FrameShape Shape, object? Tag = null);
+
+/// <summary>The target could not be reached, or answered with what cannot be passed on.</summary>
+/// <param name="code">One of the <c>upstream.*</c> codes.</param>
+/// <param name="message">For the record; holds no value and no credential.</param>
+/// <param name="inner">The cause.</param>
+public sealed class UpstreamException(string code, string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>One of the <c>upstream.*</c> codes of <see cref="RefusalCode"/>.</summary>
+    public string Code { get; } = code;
+}

@@ -1,0 +1,88 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+using Postern.Core.Recording;
+using Postern.Upstreams;
+
+namespace Postern.Protocols;
+
+/// <summary>One protocol: its name, the words a policy may use for it, and where it listens.</summary>
+public interface IProtocol
+{
+    /// <summary>The name in <c>connections.*.protocol</c>.</summary>
+    string Name { get; }
+
+    /// <summary>The words that a policy may use.</summary>
+    Vocabulary Vocabulary { get; }
+
+    /// <summary>Adds the protocol's routes to the gateway's HTTP listener.</summary>
+    void Map(IEndpointRouteBuilder endpoints, ProtocolServices services);
+}
+
+/// <summary>What every protocol is given.</summary>
+public sealed class ProtocolServices
+{
+    /// <summary>The six steps.</summary>
+    public required OperationPipeline Pipeline { get; init; }
+
+    /// <summary>A token in, an identity out.</summary>
+    public required IAuthenticator Authenticator { get; init; }
+
+    /// <summary>The targets.</summary>
+    public required IConnectionDirectory Connections { get; init; }
+
+    /// <summary>The policy in force; lists ask it what may be shown.</summary>
+    public required IPolicySource Policies { get; init; }
+
+    /// <summary>For occurrences outside operations (a refused credential).</summary>
+    public required IRecorder Recorder { get; init; }
+
+    /// <summary>Streams to targets.</summary>
+    public required IUpstreamDialer Upstreams { get; init; }
+
+    /// <summary>Where accepted definitions are kept.</summary>
+    public required IDefinitionStore Definitions { get; init; }
+
+    /// <summary>The base of every link and the default audience; no trailing slash.</summary>
+    public required string PublicUrl { get; init; }
+
+    /// <summary>Authorization servers for protected-resource metadata (RFC 9728).</summary>
+    public required IReadOnlyList<string> AuthorizationServers { get; init; }
+
+    /// <summary>Origins a browser may call from; the gateway's own is always allowed.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>Host header values that are served, besides those of <see cref="PublicUrl"/> and the listener's own address.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
+    /// <summary>All time comes from here.</summary>
+    public required TimeProvider Clock { get; init; }
+
+    /// <summary>Logs carry ids and reasons, never bodies.</summary>
+    public required ILoggerFactory Logs { get; init; }
+
+    /// <summary>Fires when the gateway stops.</summary>
+    public CancellationToken Stopping { get; init; }
+}
+
+/// <summary>Keeps definitions between runs. Changes are durable when the task completes.</summary>
+public interface IDefinitionStore
+{
+    /// <summary>Everything known of a connection, accepted or waiting.</summary>
+    ValueTask<IReadOnlyList<StoredDefinition>> LoadAsync(string connection, CancellationToken cancellationToken);
+
+    /// <summary>Adds or replaces by (connection, fact, name).</summary>
+    ValueTask SaveAsync(string connection, IReadOnlyList<StoredDefinition> definitions, CancellationToken cancellationToken);
+}
+
+/// <summary>One definition as it was accepted, and as it stands at the target when that differs.</summary>
+/// <param name="Fact">The fact that names of this kind fill.</param>
+/// <param name="Name">Exact name.</param>
+/// <param name="AcceptedHash">Hash that is accepted; null while it waits for its first acceptance.</param>
+/// <param name="AcceptedDocument">The definition as accepted (UTF-8 JSON), or empty.</param>
+/// <param name="SeenHash">Hash last seen at the target.</param>
+/// <param name="SeenDocument">The definition last seen (UTF-8 JSON).</param>
+/// <param name="SeenAt">When.</param>
+public sealed record StoredDefinition(string Fact, string Name, string? AcceptedHash, ReadOnlyMemory<byte> AcceptedDocument, string SeenHash, ReadOnlyMemory<byte> SeenDocument, DateTimeOffset SeenAt);

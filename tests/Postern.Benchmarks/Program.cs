@@ -1,0 +1,1 @@
+Console.Error.WriteLine("postern benchmarks: nothing to measure yet");
