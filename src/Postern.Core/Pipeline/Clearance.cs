@@ -42,7 +42,7 @@ public sealed class Clearance : IDisposable
         _ended = CancellationTokenSource.CreateLinkedTokenSource(callerGone);
         Ended = _ended.Token;
         Replies = new ReplyGate(masks, account, caller, Ended);
-        Inputs = new InputGate(masks.Record, account);
+        Inputs = new InputGate(masks.Record, account, Ended);
     }
 
     /// <summary>Whose operation it is.</summary>
@@ -65,6 +65,12 @@ public sealed class Clearance : IDisposable
 
     /// <summary>Why <see cref="Ended"/> fired.</summary>
     public ClearanceEnd End => _end == 0 && Ended.IsCancellationRequested ? ClearanceEnd.CallerGone : (ClearanceEnd)_end;
+
+    /// <summary>True when people agreed to exactly this operation.</summary>
+    internal bool IsApproved { get; init; }
+
+    /// <summary>True once the target was dialled: from then on the operation may have taken effect.</summary>
+    internal bool IsUsed => Volatile.Read(ref _used) != 0;
 
     /// <summary>Takes the one use. False the second time: the dialer must refuse.</summary>
     public bool TryUse() => Interlocked.Exchange(ref _used, 1) == 0;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Postern.Core.Masking;
 using Postern.Core.Recording;
 
@@ -11,19 +10,26 @@ public sealed class InputGate
 {
     private readonly Masker _record;
     private readonly IAccount _account;
+    private readonly CancellationToken _ended;
 
-    internal InputGate(Masker record, IAccount account)
+    internal InputGate(Masker record, IAccount account, CancellationToken ended)
     {
         _record = record;
         _account = account;
+        _ended = ended;
     }
 
     /// <summary>Returns when the frame is durable in the record and handed to the target.</summary>
-    public async ValueTask SendAsync(ReadOnlyMemory<byte> content, FrameShape shape, IInputSink target, CancellationToken cancellationToken)
+    /// <exception cref="MaskingException">It cannot be parsed under the masks of its record; nothing of it is sent.</exception>
+    /// <exception cref="RecordingException">It cannot be written down; nothing of it is sent.</exception>
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> content, FrameShape shape, IInputSink target)
     {
-        var recorded = new ArrayBufferWriter<byte>(Math.Max(content.Length, 16));
-        var count = _record.Apply(content.Span, shape, recorded);
-        await _account.AppendAsync(FrameDirection.Input, new Masked<ReadOnlyMemory<byte>>(recorded.WrittenMemory), count).ConfigureAwait(false);
-        await target.WriteAsync(content, cancellationToken).ConfigureAwait(false);
+        _ended.ThrowIfCancellationRequested();
+        using (var recorded = new PooledFrame(content.Length + 64))
+        {
+            var count = _record.Apply(content.Span, shape, recorded);
+            await _account.AppendAsync(FrameDirection.Input, new Masked<ReadOnlyMemory<byte>>(recorded.Written), count).ConfigureAwait(false);
+        }
+        await target.WriteAsync(content, _ended).ConfigureAwait(false);
     }
 }

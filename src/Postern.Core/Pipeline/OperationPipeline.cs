@@ -1,15 +1,188 @@
+using Postern.Core.Approvals;
+using Postern.Core.Masking;
 using Postern.Core.Operations;
+using Postern.Core.Policy;
+using Postern.Core.Recording;
+using Postern.Core.Sessions;
 
 namespace Postern.Core.Pipeline;
 
 /// <summary>The one path of every operation of every protocol. Six steps, in this order, in one method.</summary>
-public sealed class OperationPipeline
+/// <param name="policies">The policy in force.</param>
+/// <param name="recorder">Where intents, frames and endings are written.</param>
+/// <param name="approvals">Asks people.</param>
+/// <param name="sessions">Groups operations for the record.</param>
+/// <param name="leash">Cuts what is running when its right ends.</param>
+/// <param name="publicUrl">The base of links that callers are given; no trailing slash.</param>
+/// <param name="clock">All time.</param>
+public sealed class OperationPipeline(
+    IPolicySource policies, IRecorder recorder, ApprovalDesk approvals, SessionBook sessions, Leash leash, string publicUrl, TimeProvider clock)
 {
+    private readonly Refusals _refusals = new(publicUrl);
+
     /// <summary>
     /// Runs one operation to its end. Never throws for what happens on the way: the caller is told through the exchange.
     /// </summary>
     /// <param name="exchange">The operation, and how its protocol forwards, refuses and pends it.</param>
     /// <param name="identity">Who asks.</param>
     /// <param name="callerGone">Fires when the caller went away. Never used to close the record.</param>
-    public ValueTask RunAsync(IExchange exchange, Identity identity, CancellationToken callerGone) => throw new InvalidOperationException("the pipeline is not composed");
+    public async ValueTask RunAsync(IExchange exchange, Identity identity, CancellationToken callerGone)
+    {
+        var operation = exchange.Operation;
+
+        // 1. Authorize. In memory; an error inside policy is already a deny.
+        var policy = policies.Current;
+        var decision = policy.Decide(identity, operation, clock.GetUtcNow());
+        var masks = policy.MasksFor(identity, operation);
+
+        // 2. Record the intent, durably. What cannot be written down is not done.
+        var intent = Describe(identity, operation, decision, masks);
+        if (decision is Decision.Deny counted && recorder.TryCount(intent))
+        {
+            await TellAsync(exchange, _refusals.For(operation.Id, counted), callerGone).ConfigureAwait(false);
+            return;
+        }
+        IAccount account;
+        try
+        {
+            account = await recorder.BeginAsync(intent, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (RecordingException)
+        {
+            await TellAsync(exchange, _refusals.NotRecordable(operation.Id), callerGone).ConfigureAwait(false);
+            return;
+        }
+
+        var ending = new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow());
+        try
+        {
+            // 3. Hold, until a human answers; the answer is consumed once, and decided again under the policy then in force.
+            HoldAnswer? answer = null;
+            if (decision is Decision.Hold)
+            {
+                Decision DecideAgain()
+                {
+                    policy = policies.Current;
+                    return decision = policy.Decide(identity, operation, clock.GetUtcNow());
+                }
+                answer = await approvals.AskAsync(identity, operation, DecideAgain, exchange.Patience, callerGone).ConfigureAwait(false);
+                masks = policy.MasksFor(identity, operation);
+                if (answer is HoldAnswer.Cleared cleared)
+                {
+                    await account.ClearAsync(new Clearing(
+                        operation.Id, clock.GetUtcNow(), cleared.Hold.Id, cleared.Hold.OpenedBy, cleared.Approvers, decision, cleared.Hold.PolicyVersion)).ConfigureAwait(false);
+                }
+            }
+
+            // 4. Refuse, unless what we hold now is an allow.
+            switch (decision)
+            {
+                case Decision.Allow:
+                case Decision.Hold when answer is HoldAnswer.Cleared:
+                    break;
+                case Decision.Hold hold when answer is HoldAnswer.Pending { Hold: var open }:
+                    ending = new Ending(Outcome.Pending, RefusalCode.HoldPending, null, open.Id, clock.GetUtcNow());
+                    await PendAsync(exchange, _refusals.Pending(operation.Id, hold, open), open, callerGone).ConfigureAwait(false);
+                    return;
+                case Decision.Hold hold when answer is HoldAnswer.Rejected { Hold: var over }:
+                    ending = new Ending(Outcome.Denied, RefusalCode.HoldRejected, null, over.Id, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.Rejected(operation.Id, hold, over), callerGone).ConfigureAwait(false);
+                    return;
+                case Decision.Deny deny:
+                    ending = new Ending(Outcome.Denied, deny.Code, deny.Reason, null, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.For(operation.Id, deny), callerGone).ConfigureAwait(false);
+                    return;
+                default:
+                    throw new InvalidOperationException($"a decision of type `{decision.GetType().Name}` has no step; refusing");
+            }
+
+            // 5. Forward. The clearance is the only way to the target and back.
+            ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // The last resort of steps 3 and 4 (the hold store or the journal failed): nothing was forwarded.
+            var code = fault is RecordingException ? RefusalCode.RecordUnavailable : RefusalCode.GatewayUnavailable;
+            ending = new Ending(Outcome.Failed, code, fault.GetType().Name, null, clock.GetUtcNow());
+            await TellAsync(exchange, _refusals.BrokenOff(operation.Id, code, mayHaveHappened: false), callerGone).ConfigureAwait(false);
+        }
+        finally
+        {
+            // 6. Close the record, whatever happened, never with the caller's cancellation token.
+            await account.EndAsync(ending).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<Ending> ForwardAsync(
+        IExchange exchange, Identity identity, Decision decision, MaskPlan masks, IAccount account, HoldAnswer.Cleared? cleared, CancellationToken callerGone)
+    {
+        var id = exchange.Operation.Id;
+        var hold = cleared?.Hold.Id;
+        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { IsApproved = cleared is not null };
+        leash.Hold(clearance, policies);
+        try
+        {
+            clearance.Ended.ThrowIfCancellationRequested();
+            await exchange.ForwardAsync(clearance, clearance.Ended).ConfigureAwait(false);
+            await clearance.Replies.FlushAsync().ConfigureAwait(false);
+            return new Ending(Outcome.Done, null, null, hold, clock.GetUtcNow());
+        }
+        catch (Exception fault)
+        {
+            var code = CodeFor(fault, clearance);
+            // Types and our own texts only: a foreign exception's message may hold values.
+            var detail = fault is UpstreamException or MaskingException or RecordingException ? fault.Message : $"{clearance.End}: {fault.GetType().Name}";
+            if (clearance.End != ClearanceEnd.CallerGone)
+            {
+                await TellAsync(exchange, _refusals.BrokenOff(id, code, clearance.IsUsed), CancellationToken.None).ConfigureAwait(false);
+            }
+            return new Ending(Outcome.Failed, code, detail, hold, clock.GetUtcNow());
+        }
+        finally
+        {
+            leash.Release(clearance);
+        }
+    }
+
+    private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
+    {
+        ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
+        ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
+        ClearanceEnd.Stopping => RefusalCode.GatewayUnavailable,
+        _ => fault switch
+        {
+            UpstreamException upstream => upstream.Code,
+            MaskingException => RefusalCode.UpstreamInvalid,
+            RecordingException => RefusalCode.RecordUnavailable,
+            _ => RefusalCode.GatewayUnavailable,
+        },
+    };
+
+    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks) => new(
+        operation.Id, sessions.IdFor(identity, operation), clock.GetUtcNow(), identity, operation.Connection, operation.Parts, operation.ClientName,
+        RecordedRequest.Of(operation, masks.Record), operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent);
+
+    private static async ValueTask TellAsync(IExchange exchange, Refusal refusal, CancellationToken callerGone)
+    {
+        try
+        {
+            await exchange.RefuseAsync(refusal, callerGone).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // The caller is gone or its wire broke; the ending says what happened, and there is nobody left to tell.
+        }
+    }
+
+    private static async ValueTask PendAsync(IExchange exchange, Refusal refusal, Hold hold, CancellationToken callerGone)
+    {
+        try
+        {
+            await exchange.PendAsync(refusal, hold, callerGone).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // As above; the hold stays open and the identical repeat finds it.
+        }
+    }
 }

@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.ExceptionServices;
 using Postern.Core.Masking;
 using Postern.Core.Recording;
 
@@ -7,19 +7,20 @@ namespace Postern.Core.Pipeline;
 /// <summary>
 /// The one way of a target's values to the caller: mask, journal, group commit, release, in order (G2, G11).
 /// Several frames may be on their way to the disk at once, up to a window; streams pay one commit of delay.
+/// One producer at a time.
 /// </summary>
 public sealed class ReplyGate
 {
     /// <summary>Bytes that may wait for the disk before the source is made to wait.</summary>
     public const int WindowBytes = 256 * 1024;
 
-    private readonly MaskPlan _masks;
+    private readonly Queue<Pending> _queue = new(1);
     private readonly IAccount _account;
     private readonly IReplySink _sink;
     private readonly CancellationToken _ended;
-    private readonly Queue<Pending> _queue = new();
+    private volatile MaskPlan _masks;
     private int _queuedBytes;
-    private bool _draining;
+    private bool _isDraining;
     private Exception? _fault;
     private TaskCompletionSource? _progress;
 
@@ -34,87 +35,79 @@ public sealed class ReplyGate
     /// <summary>True once a frame was handed to the caller's wire: the reply can then be cut, but not replaced.</summary>
     public bool HasReleased { get; private set; }
 
-    /// <summary>
-    /// Masks and journals the frame, and returns when it is released or queued within the window.
-    /// </summary>
+    /// <summary>Masks and journals the frame, and returns when it is released or queued within the window.</summary>
     /// <exception cref="MaskingException">It cannot be parsed under its masks; nothing of it is released.</exception>
     /// <exception cref="RecordingException">It cannot be written down; nothing of it is released.</exception>
     public async ValueTask ReleaseAsync(ReplyFrame frame)
     {
-        _ended.ThrowIfCancellationRequested();
-        ThrowIfFaulted();
-        var content = MaskAndJournal(frame, out var durable);
-        var pending = new Pending(content, frame.Tag, durable);
+        ThrowIfOver();
+        var masked = MaskAndJournal(frame, mustCopy: true, out var content, out var durable);
         lock (_queue)
         {
-            _queue.Enqueue(pending);
-            _queuedBytes += content.WrittenCount;
-            if (!_draining)
+            _queue.Enqueue(new Pending(masked, content, frame.Tag, durable));
+            _queuedBytes += content.Length;
+            if (!_isDraining)
             {
-                _draining = true;
+                _isDraining = true;
                 _ = DrainAsync();
             }
         }
-        while (true)
-        {
-            Task wait;
-            lock (_queue)
-            {
-                if (_fault is not null || _queuedBytes <= WindowBytes) break;
-                wait = (_progress ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
-            await wait.ConfigureAwait(false);
-        }
-        ThrowIfFaulted();
+        await WaitUntilAsync(static gate => gate._queuedBytes <= WindowBytes).ConfigureAwait(false);
     }
 
     /// <summary>Returns when the frame, which is the reply's last, and all before it are on the caller's wire.</summary>
     public async ValueTask ReleaseLastAsync(ReplyFrame frame)
     {
-        bool isFirst;
-        lock (_queue) isFirst = !_draining && _queue.Count == 0;
-        if (!isFirst)
+        bool isOnlyOne;
+        lock (_queue) isOnlyOne = !_isDraining && _queue.Count == 0;
+        if (!isOnlyOne)
         {
             await ReleaseAsync(frame).ConfigureAwait(false);
             await FlushAsync().ConfigureAwait(false);
             return;
         }
-        _ended.ThrowIfCancellationRequested();
-        ThrowIfFaulted();
-        var content = MaskAndJournal(frame, out var durable);
+        // Nothing is queued: no queue, no task, no copy of what no mask touches.
+        ThrowIfOver();
+        using var masked = MaskAndJournal(frame, mustCopy: false, out var content, out var durable);
         await durable.ConfigureAwait(false);
-        await WriteAsync(new Pending(content, frame.Tag, default)).ConfigureAwait(false);
+        await WriteAsync(content, frame.Tag).ConfigureAwait(false);
     }
 
     /// <summary>Returns when every frame so far is on the caller's wire.</summary>
-    public async ValueTask FlushAsync()
-    {
-        while (true)
-        {
-            Task wait;
-            lock (_queue)
-            {
-                if (_fault is not null || !_draining) break;
-                wait = (_progress ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
-            await wait.ConfigureAwait(false);
-        }
-        ThrowIfFaulted();
-    }
+    public ValueTask FlushAsync() => WaitUntilAsync(static gate => !gate._isDraining);
 
-    private ArrayBufferWriter<byte> MaskAndJournal(ReplyFrame frame, out ValueTask durable)
+    /// <summary>From the next frame on, this plan masks (a new policy version is in force).</summary>
+    internal void Remask(MaskPlan masks) => _masks = masks;
+
+    private PooledFrame? MaskAndJournal(ReplyFrame frame, bool mustCopy, out ReadOnlyMemory<byte> content, out ValueTask durable)
     {
-        var forCaller = new ArrayBufferWriter<byte>(Math.Max(frame.Content.Length, 16));
-        var count = _masks.Caller.Apply(frame.Content.Span, frame.Shape, forCaller);
-        var forRecord = forCaller.WrittenMemory;
-        if (!_masks.IsUniform)
+        var masks = _masks; // one plan for the whole message (attack M18)
+        PooledFrame? masked = null;
+        var count = 0;
+        content = frame.Content;
+        try
         {
-            var recorded = new ArrayBufferWriter<byte>(Math.Max(frame.Content.Length, 16));
-            count = _masks.Record.Apply(frame.Content.Span, frame.Shape, recorded);
-            forRecord = recorded.WrittenMemory;
+            if (mustCopy || !masks.Caller.IsEmpty)
+            {
+                masked = new PooledFrame(frame.Content.Length + 64);
+                count = masks.Caller.Apply(frame.Content.Span, frame.Shape, masked);
+                content = masked.Written;
+            }
+            if (masks.IsUniform)
+            {
+                durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(content), count);
+                return masked;
+            }
+            using var recorded = new PooledFrame(frame.Content.Length + 64);
+            count = masks.Record.Apply(frame.Content.Span, frame.Shape, recorded);
+            durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(recorded.Written), count);
+            return masked;
         }
-        durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(forRecord), count);
-        return forCaller;
+        catch
+        {
+            masked?.Dispose();
+            throw;
+        }
     }
 
     private async Task DrainAsync()
@@ -126,42 +119,54 @@ public sealed class ReplyGate
             {
                 if (_queue.Count == 0 || _fault is not null)
                 {
-                    _draining = false;
+                    _isDraining = false;
                     Signal();
                     return;
                 }
                 next = _queue.Peek();
             }
+            Exception? fault = null;
             try
             {
                 await next.Durable.ConfigureAwait(false);
-                await WriteAsync(next).ConfigureAwait(false);
+                await WriteAsync(next.Content, next.Tag).ConfigureAwait(false);
             }
-            catch (Exception fault)
+            catch (Exception thrown)
             {
                 // Kept, and thrown to whoever releases or flushes next: a fault here ends the operation.
-                lock (_queue)
-                {
-                    _fault = fault;
-                    _draining = false;
-                    Signal();
-                }
-                return;
+                fault = thrown;
             }
             lock (_queue)
             {
                 _queue.Dequeue();
-                _queuedBytes -= next.Content.WrittenCount;
+                _queuedBytes -= next.Content.Length;
+                _fault ??= fault;
                 Signal();
             }
+            next.Masked?.Dispose();
         }
     }
 
-    private ValueTask WriteAsync(Pending frame)
+    private ValueTask WriteAsync(ReadOnlyMemory<byte> content, object? tag)
     {
         _ended.ThrowIfCancellationRequested();
         HasReleased = true;
-        return _sink.WriteAsync(new Masked<ReadOnlyMemory<byte>>(frame.Content.WrittenMemory), frame.Tag, _ended);
+        return _sink.WriteAsync(new Masked<ReadOnlyMemory<byte>>(content), tag, _ended);
+    }
+
+    private async ValueTask WaitUntilAsync(Func<ReplyGate, bool> isReached)
+    {
+        while (true)
+        {
+            Task progress;
+            lock (_queue)
+            {
+                if (_fault is not null || isReached(this)) break;
+                progress = (_progress ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+            await progress.ConfigureAwait(false);
+        }
+        ThrowIfOver();
     }
 
     private void Signal()
@@ -170,10 +175,11 @@ public sealed class ReplyGate
         _progress = null;
     }
 
-    private void ThrowIfFaulted()
+    private void ThrowIfOver()
     {
-        if (_fault is { } fault) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+        if (_fault is { } fault) ExceptionDispatchInfo.Throw(fault);
+        _ended.ThrowIfCancellationRequested();
     }
 
-    private readonly record struct Pending(ArrayBufferWriter<byte> Content, object? Tag, ValueTask Durable);
+    private readonly record struct Pending(PooledFrame? Masked, ReadOnlyMemory<byte> Content, object? Tag, ValueTask Durable);
 }

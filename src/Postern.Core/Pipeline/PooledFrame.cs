@@ -1,0 +1,47 @@
+using System.Buffers;
+
+namespace Postern.Core.Pipeline;
+
+/// <summary>A growing byte buffer from the shared pool; returned when its frame is released.</summary>
+internal sealed class PooledFrame : IBufferWriter<byte>, IDisposable
+{
+    private byte[] _bytes;
+    private int _length;
+
+    public PooledFrame(int sizeHint) => _bytes = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, 256));
+
+    public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, _length);
+
+    public void Advance(int count) => _length = checked(_length + count);
+
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsMemory(_length);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsSpan(_length);
+    }
+
+    public void Dispose()
+    {
+        var bytes = _bytes;
+        _bytes = [];
+        _length = 0;
+        // Cleared: what waits in the pool must not hold values of another caller (G14).
+        if (bytes.Length > 0) ArrayPool<byte>.Shared.Return(bytes, clearArray: true);
+    }
+
+    private void Reserve(int sizeHint)
+    {
+        var wanted = Math.Max(sizeHint, 1);
+        if (_bytes.Length - _length >= wanted) return;
+        var larger = ArrayPool<byte>.Shared.Rent(checked(Math.Max(_bytes.Length * 2, _length + wanted)));
+        _bytes.AsSpan(0, _length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_bytes, clearArray: true);
+        _bytes = larger;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using Postern.Core.Approvals;
+using Postern.Core.Operations;
+using Postern.Core.Policy;
+
+namespace Postern.Core.Pipeline;
+
+/// <summary>
+/// The words for every way of saying no. For what the caller may not see the refusal is constant but for its id, so that
+/// hidden and absent cannot be told apart (attack P01).
+/// </summary>
+internal sealed class Refusals(string publicUrl)
+{
+    private const string Denied = "denied";
+    private const string Held = "held";
+
+    public Refusal For(OperationId id, Decision.Deny decision)
+    {
+        if (!decision.IsVisible)
+        {
+            return new Refusal
+            {
+                DecisionId = id, Decision = Denied, Code = RefusalCode.NotPermitted, Retry = RetryMode.AfterChange,
+                Reason = "This is not permitted for you here. The refusal is intended; repeating the call unchanged will not help.",
+            };
+        }
+        return new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = decision.Code, Rule = decision.RuleLabel, Retry = RetryMode.AfterChange,
+            Reason = decision.Message ?? decision.Code switch
+            {
+                RefusalCode.PolicyError => "The policy could not be evaluated for these arguments, so the call is refused. Check that every expected argument is there.",
+                RefusalCode.Quarantined => "The definition of this changed since it was accepted. It stays unavailable until an administrator accepts it.",
+                _ => "These arguments are not permitted for you here. The refusal is intended; repeating the call unchanged will not help.",
+            },
+            Alternatives = decision.Alternatives,
+        };
+    }
+
+    public Refusal Pending(OperationId id, Decision.Hold decision, Hold hold) => new()
+    {
+        DecisionId = id, Decision = Held, Code = RefusalCode.HoldPending, Rule = decision.RuleLabel, Retry = RetryMode.SameCall,
+        Reason = (decision.Message is { } message ? message + " " : "")
+            + "This waits for people to approve exactly this call. Nothing was done. Once it is approved, repeat the identical call.",
+        RequestUrl = LinkTo(hold), Approvers = ApproversOf(decision.Terms), Alternatives = decision.Alternatives,
+    };
+
+    public Refusal Rejected(OperationId id, Decision.Hold decision, Hold hold) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = RefusalCode.HoldRejected, Rule = decision.RuleLabel, Retry = RetryMode.AfterChange,
+        Reason = "A person was asked and said no to exactly this call. Nothing was done; repeating it will not help.",
+        RequestUrl = LinkTo(hold), Alternatives = decision.Alternatives,
+    };
+
+    public Refusal NotRecordable(OperationId id) => Unavailable(id, RefusalCode.RecordUnavailable, "The gateway cannot write its record at the moment, so nothing was done. Try again later.");
+
+    public Refusal BrokenOff(OperationId id, string code, bool mayHaveHappened) => code switch
+    {
+        RefusalCode.CredentialEnded => new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
+            Reason = "The sign-in that this call ran on is over, so the call was ended. Sign in again. " + Happened(mayHaveHappened),
+        },
+        RefusalCode.NotPermitted => new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
+            Reason = "The policy changed and no longer permits this call, so it was ended. " + Happened(mayHaveHappened),
+        },
+        RefusalCode.UpstreamUnavailable => Unavailable(id, code, "The target cannot be reached or broke off. " + Happened(mayHaveHappened)),
+        RefusalCode.UpstreamInvalid => Unavailable(id, code, "The target's answer could not be passed on safely. " + Happened(mayHaveHappened)),
+        RefusalCode.RecordUnavailable => Unavailable(id, code, "The gateway cannot write its record at the moment, so the answer is withheld. " + Happened(mayHaveHappened)),
+        _ => Unavailable(id, RefusalCode.GatewayUnavailable, "The gateway could not finish this call. " + Happened(mayHaveHappened)),
+    };
+
+    private static string Happened(bool mayHave) => mayHave
+        ? "The call may have taken effect; check before you repeat it."
+        : "Nothing was done.";
+
+    private static Refusal Unavailable(OperationId id, string code, string reason) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.After, RetryAfter = TimeSpan.FromSeconds(10), Reason = reason,
+    };
+
+    private static ImmutableArray<string> ApproversOf(HoldTerms terms) =>
+        [.. terms.Requirements.SelectMany(requirement => requirement.Groups).Select(Unqualify).Distinct(StringComparer.Ordinal)];
+
+    // Groups only: people's names never reach a caller.
+    private static string Unqualify(string name) => name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..];
+
+    private string LinkTo(Hold hold) => $"{publicUrl}/approve/{hold.Id}";
+}

@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+
+namespace Postern.Core.Sessions;
+
+/// <summary>
+/// Knows every live clearance and cuts it when its right ends: credential over, policy changed, revoked, gateway stopping.
+/// A sweep twice a second bounds the overrun of a deadline to less than one second (G10).
+/// </summary>
+public sealed class Leash : IDisposable
+{
+    /// <summary>How often deadlines are compared with the clock.</summary>
+    public static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConcurrentDictionary<OperationId, Clearance> _live = new();
+    private readonly TimeProvider _clock;
+    private readonly ITimer _sweep;
+    private volatile TaskCompletionSource? _drained;
+    private volatile bool _stopping;
+
+    /// <summary>Starts the sweep.</summary>
+    public Leash(TimeProvider clock)
+    {
+        _clock = clock;
+        _sweep = clock.CreateTimer(static state => ((Leash)state!).Sweep(), this, SweepInterval, SweepInterval);
+    }
+
+    /// <summary>How many operations are in flight past their decision.</summary>
+    public int Count => _live.Count;
+
+    /// <summary>Cuts what matches; used when a person signs out, a token is revoked, a connection is taken away.</summary>
+    /// <returns>How many were cut.</returns>
+    public int Cut(Func<Identity, Operation, bool> matches, ClearanceEnd why)
+    {
+        var cut = 0;
+        foreach (var clearance in _live.Values)
+        {
+            if (!matches(clearance.Identity, clearance.Operation)) continue;
+            clearance.Cut(why);
+            cut++;
+        }
+        return cut;
+    }
+
+    /// <summary>
+    /// Decides every live operation again under a newly published version: what it no longer permits ends, and what goes on
+    /// is masked by the new version from its next message.
+    /// </summary>
+    /// <returns>How many were cut.</returns>
+    public int Redecide(PolicySet policy)
+    {
+        var now = _clock.GetUtcNow();
+        var cut = 0;
+        foreach (var clearance in _live.Values)
+        {
+            if (!IsStillPermitted(clearance, policy, now)) cut++;
+        }
+        return cut;
+    }
+
+    /// <summary>Waits until nothing is in flight, at most <paramref name="patience"/>, then cuts the rest. New work is cut at once.</summary>
+    public async ValueTask StopAsync(TimeSpan patience)
+    {
+        var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _drained = drained;
+        _stopping = true;
+        if (_live.IsEmpty) return;
+        try
+        {
+            await drained.Task.WaitAsync(patience, _clock).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Cut(static (_, _) => true, ClearanceEnd.Stopping);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _sweep.Dispose();
+
+    /// <summary>
+    /// Takes a new clearance on the leash. The policy may have changed, or the gateway begun to stop, since it was decided;
+    /// that is looked at after the clearance became visible here, so that no publication slips between.
+    /// </summary>
+    internal void Hold(Clearance clearance, IPolicySource policies)
+    {
+        _live[clearance.Operation.Id] = clearance;
+        var current = policies.Current;
+        if (!ReferenceEquals(current.Version, clearance.Policy)) IsStillPermitted(clearance, current, _clock.GetUtcNow());
+        if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
+    }
+
+    internal void Release(Clearance clearance)
+    {
+        _live.TryRemove(clearance.Operation.Id, out _);
+        if (_stopping && _live.IsEmpty) _drained?.TrySetResult();
+    }
+
+    private static bool IsStillPermitted(Clearance clearance, PolicySet policy, DateTimeOffset now)
+    {
+        var permitted = policy.Decide(clearance.Identity, clearance.Operation, now) switch
+        {
+            Decision.Allow => true,
+            Decision.Hold => clearance.IsApproved, // people agreed to exactly this operation, and it is under way
+            _ => false,
+        };
+        if (permitted)
+        {
+            clearance.Replies.Remask(policy.MasksFor(clearance.Identity, clearance.Operation));
+            clearance.Policy = policy.Version;
+        }
+        else
+        {
+            clearance.Cut(ClearanceEnd.PolicyChanged);
+        }
+        return permitted;
+    }
+
+    private void Sweep()
+    {
+        var now = _clock.GetUtcNow();
+        foreach (var clearance in _live.Values)
+        {
+            if (now >= clearance.Identity.ExpiresAt) clearance.Cut(ClearanceEnd.CredentialEnded);
+        }
+    }
+}
