@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what the tests need (pinned), builds, and runs a lane. See CONTRIBUTING.md.
+#
+#   ./test.sh           everything that guards a landing
+#   ./test.sh kills     kill -9 under load, 200 rounds (POSTERN_KILL_ROUNDS)
+#   ./test.sh soak      sustained load, 10 minutes (POSTERN_SOAK_SECONDS)
+#   ./test.sh fuzz      mutated input for every reader, 5 minutes a target (POSTERN_FUZZ_SECONDS)
+#   ./test.sh bench     the measurements of docs/benchmarks.md
+#
+# Ends with `N passed, N failed, N skipped`; exits 0 only when something passed and nothing failed or was skipped.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+lane=${1:-all}
+case $lane in
+  all | kills | soak | fuzz | bench) ;;
+  *) echo "test.sh: unknown lane \`$lane\`; expected nothing, kills, soak, fuzz or bench" >&2; exit 2 ;;
+esac
+
+need() {
+  command -v "$1" > /dev/null || { echo "test.sh: \`$1\` is not on the path; install $2" >&2; exit 2; }
+}
+need dotnet "the .NET 10 SDK"
+need node "Node.js 20 or newer, with npm"
+need npm "Node.js 20 or newer, with npm"
+need flock "util-linux"
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+# Nothing of the person's own configuration reaches a test.
+unset "${!POSTERN__@}" 2> /dev/null || true
+
+mkdir -p artifacts
+results=$(mktemp -d "$PWD/artifacts/test.XXXXXX")
+child=
+finish() {
+  [ -z "$child" ] || kill "$child" 2> /dev/null || true
+  rm -rf "$results"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Two runs in one tree take turns to install and build; after that they do not meet.
+exec 9> artifacts/build.lock
+flock 9
+if [ "$(cat tests/node/node_modules/.installed 2> /dev/null || true)" != "$(cksum < tests/node/package-lock.json)" ]; then
+  echo "installing the pinned packages of tests/node"
+  # Exact versions and hashes come from the lock file; no package runs a script of its own.
+  npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
+  cksum < tests/node/package-lock.json > tests/node/node_modules/.installed
+fi
+if [ "$lane" = bench ]; then
+  flock -u 9
+  exec tests/Postern.Benchmarks/run.sh "${@:2}"
+fi
+echo "building"
+dotnet build Postern.slnx -v q 9>&-
+flock -u 9
+
+# usage: run NAME [options of the test executable]
+run() {
+  local name=$1
+  shift
+  echo
+  echo "running $name"
+  "tests/$name/bin/Debug/net10.0/$name" --no-progress --results-directory "$results" \
+    --report-xunit --report-xunit-filename "$name.xml" "$@" 9>&- &
+  child=$!
+  wait "$child" || true
+  child=
+  # A run that died has no report; it must not look like a run without tests.
+  [ -s "$results/$name.xml" ] || echo "$name ended without a report" > "$results/$name.died"
+}
+
+case $lane in
+  all)
+    run Postern.Tests --filter-not-trait "Lane=soak" --timeout 10m
+    run Postern.Conformance --filter-not-trait "Lane=soak" --timeout 20m
+    ;;
+  kills)
+    export POSTERN_KILL_ROUNDS=${POSTERN_KILL_ROUNDS:-200}
+    run Postern.Conformance --filter-trait "Lane=kills"
+    ;;
+  soak)
+    export POSTERN_SOAK_SECONDS=${POSTERN_SOAK_SECONDS:-600}
+    run Postern.Conformance --filter-trait "Lane=soak"
+    ;;
+  fuzz)
+    export POSTERN_FUZZ_SECONDS=${POSTERN_FUZZ_SECONDS:-300}
+    run Postern.Tests --filter-trait "Lane=fuzz"
+    ;;
+esac
+
+echo
+node tests/node/matrix.mjs "$lane" "$results"
