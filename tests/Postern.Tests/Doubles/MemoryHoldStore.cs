@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using Postern.Core.Approvals;
+using Postern.Core.Operations;
+
+namespace Postern.Tests.Doubles;
+
+/// <summary>The hold store's contract in memory: one lock is the compare-and-set.</summary>
+internal sealed class MemoryHoldStore : IHoldStore
+{
+    private readonly Lock _gate = new();
+    private readonly List<Hold> _holds = [];
+
+    public ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var live = _holds.FindLast(known => known.Binding == hold.Binding && IsLive(known, now));
+            if (live is null) _holds.Add(live = hold);
+            return ValueTask.FromResult(live);
+        }
+    }
+
+    public ValueTask<Hold?> FindByBindingAsync(Digest binding, CancellationToken cancellationToken)
+    {
+        lock (_gate) return ValueTask.FromResult(_holds.FindLast(hold => hold.Binding == binding));
+    }
+
+    public ValueTask<Hold?> FindAsync(string id, CancellationToken cancellationToken)
+    {
+        lock (_gate) return ValueTask.FromResult(_holds.Find(hold => hold.Id == id));
+    }
+
+    public ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken)
+    {
+        lock (_gate) return ValueTask.FromResult(_holds.Where(hold => requester is null || hold.Requester == requester).Reverse().Take(limit).ToImmutableArray());
+    }
+
+    public ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var index = _holds.FindIndex(hold => hold.Id == seen.Id);
+            if (index < 0 || _holds[index].State != seen.State || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
+            _holds[index] = answered.State == HoldState.Open ? answered : answered with { Request = default };
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    public ValueTask<bool> TryConsumeAsync(string id, OperationId by, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Approved && now < hold.UsableUntil);
+            if (index < 0) return ValueTask.FromResult(false);
+            _holds[index] = _holds[index] with { State = HoldState.Consumed, ConsumedBy = by };
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    public ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var over = _holds.Where(hold => hold.State is HoldState.Open or HoldState.Approved && !IsLive(hold, now)).Select(hold => hold.Id).ToImmutableArray();
+            for (var i = 0; i < _holds.Count; i++)
+            {
+                if (over.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default };
+            }
+            return ValueTask.FromResult(over);
+        }
+    }
+
+    private static bool IsLive(Hold hold, DateTimeOffset now) =>
+        (hold.State == HoldState.Open && now < hold.ExpiresAt) || (hold.State == HoldState.Approved && now < hold.UsableUntil);
+}

@@ -1,0 +1,73 @@
+namespace Postern.Tests.Doubles;
+
+/// <summary>A clock that stands still until it is told to move; its timers fire when their time is reached.</summary>
+internal sealed class SteppedClock : TimeProvider
+{
+    private readonly Lock _gate = new();
+    private readonly List<SteppedTimer> _timers = [];
+    private DateTimeOffset _now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        lock (_gate) return _now;
+    }
+
+    public override long GetTimestamp() => GetUtcNow().Ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = new SteppedTimer(this, callback, state);
+        timer.Change(dueTime, period);
+        lock (_gate) _timers.Add(timer);
+        return timer;
+    }
+
+    public void Advance(TimeSpan by)
+    {
+        var target = GetUtcNow() + by;
+        while (true)
+        {
+            SteppedTimer? next;
+            lock (_gate)
+            {
+                next = _timers.Where(timer => timer.Due <= target).MinBy(timer => timer.Due);
+                _now = next is null ? target : (next.Due > _now ? next.Due : _now);
+            }
+            if (next is null) return;
+            next.Fire();
+        }
+    }
+
+    private sealed class SteppedTimer(SteppedClock clock, TimerCallback callback, object? state) : ITimer
+    {
+        private TimeSpan _period;
+
+        public DateTimeOffset Due { get; private set; } = DateTimeOffset.MaxValue;
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            _period = period;
+            Due = dueTime == Timeout.InfiniteTimeSpan ? DateTimeOffset.MaxValue : clock.GetUtcNow() + dueTime;
+            return true;
+        }
+
+        public void Fire()
+        {
+            Due = _period > TimeSpan.Zero ? Due + _period : DateTimeOffset.MaxValue;
+            callback(state);
+        }
+
+        public void Dispose()
+        {
+            lock (clock._gate) clock._timers.Remove(this);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
