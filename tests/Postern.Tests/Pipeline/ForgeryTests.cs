@@ -102,7 +102,7 @@ public sealed partial class ForgeryTests
             arguments.Add($"-r:{typeof(Clearance).Assembly.Location}");
             arguments.Add($"-r:{typeof(Upstreams.IUpstreamDialer).Assembly.Location}");
             arguments.AddRange(Directory.GetFiles(folder.FullName, "*.cs"));
-            using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
             var output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
             process.WaitForExit();
             return (process.ExitCode, output);
@@ -122,7 +122,7 @@ public sealed partial class ForgeryTests
 
     private static string SdkFolder()
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", ["--list-sdks"]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo("dotnet", ["--list-sdks"]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         var newest = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Last(line => line.StartsWith("10.", StringComparison.Ordinal));
         process.WaitForExit();
         var parts = newest.Split(" [", 2);
