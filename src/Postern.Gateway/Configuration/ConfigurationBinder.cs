@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using System.Net;
+using Postern.Core.Yaml;
+
+namespace Postern.Gateway.Configuration;
+
+/// <summary>
+/// Turns checked nodes into options. Values that the check refused count as absent here: their problem is already noted.
+/// </summary>
+internal sealed class ConfigurationBinder(string folder, ICollection<SourceProblem> problems)
+{
+    private const int LongestSecret = 64 * 1024;
+
+    public GatewayOptions Bind(YamlNode root, ConfigurationShape.Section shape)
+    {
+        var top = new Reader(root, shape, folder);
+        var listen = top.Section("listen");
+        var record = top.Section("record");
+        var limits = top.Section("limits");
+        var defaults = new LimitOptions();
+        return new GatewayOptions
+        {
+            Url = listen.Text("url")!.TrimEnd('/'),
+            Management = listen.Text("management") is { } management && management != "none" ? management.TrimEnd('/') : null,
+            Tls = listen.Has("tls") && listen.Section("tls") is var tls && tls.Path("certificate") is { } certificate && tls.Path("key") is { } key ? new TlsOptions(certificate, key) : null,
+            PublicUrl = top.Text("publicUrl")?.TrimEnd('/'),
+            BehindProxy = [.. top.List("behindProxy").Where(text => IPNetwork.TryParse(text, out _)).Select(IPNetwork.Parse)],
+            Data = top.Path("data")!,
+            Issuers = [.. top.Map("issuers").Select(entry => Issuer(entry.Name, entry.Reader))],
+            Connections = [.. top.Map("connections").Select(entry => Connection(entry.Name, entry.Reader))],
+            Policy = [.. top.List("policy").Select(path => System.IO.Path.GetFullPath(path, folder))],
+            Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes),
+            Webhook = Webhook(top.Section("holds")),
+            Limits = new LimitOptions
+            {
+                Body = limits.Size("body") ?? defaults.Body,
+                Connections = limits.Number("connections") ?? defaults.Connections,
+                Drain = limits.Duration("drain") ?? defaults.Drain,
+            },
+            AllowedOrigins = [.. top.List("allowedOrigins").Select(origin => origin.TrimEnd('/'))],
+            AllowedHosts = top.List("allowedHosts"),
+        };
+    }
+
+    private IssuerOptions Issuer(string name, Reader issuer) => new()
+    {
+        Name = name,
+        Authority = issuer.Text("authority") ?? "",
+        Audience = issuer.Text("audience"),
+        ClientId = issuer.Text("clientId"),
+        ClientSecret = Secret(issuer, "clientSecret"),
+        GroupsClaim = issuer.Text("groupsClaim")!,
+        Algorithms = issuer.List("algorithms"),
+        Types = issuer.List("types"),
+        Names = [.. issuer.TextMap("names")],
+    };
+
+    private ConnectionOptions Connection(string name, Reader connection)
+    {
+        var credential = connection.Section("credential");
+        var value = connection.Has("credential") ? Secret(credential, "value") : null;
+        if (connection.Has("credential") && value is null && !credential.Has("value") && !credential.Has("valueFile"))
+        {
+            problems.Add(credential.Node.Problem("a credential needs `value` or `valueFile`"));
+        }
+        return new ConnectionOptions
+        {
+            Name = name,
+            Protocol = connection.Text("protocol") ?? "",
+            Url = connection.Text("url") ?? "",
+            Tags = connection.List("tags"),
+            Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
+        };
+    }
+
+    private WebhookOptions? Webhook(Reader holds)
+    {
+        if (!holds.Has("webhook")) return null;
+        var webhook = holds.Section("webhook");
+        var secret = Secret(webhook, "secret");
+        if (secret is null && !webhook.Has("secret") && !webhook.Has("secretFile")) problems.Add(webhook.Node.Problem("a webhook needs `secret` or `secretFile`: an unsigned notice could come from anyone"));
+        return webhook.Text("url") is { } url && secret is not null ? new WebhookOptions(url, secret) : null;
+    }
+
+    /// <summary>The value of a secret, from its key or from the file that the key with <c>File</c> names; read once, here.</summary>
+    private string? Secret(Reader section, string name)
+    {
+        if (section.Find(name + "File") is not { Kind: YamlKind.Scalar } file) return section.Text(name);
+        if (section.Has(name))
+        {
+            problems.Add(file.Problem($"both `{name}` and `{name}File` are given; keep one"));
+            return null;
+        }
+        var path = System.IO.Path.GetFullPath(file.Text, folder);
+        try
+        {
+            var text = new FileInfo(path) is { Exists: true, Length: <= LongestSecret } ? File.ReadAllText(path).TrimEnd('\r', '\n') : null;
+            if (text is null) problems.Add(file.Problem($"cannot read `{path}`: expected a file of at most {LongestSecret} bytes"));
+            else if (text.Length == 0) problems.Add(file.Problem($"`{path}` is empty; expected the secret in it"));
+            else if (text.AsSpan().ContainsAnyInRange('\0', '\x1F')) problems.Add(file.Problem($"`{path}` holds control characters or several lines; expected the secret alone"));
+            else return text;
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            problems.Add(file.Problem($"cannot read `{path}`: {(unreadable is UnauthorizedAccessException ? "no permission" : "input or output error")}"));
+        }
+        return null;
+    }
+
+    /// <summary>Reads the keys of one section; a default comes from the key table.</summary>
+    private sealed class Reader(YamlNode? node, ConfigurationShape.Section shape, string folder)
+    {
+        private static readonly YamlNode _nothing = new() { Kind = YamlKind.Mapping, File = "configuration", Line = 0, Column = 0 };
+
+        public YamlNode Node { get; } = node is { Kind: YamlKind.Mapping } ? node : _nothing;
+
+        public YamlNode? Find(string name) => Node.Find(name);
+
+        public bool Has(string name) => Find(name) is not null;
+
+        public string? Text(string name)
+        {
+            var key = Key(name);
+            return Find(name) is { Kind: YamlKind.Scalar, IsNull: false } found && key.Shape is ConfigurationShape.Value value && ConfigurationValue.Expectation(value, found.Text) is null ? found.Text : key.Default;
+        }
+
+        public string? Path(string name) => Text(name) is { } path ? System.IO.Path.GetFullPath(path, folder) : null;
+
+        public int? Size(string name) => ConfigurationValue.TrySize(Text(name)!, out var bytes) ? bytes : null;
+
+        public int? Number(string name) => int.TryParse(Text(name), out var number) ? number : null;
+
+        public TimeSpan? Duration(string name) => ConfigurationValue.TryDuration(Text(name)!, out var span) ? span : null;
+
+        public ImmutableArray<string> List(string name) => Find(name) is { Kind: YamlKind.Sequence } list
+            ? [.. list.Items.Where(item => item.Kind == YamlKind.Scalar && !item.IsNull).Select(item => item.Text)]
+            : Key(name).Default is { } written ? [.. written.Split(", ")] : [];
+
+        public Reader Section(string name) => new(Find(name), (ConfigurationShape.Section)Key(name).Shape, folder);
+
+        public IEnumerable<(string Name, Reader Reader)> Map(string name)
+        {
+            var item = (ConfigurationShape.Section)((ConfigurationShape.MapOf)Key(name).Shape).Item;
+            return (Find(name)?.Entries ?? []).Select(entry => (entry.Key.Text, new Reader(entry.Value, item, folder)));
+        }
+
+        public IEnumerable<KeyValuePair<string, string>> TextMap(string name) =>
+            (Find(name)?.Entries ?? []).Where(entry => entry.Value.Kind == YamlKind.Scalar).Select(entry => KeyValuePair.Create(entry.Key.Text, entry.Value.Text));
+
+        private ConfigurationKey Key(string name) => shape.Find(name) ?? throw new ArgumentException($"the key table has no `{name}`", nameof(name));
+    }
+}

@@ -1,0 +1,96 @@
+using System.Collections.Immutable;
+using static Postern.Gateway.Configuration.ConfigurationShape;
+
+namespace Postern.Gateway.Configuration;
+
+/// <summary>
+/// Every key of <c>postern.yaml</c>, once. The loader, the environment overrides, the editor schema and the reference
+/// page read this table, so that none of them can lack a key that another has.
+/// </summary>
+internal static class ConfigurationKeys
+{
+    public const string NamePattern = "^[a-z0-9][a-z0-9-]{0,62}$";
+    private const string NameRule = "lower-case letters, digits and `-`, at most 63";
+
+    public static Section Root(IEnumerable<string> protocols) => new(
+    [
+        new("listen", Listen, "Where the gateway listens."),
+        new("publicUrl", One(ValueKind.Url), "What clients call the gateway: the base of every link and the audience of tokens. The listener's own URL when absent; required beyond loopback."),
+        new("behindProxy", Many(ValueKind.Network), "The proxies in front, as address ranges. Only their `X-Forwarded-*` headers are believed, and plain HTTP beyond loopback is legal behind them only."),
+        new("data", One(ValueKind.Path), "The folder of the database, the journals and the keys; made when absent, readable by its owner only.") { Default = "data" },
+        new("issuers", new MapOf(NamePattern, NameRule, Issuer), "Who may vouch for identities: OIDC issuers by the name that policies use.") { IsRequired = true },
+        new("connections", new MapOf(NamePattern, NameRule, Connection([.. protocols])), "The targets behind the gateway, by name."),
+        new("policy", Many(ValueKind.Path), "Policy files, or folders whose `*.yaml` files are read.") { IsRequired = true },
+        new("record", Record, "What recordings promise."),
+        new("holds", Holds, "What happens when an operation waits for people."),
+        new("limits", Limits, "Caps on what one caller can take."),
+        new("allowedOrigins", Many(ValueKind.Url), "Origins, besides the gateway's own, that a browser may call from."),
+        new("allowedHosts", Many(ValueKind.Text), "Host header values, besides those of `publicUrl` and `listen.url`, that are served."),
+    ]);
+
+    private static Section Listen { get; } = new(
+    [
+        new("url", One(ValueKind.Url), "Scheme, address and port.") { Default = "http://127.0.0.1:7600" },
+        new("management", One(ValueKind.Text), "Scheme, address and port of `/healthz` and `/readyz`; `none` for no such listener.") { Default = "http://127.0.0.1:7601" },
+        new("tls", new Section(
+        [
+            new("certificate", One(ValueKind.Path), "The certificate chain in PEM, leaf first; read again when it changes.") { IsRequired = true },
+            new("key", One(ValueKind.Path), "The private key in PEM.") { IsRequired = true },
+        ]), "The certificate to serve. Needed to listen beyond loopback, unless `behindProxy` names the proxies."),
+    ]);
+
+    private static Section Issuer { get; } = new(
+    [
+        new("authority", One(ValueKind.Url), "The issuer's URL, exactly as its tokens write `iss`.") { IsRequired = true },
+        new("audience", One(ValueKind.Text), "The one audience that tokens must carry. `publicUrl` when absent."),
+        new("clientId", One(ValueKind.Text), "The client that people sign in with, on pages and in the CLI."),
+        new("clientSecret", One(ValueKind.Secret), "That client's secret, if it has one."),
+        new("clientSecretFile", One(ValueKind.Path), "A file that holds it instead."),
+        new("groupsClaim", One(ValueKind.Text), "The claim that lists groups.") { Default = "groups" },
+        new("algorithms", new ListOf(new Value(ValueKind.Choice) { Choices = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] }), "The signature algorithms that are accepted.") { Default = "RS256, ES256" },
+        new("types", Many(ValueKind.Text), "The token types (`typ`) that are accepted.") { Default = "at+jwt" },
+        new("names", new MapOf("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", "letters, digits, `.`, `_` and `-`, at most 128", One(ValueKind.Text)), "Readable names for the issuer's group ids: `support: 9f1c…`."),
+    ]);
+
+    private static Section Connection(ImmutableArray<string> protocols) => new(
+    [
+        new("protocol", new Value(ValueKind.Choice) { Choices = protocols }, "How the target speaks.") { IsRequired = true },
+        new("url", One(ValueKind.Url), "Where the target is.") { IsRequired = true },
+        new("tags", Many(ValueKind.Text), "Words that policies may select by."),
+        new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),
+    ]);
+
+    private static Section Credential { get; } = new(
+    [
+        new("header", One(ValueKind.Text), "The header that carries it.") { Default = "Authorization" },
+        new("value", One(ValueKind.Secret), "The header's whole value, for example `Bearer …`."),
+        new("valueFile", One(ValueKind.Path), "A file that holds it instead."),
+    ]);
+
+    private static Section Record { get; } = new(
+    [
+        new("durability", new Value(ValueKind.Choice) { Choices = ["strict", "relaxed"] }, "`strict`: nothing is forwarded or released before its record is on disk. `relaxed`: before it is handed to the operating system; a power cut can lose the last moments.") { Default = "strict" },
+        new("content", One(ValueKind.Size), "How much of one reply is kept for replay, after masks; all of it is digested.") { Default = "1MiB" },
+    ]);
+
+    private static Section Holds { get; } = new(
+    [
+        new("webhook", new Section(
+        [
+            new("url", One(ValueKind.Url), "Receives a signed POST for each hold.") { IsRequired = true },
+            new("secret", One(ValueKind.Secret), "Keys the signature; at least 16 characters."),
+            new("secretFile", One(ValueKind.Path), "A file that holds it instead."),
+        ]), "Where reviewers are told."),
+    ]);
+
+    private static Section Limits { get; } = new(
+    [
+        new("body", One(ValueKind.Size), "Bytes of one request on a data path; more is refused, never cut short.") { Default = "4MiB" },
+        new("connections", One(ValueKind.Number), "Client connections open at once.") { Default = "10000" },
+        new("drain", One(ValueKind.Duration), "How long a stop waits for work in flight before it cuts it.") { Default = "10s" },
+    ]);
+
+    private static Value One(ValueKind kind) => new(kind);
+
+    private static ListOf Many(ValueKind kind) => new(new Value(kind));
+}

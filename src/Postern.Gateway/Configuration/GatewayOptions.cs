@@ -1,0 +1,141 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Postern.Gateway.Configuration;
+
+/// <summary>Everything that an operator decides about one gateway, checked. Secrets are values here: never log an instance.</summary>
+public sealed class GatewayOptions
+{
+    /// <summary>Scheme, address and port to listen on. Port 0 asks the system for a free one.</summary>
+    public string Url { get; init; } = "http://127.0.0.1:7600";
+
+    /// <summary>Scheme, address and port of health, readiness and metrics; null for none.</summary>
+    public string? Management { get; init; } = "http://127.0.0.1:7601";
+
+    /// <summary>The certificate to serve, or null for plain HTTP.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>The base of every link and the audience of tokens, without a trailing slash; null means <see cref="Url"/>.</summary>
+    public string? PublicUrl { get; init; }
+
+    /// <summary>The proxies that may speak for clients; their forwarded headers are believed, nobody else's.</summary>
+    public ImmutableArray<IPNetwork> BehindProxy { get; init; } = [];
+
+    /// <summary>The folder that holds the database, journals and keys. Full path.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>Who may vouch for identities; at least one.</summary>
+    public ImmutableArray<IssuerOptions> Issuers { get; init; } = [];
+
+    /// <summary>The targets.</summary>
+    public ImmutableArray<ConnectionOptions> Connections { get; init; } = [];
+
+    /// <summary>Policy files, or folders whose <c>*.yaml</c> files are read. Full paths.</summary>
+    public ImmutableArray<string> Policy { get; init; } = [];
+
+    /// <summary>What recordings promise.</summary>
+    public RecordOptions Record { get; init; } = new();
+
+    /// <summary>Where reviewers are told of holds, or null.</summary>
+    public WebhookOptions? Webhook { get; init; }
+
+    /// <summary>Caps on what one caller can take.</summary>
+    public LimitOptions Limits { get; init; } = new();
+
+    /// <summary>Origins, besides our own, that a browser may call from.</summary>
+    public ImmutableArray<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>Host names, besides those of <see cref="PublicUrl"/> and the listener, that are served.</summary>
+    public ImmutableArray<string> AllowedHosts { get; init; } = [];
+}
+
+/// <summary>A certificate with its key, as PEM files; read again when they change, without a drop.</summary>
+/// <param name="Certificate">The chain, leaf first.</param>
+/// <param name="Key">The private key.</param>
+public sealed record TlsOptions(string Certificate, string Key);
+
+/// <summary>One OIDC issuer.</summary>
+public sealed class IssuerOptions
+{
+    /// <summary>The name in policy, <c>name:value</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The issuer's URL, exactly as its tokens write <c>iss</c>.</summary>
+    public required string Authority { get; init; }
+
+    /// <summary>The one audience that tokens must carry; null means the gateway's public URL.</summary>
+    public string? Audience { get; init; }
+
+    /// <summary>The client that people sign in with, on pages and in the CLI.</summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>That client's secret, if it has one.</summary>
+    public string? ClientSecret { get; init; }
+
+    /// <summary>The claim that lists groups.</summary>
+    public string GroupsClaim { get; init; } = "groups";
+
+    /// <summary>The signature algorithms that are accepted.</summary>
+    public ImmutableArray<string> Algorithms { get; init; } = ["RS256", "ES256"];
+
+    /// <summary>The token types (<c>typ</c>) that are accepted.</summary>
+    public ImmutableArray<string> Types { get; init; } = ["at+jwt"];
+
+    /// <summary>Readable names for the issuer's group ids: name to id.</summary>
+    public ImmutableArray<KeyValuePair<string, string>> Names { get; init; } = [];
+}
+
+/// <summary>One target.</summary>
+public sealed class ConnectionOptions
+{
+    /// <summary>The name in policy and URLs.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>How it speaks.</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>Where it is.</summary>
+    public required string Url { get; init; }
+
+    /// <summary>Words that policies may select by.</summary>
+    public ImmutableArray<string> Tags { get; init; } = [];
+
+    /// <summary>What the gateway authenticates with at the target, or null. Never shown to callers, never recorded.</summary>
+    public CredentialOptions? Credential { get; init; }
+}
+
+/// <summary>A header that is lent to every request to a target.</summary>
+/// <param name="Header">The header's name.</param>
+/// <param name="Value">Its whole value; secret.</param>
+public sealed record CredentialOptions(string Header, string Value)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Header}: (secret)";
+}
+
+/// <summary>What recordings promise.</summary>
+/// <param name="IsStrict">True: nothing is forwarded or released before it is on disk. False: before it is handed to the system.</param>
+/// <param name="ContentBytes">How much of a reply is kept for replay; all of it is digested.</param>
+public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024 * 1024);
+
+/// <summary>Where reviewers are told of holds.</summary>
+/// <param name="Url">Receives a signed POST for each hold.</param>
+/// <param name="Secret">Keys the signature.</param>
+public sealed record WebhookOptions(string Url, string Secret)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Url} (secret)";
+}
+
+/// <summary>Caps on what one caller can take.</summary>
+public sealed record LimitOptions
+{
+    /// <summary>Bytes of one request on a data path; more is refused, never cut short.</summary>
+    public int Body { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Connections open at once.</summary>
+    public int Connections { get; init; } = 10_000;
+
+    /// <summary>How long a stop waits for work in flight before it cuts it.</summary>
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,88 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Postern.Gateway.Configuration;
+
+/// <summary>
+/// What options must satisfy as a whole, whether they come from a file or from code: each problem with the key it belongs to.
+/// </summary>
+internal static class GatewayOptionsCheck
+{
+    private const int ShortestWebhookSecret = 16;
+
+    public static IEnumerable<(string Path, string Message)> Problems(GatewayOptions options)
+    {
+        foreach (var problem in Listening(options)) yield return problem;
+        foreach (var issuer in options.Issuers)
+        {
+            if (ConfigurationValue.TryUrl(issuer.Authority, out var authority) && authority.Scheme != "https" && !IsLoopback(authority))
+            {
+                yield return ($"issuers.{issuer.Name}.authority", $"an issuer must be reached over https, found `{issuer.Authority}`; plain http is for loopback only");
+            }
+        }
+        if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");
+        foreach (var repeated in options.Issuers.GroupBy(issuer => issuer.Authority, StringComparer.Ordinal).Where(group => group.Key.Length > 0 && group.Count() > 1))
+        {
+            yield return ($"issuers.{repeated.Last().Name}.authority", $"`{repeated.Key}` already belongs to issuer `{repeated.First().Name}`; one issuer has one name, or its subjects would have two");
+        }
+        foreach (var connection in options.Connections)
+        {
+            if (connection.Credential is null || !ConfigurationValue.TryUrl(connection.Url, out var target)) continue;
+            if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
+            if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");
+        }
+        if (options.Policy.IsEmpty) yield return ("policy", "no policy file is named; without one everything would be refused");
+        if (options.Webhook is { } webhook)
+        {
+            if (ConfigurationValue.TryUrl(webhook.Url, out var url) && url.Scheme != "https" && !IsLoopback(url)) yield return ("holds.webhook.url", $"expected https, found `{webhook.Url}`");
+            if (webhook.Secret.Length < ShortestWebhookSecret) yield return ("holds.webhook.secret", $"the secret has fewer than {ShortestWebhookSecret} characters");
+        }
+        foreach (var origin in options.AllowedOrigins)
+        {
+            if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");
+        }
+    }
+
+    private static IEnumerable<(string Path, string Message)> Listening(GatewayOptions options)
+    {
+        if (!TryListener(options.Url, out var url, out var address))
+        {
+            yield return ("listen.url", $"expected a scheme, an IP address or `localhost`, and a port, such as `http://127.0.0.1:7600`, found `{options.Url}`");
+            yield break;
+        }
+        if (options.Management is { } management && !(TryListener(management, out var managed, out _) && managed.Scheme == "http"))
+        {
+            yield return ("listen.management", $"expected `http://`, an IP address or `localhost`, and a port, or `none`, found `{management}`");
+        }
+        if (options.Tls is not null && url.Scheme != "https") yield return ("listen.url", $"`listen.tls` is given, so `listen.url` must start with `https://`, found `{options.Url}`");
+        if (options.Tls is null && url.Scheme == "https") yield return ("listen.url", $"`{options.Url}` needs `listen.tls` with a certificate and a key");
+        var isOpen = !IPAddress.IsLoopback(address);
+        if (isOpen && options.Tls is null && options.BehindProxy.IsEmpty)
+        {
+            yield return ("listen.url", $"`{options.Url}` is reachable from other machines without TLS, and tokens would travel in the clear; give `listen.tls`, or name the proxies in `behindProxy`, or listen on 127.0.0.1");
+        }
+        if (options.PublicUrl is null)
+        {
+            if (isOpen || !options.BehindProxy.IsEmpty) yield return ("publicUrl", "`publicUrl` is missing; beyond loopback, or behind a proxy, the gateway cannot know what clients call it");
+            yield break;
+        }
+        if (!ConfigurationValue.TryUrl(options.PublicUrl, out var publicUrl) || publicUrl.AbsolutePath != "/") yield return ("publicUrl", $"expected an URL without a path, such as `https://gateway.example.com`, found `{options.PublicUrl}`");
+        else if (publicUrl.Scheme != "https" && !IsLoopback(publicUrl)) yield return ("publicUrl", $"expected https beyond loopback, found `{options.PublicUrl}`");
+    }
+
+    /// <summary>The address and port that a listener URL stands for.</summary>
+    public static bool TryListener(string text, out Uri url, out IPAddress address)
+    {
+        address = IPAddress.None;
+        if (!ConfigurationValue.TryUrl(text, out url) || url.AbsolutePath != "/") return false;
+        if (string.Equals(url.Host, "localhost", StringComparison.OrdinalIgnoreCase)) address = IPAddress.Loopback;
+        else if (!IPAddress.TryParse(url.Host.Trim('[', ']'), out address!)) return false;
+        return true;
+    }
+
+    /// <summary>True when the URL's host can only be this machine.</summary>
+    public static bool IsLoopback(Uri url) =>
+        string.Equals(url.Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    private static bool IsHeaderName(string name) => name.Length > 0 && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_');
+}
