@@ -1,2 +1,4 @@
-Console.Error.WriteLine("postern: nothing to run yet");
-return 2;
+using Postern.Cli;
+using Postern.Cli.Console;
+
+return await PosternExecutable.RunAsync(args, Surroundings.OfProcess());

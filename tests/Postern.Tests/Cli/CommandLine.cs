@@ -1,0 +1,22 @@
+using Postern.Cli;
+using Postern.Cli.Console;
+
+namespace Postern.Tests.Cli;
+
+/// <summary>What one command line gave.</summary>
+internal sealed record CommandLineResult(int ExitCode, string Out, string Error);
+
+/// <summary>Runs command lines in this process, with streams and an environment of their own.</summary>
+internal static class CommandLine
+{
+    public static Task<CommandLineResult> RunAsync(params string[] arguments) => RunAsync(arguments, environment: null);
+
+    public static async Task<CommandLineResult> RunAsync(string[] arguments, Dictionary<string, string>? environment)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        var surroundings = new Surroundings { Out = output, Error = error, Variable = name => environment?.GetValueOrDefault(name) };
+        var code = await PosternExecutable.RunAsync(arguments, surroundings, TestContext.Current.CancellationToken);
+        return new CommandLineResult(code, output.ToString(), error.ToString());
+    }
+}
