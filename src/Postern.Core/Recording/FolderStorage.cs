@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Postern.Core.Recording;
+
+/// <summary>Segment files in one folder of a local disk, readable by the owner only.</summary>
+public sealed class FolderStorage : IJournalStorage
+{
+    private readonly FileStream? _lock;
+
+    private FolderStorage(string folder, FileStream? held)
+    {
+        Name = folder;
+        _lock = held;
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <summary>Opens a folder for reading, whoever writes to it.</summary>
+    public static FolderStorage ForReading(string folder) => new(folder, held: null);
+
+    /// <summary>Opens, or creates, a folder for the one writer.</summary>
+    /// <exception cref="RecordingException">Another process writes there, or the folder cannot be used.</exception>
+    public static FolderStorage ForWriting(string folder)
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+            else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            // Held for as long as the process lives; the operating system lets go of it when the process is killed.
+            var held = new FileStream(Path.Combine(folder, "journal.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FolderStorage(folder, held);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new RecordingException($"the journal folder `{folder}` cannot be opened for writing: {fault.Message}; is another gateway using it?", fault);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> List() => Directory.Exists(Name) ? [.. Directory.EnumerateFiles(Name).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)] : [];
+
+    /// <inheritdoc/>
+    public IJournalFile Open(string name) => new DiskFile(File.OpenHandle(
+        Path.Combine(Name, name), FileMode.Open, _lock is null ? FileAccess.Read : FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+
+    /// <inheritdoc/>
+    public IJournalFile Create(string name)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var path = Path.Combine(Name, name);
+        new FileStream(path, options).Dispose();
+        return Open(name);
+    }
+
+    /// <inheritdoc/>
+    public void Delete(string name) => File.Delete(Path.Combine(Name, name));
+
+    /// <inheritdoc/>
+    public void FlushNames()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var folder = NativeOpen(Encoding.UTF8.GetBytes(Name + '\0'), 0);
+        if (folder < 0) throw new IOException($"cannot open the folder `{Name}` to flush it (error {Marshal.GetLastPInvokeError()})");
+        var result = NativeFlush(folder);
+        var error = Marshal.GetLastPInvokeError();
+        _ = NativeClose(folder);
+        if (result != 0) throw new IOException($"cannot flush the folder `{Name}` (error {error})");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock?.Dispose();
+
+    // The base library cannot flush a folder, and a file whose name is lost in a power cut is lost with it (POSIX open, fsync, close).
+#pragma warning disable SYSLIB1054, CA5392 // source-generated marshalling needs unsafe blocks; these three take blittable values only
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    private static extern int NativeOpen(byte[] path, int flags);
+
+    [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static extern int NativeFlush(int descriptor);
+
+    [DllImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static extern int NativeClose(int descriptor);
+#pragma warning restore SYSLIB1054, CA5392
+
+    private sealed class DiskFile(SafeFileHandle handle) : IJournalFile
+    {
+        public long Length => RandomAccess.GetLength(handle);
+
+        public int Read(Span<byte> destination, long offset) => RandomAccess.Read(handle, destination, offset);
+
+        public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(handle, bytes, offset);
+
+        public void SetLength(long length) => RandomAccess.SetLength(handle, length);
+
+        public void Flush() => RandomAccess.FlushToDisk(handle);
+
+        public void Dispose() => handle.Dispose();
+    }
+}

@@ -1,0 +1,264 @@
+using System.Globalization;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>When a record counts as written down.</summary>
+public enum Durability
+{
+    /// <summary>Once it survives a power loss. The default.</summary>
+    Strict,
+
+    /// <summary>
+    /// Once the operating system has it; flushed at the latest a second later. A killed gateway loses nothing, a power loss
+    /// up to that second. For benchmarks, and where that lag is accepted.
+    /// </summary>
+    Relaxed,
+}
+
+/// <summary>
+/// The writer: one thread that numbers, chains, writes and flushes what many producers enqueue, one write and one flush
+/// per batch (group commit), and signs checkpoints. A failed write or flush ends it for good: what the disk then holds is not
+/// known, so nothing is ever retried as if it were clean (fault U02).
+/// </summary>
+internal sealed class Journal : IDisposable
+{
+    /// <summary>A batch is written when it has grown to this, even while more is waiting.</summary>
+    public const int BatchBytes = 1024 * 1024;
+
+    /// <summary>Bytes that may wait for the disk before new work is refused (G16).</summary>
+    public const long MaxWaitingBytes = 256L * 1024 * 1024;
+
+    /// <summary>The longest that activity goes without a checkpoint, and relaxed records without a flush.</summary>
+    public static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long records that nobody waits for may be kept back to share the next flush.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+
+    private readonly JournalSegments _segments;
+    private readonly Durability _durability;
+    private readonly TimeProvider _clock;
+    private readonly JournalSlots _slots = new();
+    private readonly Thread _thread;
+    private readonly ITimer _timer;
+    private readonly object _gate = new();
+    private readonly List<JournalSlot> _inBatch = [];
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<JournalSlot> _waiting = [];
+    private List<JournalSlot> _taken = [];
+    private int _next;
+    private long _waitingBytes;
+    private int _urgent;
+    private bool _checkpointDue;
+    private bool _closing;
+    private bool _timerArmed;
+    private RecordingException? _fault;
+    private long _durable;
+    private TaskCompletionSource? _advanced;
+
+    /// <summary>Takes over the segments where recovery left them.</summary>
+    public Journal(JournalSegments segments, Durability durability, TimeProvider clock)
+    {
+        _segments = segments;
+        _durability = durability;
+        _clock = clock;
+        _durable = segments.Flushed;
+        _timer = clock.CreateTimer(static state => ((Journal)state!).CheckpointIsDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _thread = new Thread(Run) { IsBackground = true, Name = "journal" };
+        _thread.Start();
+    }
+
+    /// <summary>The last sequence that survives a power loss.</summary>
+    public long DurableSequence => Volatile.Read(ref _durable);
+
+    /// <summary>Why nothing can be written any more, or null.</summary>
+    public RecordingException? Fault => Volatile.Read(ref _fault);
+
+    /// <summary>A slot to write a payload into; hand it to <see cref="Enqueue"/> or return it.</summary>
+    public JournalSlot Rent(RecordType type) => _slots.Rent(type);
+
+    /// <summary>
+    /// Puts the record in line. The slot's promise is kept when it is durable; take the promise before enqueueing.
+    /// </summary>
+    /// <param name="slot">The record.</param>
+    /// <param name="urgent">False lets it wait some milliseconds for company.</param>
+    /// <param name="always">True for endings, which are taken however much is waiting.</param>
+    /// <exception cref="RecordingException">It cannot be taken; the slot was returned.</exception>
+    public void Enqueue(JournalSlot slot, bool urgent = true, bool always = false)
+    {
+        RecordingException? refusal;
+        lock (_gate)
+        {
+            refusal = _fault;
+            if (refusal is null && _closing) refusal = new RecordingException("the journal is closed");
+            if (refusal is null && !always && _waitingBytes > MaxWaitingBytes)
+            {
+                refusal = new RecordingException($"more than {MaxWaitingBytes >> 20} MiB wait for the disk; new work is refused until it catches up");
+            }
+            if (refusal is null)
+            {
+                _waiting.Add(slot);
+                _waitingBytes += slot.Length;
+                if (urgent) _urgent++;
+                if (_urgent == 1 || !urgent && _waiting.Count == 1) Monitor.Pulse(_gate);
+                return;
+            }
+        }
+        slot.Return();
+        throw refusal;
+    }
+
+    /// <summary>Asks for a checkpoint now, whatever the clock says.</summary>
+    public void CheckpointIsDue()
+    {
+        lock (_gate)
+        {
+            _checkpointDue = true;
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>Returns the durable sequence once it is past the given one, or the journal is closed or faulted.</summary>
+    public async ValueTask<long> WaitPastAsync(long sequence, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task wait;
+            lock (_gate)
+            {
+                if (_durable > sequence || _fault is not null || _stopped.Task.IsCompleted) return _durable;
+                wait = (_advanced ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+            await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Writes what is waiting and a last checkpoint, then ends the thread.</summary>
+    public Task CloseAsync()
+    {
+        lock (_gate)
+        {
+            _closing = true;
+            Monitor.Pulse(_gate);
+        }
+        return _stopped.Task;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        CloseAsync().GetAwaiter().GetResult();
+        _timer.Dispose();
+        _segments.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            var closing = false;
+            while (!closing)
+            {
+                TakeWork(out var checkpoint, out closing);
+                for (_next = 0; _next < _taken.Count;)
+                {
+                    var slot = _taken[_next];
+                    if (_segments.WantsRotation(slot)) Rotate();
+                    if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) _segments.AddCheckpoint(_clock.GetUtcNow());
+                    _segments.Add(slot);
+                    _inBatch.Add(slot);
+                    _next++;
+                    if (_segments.BatchLength >= BatchBytes) Commit(flush: false);
+                }
+                _taken.Clear();
+                _next = 0;
+                if ((checkpoint || closing) && _segments.Unsigned > 0) _segments.AddCheckpoint(_clock.GetUtcNow());
+                Commit(flush: checkpoint || closing);
+            }
+        }
+        catch (Exception fault)
+        {
+            // Whatever it was, the state of the disk is unknown now: everything that waits, and everything after, is refused.
+            Poison(fault);
+        }
+        lock (_gate)
+        {
+            _advanced?.TrySetResult();
+            _stopped.TrySetResult();
+        }
+    }
+
+    /// <summary>Waits for records, a due checkpoint or the end.</summary>
+    private void TakeWork(out bool checkpoint, out bool closing)
+    {
+        lock (_gate)
+        {
+            while (_urgent == 0 && !_checkpointDue && !_closing)
+            {
+                if (_waiting.Count == 0) Monitor.Wait(_gate);
+                else if (!Monitor.Wait(_gate, Patience)) break;
+            }
+            (_waiting, _taken) = (_taken, _waiting);
+            _waitingBytes = 0;
+            _urgent = 0;
+            checkpoint = _checkpointDue;
+            closing = _closing;
+            _checkpointDue = false;
+            if (checkpoint) _timerArmed = false;
+        }
+    }
+
+    private void Rotate()
+    {
+        if (_segments.Unsigned > 0) _segments.AddCheckpoint(_clock.GetUtcNow());
+        Commit(flush: true);
+        _segments.Rotate(_clock.GetUtcNow());
+        Advance();
+    }
+
+    private void Commit(bool flush)
+    {
+        _segments.WriteBatch();
+        // INVARIANT: in strict mode no promise is kept before the flush that covers its record has returned (G1, G2).
+        if (flush || _durability == Durability.Strict) _segments.Flush();
+        Advance();
+        foreach (var slot in _inBatch)
+        {
+            if (slot.IsAwaited) slot.Keep();
+            else slot.Return();
+        }
+        _inBatch.Clear();
+        if (_segments.Unsigned > 0 && !_timerArmed)
+        {
+            _timerArmed = true;
+            _timer.Change(CheckpointInterval, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Advance()
+    {
+        lock (_gate)
+        {
+            _durable = _segments.Flushed;
+            _advanced?.TrySetResult();
+            _advanced = null;
+        }
+    }
+
+    private void Poison(Exception cause)
+    {
+        var fault = new RecordingException(
+            string.Create(CultureInfo.InvariantCulture, $"the journal `{_segments.Place}` cannot be written ({cause.Message}); nothing is accepted until the gateway is restarted with a working disk"), cause);
+        List<JournalSlot> broken;
+        lock (_gate)
+        {
+            _fault = fault;
+            broken = [.. _inBatch, .. _taken.Skip(_next), .. _waiting];
+            _waiting.Clear();
+        }
+        foreach (var slot in broken)
+        {
+            if (slot.IsAwaited) slot.Break(fault);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>What a start found and did.</summary>
+/// <param name="CutFile">The segment whose torn tail was cut, or null.</param>
+/// <param name="CutOffset">Where it was cut.</param>
+/// <param name="CutBytes">How many bytes were cut.</param>
+/// <param name="Problem">What the cut bytes looked like.</param>
+/// <param name="OpenIntents">Operations that had no ending.</param>
+internal sealed record RecoveryResult(string? CutFile, long CutOffset, long CutBytes, string? Problem, ImmutableArray<OperationId> OpenIntents);
+
+/// <summary>
+/// Brings a journal back after any stop: cuts what a last write left torn, and says which intents are open. Refuses on anything
+/// else, because a damaged account must be looked at by people, not continued.
+/// </summary>
+internal static class JournalRecovery
+{
+    /// <summary>Leaves <paramref name="segments"/> ready to be written to.</summary>
+    /// <exception cref="RecordingException">The journal is damaged, or belongs to another key or version.</exception>
+    public static RecoveryResult Run(IJournalStorage storage, JournalSegments segments, JournalPublicKey key, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var scan = new JournalScan(storage, key, strict: false);
+        scan.Run(cancellationToken);
+        string? cutFile = null;
+        long cutBytes = 0;
+        if (scan.Problem is { } problem)
+        {
+            if (!problem.IsTornTail)
+            {
+                throw new RecordingException(string.Create(CultureInfo.InvariantCulture,
+                    $"the journal `{storage.Name}` is damaged: file `{problem.File}`, offset {problem.Offset}, sequence {problem.Sequence}: {problem.Text}; keep it as evidence, move the folder away and start again"));
+            }
+            cutFile = problem.File;
+            using (var file = storage.Open(problem.File)) cutBytes = file.Length - problem.Offset;
+            // A segment whose own header is torn never held a record; it goes as a whole.
+            if (problem.Offset == 0)
+            {
+                storage.Delete(problem.File);
+                storage.FlushNames();
+            }
+        }
+        if (scan.Segment == 0) segments.Begin(now);
+        else segments.Resume(scan);
+        return new RecoveryResult(cutFile, scan.Problem?.Offset ?? 0, cutBytes, scan.Problem?.Text, [.. scan.Open.OrderBy(pair => pair.Value).Select(pair => pair.Key)]);
+    }
+}

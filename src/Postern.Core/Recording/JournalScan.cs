@@ -1,0 +1,200 @@
+using System.Text.Json;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>Why a scan stopped.</summary>
+/// <param name="File">The segment's file name.</param>
+/// <param name="Offset">Where in it.</param>
+/// <param name="Sequence">The sequence that should stand there.</param>
+/// <param name="Text">What is wrong.</param>
+/// <param name="IsTornTail">True when it can be the remains of a last write that was cut short.</param>
+internal sealed record ScanProblem(string File, long Offset, long Sequence, string Text, bool IsTornTail)
+{
+    /// <summary>When a signature does not match the chain: the last signed sequence; the change is behind it and before <see cref="Sequence"/>.</summary>
+    public long? SuspectAfter { get; init; }
+}
+
+/// <summary>
+/// Walks all segments of one journal from its first record: numbers, chain, checkpoints, one ending per intent. Recovery and
+/// verification are this same walk; verification (<c>strict</c>) also reads every payload to the last member.
+/// </summary>
+internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key, bool strict)
+{
+    private readonly Dictionary<OperationId, long> _open = [];
+    private readonly HashSet<OperationId> _closed = [];
+
+    /// <summary>The journal's id; empty when there is no segment.</summary>
+    public string JournalId { get; private set; } = "";
+
+    /// <summary>What its checksums start from.</summary>
+    public uint Seed { get; private set; }
+
+    /// <summary>The last segment with a good header; 0 when there is none.</summary>
+    public int Segment { get; private set; }
+
+    /// <summary>Offset behind the last good record in that segment.</summary>
+    public long Offset { get; private set; }
+
+    /// <summary>The last good sequence.</summary>
+    public long Sequence { get; private set; }
+
+    /// <summary>Chain value after it.</summary>
+    public Digest Chain { get; private set; }
+
+    /// <summary>Good records since the last checkpoint.</summary>
+    public int Unsigned { get; private set; }
+
+    /// <summary>Checkpoints whose signature is good.</summary>
+    public long Checkpoints { get; private set; }
+
+    /// <summary>The last of them.</summary>
+    public RecordedCheckpoint? LastCheckpoint { get; private set; }
+
+    /// <summary>Intents without an ending, with their sequences.</summary>
+    public IReadOnlyDictionary<OperationId, long> Open => _open;
+
+    /// <summary>The first thing that is wrong, or null.</summary>
+    public ScanProblem? Problem { get; private set; }
+
+    /// <summary>Called for each checkpoint that is good; lets a verifier compare with what was noted elsewhere.</summary>
+    public Action<RecordedCheckpoint>? OnCheckpoint { get; init; }
+
+    /// <summary>Walks to the end, or to the first problem.</summary>
+    public void Run(CancellationToken cancellationToken)
+    {
+        var names = storage.List().Where(name => name.EndsWith(".pjl", StringComparison.Ordinal)).ToList();
+        using var chain = new JournalChain();
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (!JournalFormat.TryReadSegmentName(names[i], out var number) || number != i + 1)
+            {
+                Problem = new ScanProblem(names[i], 0, Sequence + 1, $"expected segment `{JournalFormat.SegmentName(i + 1)}` here; a segment is missing or a file was renamed", IsTornTail: false);
+                return;
+            }
+            using var scanner = new SegmentScanner(storage.Open(names[i]));
+            if (!RunSegment(scanner, names[i], number, isLast: i == names.Count - 1, chain, cancellationToken)) return;
+        }
+    }
+
+    private bool RunSegment(SegmentScanner scanner, string name, int number, bool isLast, JournalChain chain, CancellationToken cancellationToken)
+    {
+        bool Stop(string text, bool isTornTail = false, long? suspectAfter = null)
+        {
+            Problem = new ScanProblem(name, scanner.Offset, Sequence + 1, text, isTornTail) { SuspectAfter = suspectAfter };
+            return false;
+        }
+
+        if (scanner.ReadHeader(out var header) != ScanStep.Record || header is null)
+        {
+            // A header is durable before anything follows it, so only a file as short as a header can be a torn one.
+            return Stop(scanner.Problem, isTornTail: isLast && scanner.IsTorn && scanner.Length <= JournalFormat.MaxHeaderBytes);
+        }
+        if (number > 1 && !string.Equals(header.Journal, JournalId, StringComparison.Ordinal)) return Stop($"the segment belongs to journal {header.Journal}, not to {JournalId}");
+        if (header.Segment != number) return Stop($"the header says segment {header.Segment}, the file name {number}");
+        if (!string.Equals(header.Previous, chain.Value.ToString(), StringComparison.Ordinal)) return Stop("the header does not continue the chain of the segment before");
+        if (!string.Equals(header.Signer, key.KeyId, StringComparison.Ordinal)) return Stop($"the segment is signed with key {header.Signer}; the key given is {key.KeyId}");
+        if (header.First != Sequence + 1 || scanner.Head.Sequence != header.First) return Stop($"the header has sequence {scanner.Head.Sequence}, expected {Sequence + 1}");
+        JournalId = header.Journal;
+        SegmentScanner.TrySeed(JournalId, out var seed);
+        Seed = seed;
+        Segment = number;
+        Take(scanner, chain);
+
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var step = scanner.Read();
+            if (step == ScanStep.End) return true;
+            if (step == ScanStep.Bad)
+            {
+                if (!isLast || !scanner.IsTorn) return Stop(scanner.Problem);
+                var proof = scanner.FindProofOfDamage(scanner.Offset + 1, Sequence + 1);
+                return proof is null
+                    ? Stop(scanner.Problem, isTornTail: true)
+                    : Stop($"{scanner.Problem}, and record {proof} behind it was written when it was already durable");
+            }
+            if (scanner.Head.Sequence != Sequence + 1) return Stop($"the record has sequence {scanner.Head.Sequence}, expected {Sequence + 1}");
+            if (scanner.Head.Type == RecordType.Header) return Stop("a header stands inside a segment");
+            if (scanner.Head.Type == RecordType.Checkpoint)
+            {
+                if (CheckpointProblem(scanner, chain.Value) is { } wrong) return Stop(wrong, suspectAfter: LastCheckpoint?.Through ?? 0);
+            }
+            else if (Unsigned >= JournalFormat.RecordsPerCheckpoint)
+            {
+                return Stop($"more than {JournalFormat.RecordsPerCheckpoint} records stand without a checkpoint");
+            }
+            else if (PayloadProblem(scanner) is { } wrong)
+            {
+                return Stop(wrong);
+            }
+            Take(scanner, chain);
+        }
+    }
+
+    private void Take(SegmentScanner scanner, JournalChain chain)
+    {
+        chain.Add(scanner.Stored);
+        Chain = chain.Value;
+        Sequence++;
+        Offset = scanner.Next;
+        Unsigned = scanner.Head.Type == RecordType.Checkpoint ? 0 : Unsigned + 1;
+    }
+
+    private string? CheckpointProblem(SegmentScanner scanner, Digest chain)
+    {
+        if (scanner.Head.ContentLength != 0 || !PayloadReader.TryRead(RecordType.Checkpoint, scanner.Json, out var payload, out _)) return "the checkpoint's payload cannot be read";
+        var checkpoint = (RecordedCheckpoint)payload;
+        if (!string.Equals(checkpoint.Key, key.KeyId, StringComparison.Ordinal)) return $"the checkpoint is signed with key {checkpoint.Key}; the key given is {key.KeyId}";
+        if (!string.Equals(checkpoint.Journal, JournalId, StringComparison.Ordinal)) return "the checkpoint belongs to another journal";
+        if (checkpoint.Through != Sequence) return $"the checkpoint covers sequence {checkpoint.Through}, expected {Sequence}";
+        if (!string.Equals(checkpoint.Chain, chain.ToString(), StringComparison.Ordinal)) return "the checkpoint's chain value does not match the records before it";
+        var signature = new byte[64];
+        if (!Convert.TryFromBase64String(checkpoint.Signature, signature, out var length) || length != signature.Length
+            || !key.Verifies(CheckpointText.Of(checkpoint.Journal, checkpoint.Through, checkpoint.Chain, checkpoint.At), signature))
+        {
+            return "the checkpoint's signature is not that of the key given";
+        }
+        Checkpoints++;
+        LastCheckpoint = checkpoint;
+        OnCheckpoint?.Invoke(checkpoint);
+        return null;
+    }
+
+    private string? PayloadProblem(SegmentScanner scanner)
+    {
+        var type = scanner.Head.Type;
+        if (strict && !PayloadReader.TryRead(type, scanner.Json, out _, out var problem)) return problem;
+        if (scanner.Head.ContentLength != 0 && type is not (RecordType.Intent or RecordType.Frame)) return "a record of this type carries no content";
+        if (type is RecordType.Occurrence or RecordType.Denials) return null;
+        if (!TryReadOperation(scanner.Json, out var operation)) return "the record names no operation";
+        if (type == RecordType.Intent)
+        {
+            if (!_open.TryAdd(operation, Sequence + 1) || _closed.Contains(operation)) return $"a second intent for operation {operation}";
+            return null;
+        }
+        if (!_open.ContainsKey(operation)) return $"operation {operation} has no open intent before this record";
+        if (type != RecordType.Ending) return null;
+        _open.Remove(operation);
+        if (strict) _closed.Add(operation);
+        return null;
+    }
+
+    /// <summary>Reads the operation that a record is about, its payload's first member.</summary>
+    internal static bool TryReadOperation(ReadOnlySpan<byte> json, out OperationId operation)
+    {
+        operation = default;
+        var reader = new Utf8JsonReader(json);
+        try
+        {
+            return reader.Read() && reader.TokenType == JsonTokenType.StartObject
+                && reader.Read() && reader.ValueTextEquals("op"u8)
+                && reader.Read() && reader.TokenType == JsonTokenType.String
+                && OperationId.TryParse(reader.GetString(), out operation);
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+}

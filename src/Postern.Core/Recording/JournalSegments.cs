@@ -1,0 +1,172 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>
+/// The segment that is written to, and the state that runs through all of them: sequence, chain, what is flushed. Used by
+/// recovery and then by the journal's one thread; not safe for concurrent use.
+/// </summary>
+internal sealed class JournalSegments : IDisposable
+{
+    private readonly IJournalStorage _storage;
+    private readonly IJournalSigner _signer;
+    private readonly long _segmentBytes;
+    private readonly JournalChain _chain = new();
+    private readonly ArrayBufferWriter<byte> _scratch = new(1024);
+    private string _journalId = "";
+    private uint _seed;
+    private int _segment;
+    private IJournalFile? _file;
+    private long _fileLength;
+    private byte[] _batch = new byte[64 * 1024];
+
+    public JournalSegments(IJournalStorage storage, IJournalSigner signer, long segmentBytes)
+    {
+        _storage = storage;
+        _signer = signer;
+        _segmentBytes = segmentBytes;
+    }
+
+    /// <summary>Where it is, for errors.</summary>
+    public string Place => _storage.Name;
+
+    /// <summary>The last sequence given out.</summary>
+    public long Sequence { get; private set; }
+
+    /// <summary>The last sequence that survives a power loss.</summary>
+    public long Flushed { get; private set; }
+
+    /// <summary>Records since the last checkpoint.</summary>
+    public int Unsigned { get; private set; }
+
+    /// <summary>Bytes that wait for <see cref="WriteBatch"/>.</summary>
+    public int BatchLength { get; private set; }
+
+    /// <summary>Begins a journal with a new random id.</summary>
+    public void Begin(DateTimeOffset now)
+    {
+        var id = RandomNumberGenerator.GetBytes(16);
+        _journalId = Convert.ToHexStringLower(id);
+        _seed = JournalFormat.SeedOf(id);
+        CreateSegment(now);
+    }
+
+    /// <summary>Goes on behind the last good record of a scan; what is in the file beyond it is cut.</summary>
+    public void Resume(JournalScan scan)
+    {
+        _journalId = scan.JournalId;
+        _seed = scan.Seed;
+        _segment = scan.Segment;
+        Sequence = scan.Sequence;
+        Unsigned = scan.Unsigned;
+        _chain.Value = scan.Chain;
+        _file = _storage.Open(JournalFormat.SegmentName(_segment));
+        if (_file.Length != scan.Offset) _file.SetLength(scan.Offset);
+        _fileLength = scan.Offset;
+        // What an earlier process wrote without flushing counts only from here on.
+        _file.Flush();
+        Flushed = Sequence;
+    }
+
+    /// <summary>True when the record does not fit into the open segment any more.</summary>
+    public bool WantsRotation(JournalSlot slot) =>
+        _fileLength + BatchLength + slot.Record.Length > _segmentBytes && _fileLength > JournalFormat.MaxHeaderBytes;
+
+    /// <summary>Closes the segment and opens the next. Everything must be flushed.</summary>
+    public void Rotate(DateTimeOffset now)
+    {
+        _file?.Dispose();
+        _file = null;
+        CreateSegment(now);
+    }
+
+    /// <summary>Numbers a record and puts it into the batch.</summary>
+    public void Add(JournalSlot slot)
+    {
+        slot.Sequence = ++Sequence;
+        JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed), _seed);
+        Append(slot.Record, slot.Record);
+        Unsigned++;
+    }
+
+    /// <summary>Signs the chain so far and puts the signature into the batch.</summary>
+    public void AddCheckpoint(DateTimeOffset now)
+    {
+        var chain = _chain.Value.ToString();
+        var signature = _signer.Sign(CheckpointText.Of(_journalId, Sequence, chain, now));
+        var checkpoint = new RecordedCheckpoint(_journalId, Sequence, chain, now, _signer.KeyId, Convert.ToBase64String(signature));
+        var record = Frame(RecordType.Checkpoint, _seed, prefix: 0, output => PayloadWriter.Checkpoint(output, checkpoint));
+        Append(record, record);
+        Unsigned = 0;
+    }
+
+    /// <summary>One write of everything in the batch.</summary>
+    public void WriteBatch()
+    {
+        if (BatchLength == 0) return;
+        _file!.Write(_batch.AsSpan(0, BatchLength), _fileLength);
+        _fileLength += BatchLength;
+        BatchLength = 0;
+        if (_batch.Length > 4 * Journal.BatchBytes) _batch = new byte[64 * 1024];
+    }
+
+    /// <summary>Returns when everything written survives a power loss.</summary>
+    public void Flush()
+    {
+        if (Flushed == Sequence) return;
+        _file!.Flush();
+        Flushed = Sequence;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _chain.Dispose();
+    }
+
+    private void CreateSegment(DateTimeOffset now)
+    {
+        var header = new RecordedHeader(
+            _journalId, ++_segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString());
+        // The header's checksum has no seed: the journal's id stands in it and is not known before.
+        var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
+        JournalFormat.WritePrefix(bytes);
+        if (bytes.Length > JournalFormat.MaxHeaderBytes) throw new RecordingException($"a segment header of {bytes.Length} bytes is over the limit of {JournalFormat.MaxHeaderBytes}");
+        _file = _storage.Create(JournalFormat.SegmentName(_segment));
+        _fileLength = 0;
+        Append(bytes, bytes);
+        WriteBatch();
+        // INVARIANT: the header, and the file's name, are durable before any record follows; recovery relies on it.
+        _file.Flush();
+        _storage.FlushNames();
+        Flushed = Sequence;
+        Unsigned++;
+    }
+
+    private Span<byte> Frame(RecordType type, uint seed, int prefix, Action<IBufferWriter<byte>> payload)
+    {
+        _scratch.ResetWrittenCount();
+        _scratch.Advance(0);
+        _scratch.GetSpan(prefix + JournalFormat.HeadBytes)[..(prefix + JournalFormat.HeadBytes)].Clear();
+        _scratch.Advance(prefix + JournalFormat.HeadBytes);
+        payload(_scratch);
+        var bytes = System.Runtime.InteropServices.MemoryMarshal.AsMemory(_scratch.WrittenMemory).Span;
+        var length = bytes.Length - prefix - JournalFormat.HeadBytes;
+        JournalFormat.WriteHead(bytes[prefix..], new RecordHead(length, 0, type, ++Sequence, Flushed), seed);
+        return bytes;
+    }
+
+    private void Append(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> chained)
+    {
+        if (BatchLength + stored.Length > _batch.Length)
+        {
+            Array.Resize(ref _batch, Math.Max(BatchLength + stored.Length, 2 * _batch.Length));
+        }
+        stored.CopyTo(_batch.AsSpan(BatchLength));
+        BatchLength += stored.Length;
+        _chain.Add(chained);
+    }
+}

@@ -1,0 +1,305 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Postern.Core.Operations;
+using Postern.Core.Policy;
+
+namespace Postern.Core.Recording;
+
+/// <summary>
+/// Writes the JSON half of a payload. Members and their meaning are those of the <c>Recorded…</c> types, which read them back.
+/// Text is escaped by the writer and never pasted, so that no value can imitate structure (attack U08).
+/// </summary>
+internal static class PayloadWriter
+{
+    // The relaxed encoder escapes what JSON demands and leaves the rest as UTF-8: journals are data, never embedded in HTML.
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? _writer;
+
+    public static void Header(IBufferWriter<byte> output, RecordedHeader header)
+    {
+        var json = Begin(output);
+        json.WriteString("journal"u8, header.Journal);
+        json.WriteNumber("segment"u8, header.Segment);
+        json.WriteNumber("first"u8, header.First);
+        json.WriteString("codec"u8, header.Codec);
+        json.WriteString("dataKey"u8, header.DataKey);
+        json.WriteString("signer"u8, header.Signer);
+        json.WriteString("created"u8, header.Created);
+        json.WriteString("previous"u8, header.Previous);
+        End(json);
+    }
+
+    public static void Checkpoint(IBufferWriter<byte> output, RecordedCheckpoint checkpoint)
+    {
+        var json = Begin(output);
+        json.WriteString("journal"u8, checkpoint.Journal);
+        json.WriteNumber("through"u8, checkpoint.Through);
+        json.WriteString("chain"u8, checkpoint.Chain);
+        json.WriteString("at"u8, checkpoint.At);
+        json.WriteString("key"u8, checkpoint.Key);
+        json.WriteString("signature"u8, checkpoint.Signature);
+        End(json);
+    }
+
+    public static void Intent(IBufferWriter<byte> output, Intent intent)
+    {
+        var json = Begin(output);
+        Id(json, "op"u8, intent.Operation);
+        json.WriteString("session"u8, intent.Session);
+        json.WriteString("at"u8, intent.At);
+        Identity(json, intent.Identity);
+        Optional(json, "client"u8, intent.ClientName);
+        Connection(json, intent.Connection);
+        Parts(json, intent.Parts);
+        json.WriteStartObject("request"u8);
+        json.WriteNumber("bytes"u8, intent.RequestLength);
+        Hex(json, "sha256"u8, intent.RequestDigest);
+        json.WriteEndObject();
+        if (intent.Definition is { } definition) Hex(json, "definition"u8, definition);
+        else json.WriteNull("definition"u8);
+        Decision(json, intent.Decision);
+        if (intent.Parent is { } parent) Id(json, "parent"u8, parent);
+        else json.WriteNull("parent"u8);
+        End(json);
+    }
+
+    public static void Clearing(IBufferWriter<byte> output, Clearing clearing)
+    {
+        var json = Begin(output);
+        Id(json, "op"u8, clearing.Operation);
+        json.WriteString("at"u8, clearing.At);
+        json.WriteString("hold"u8, clearing.Hold);
+        Id(json, "continues"u8, clearing.Continues);
+        Texts(json, "approvers"u8, clearing.Approvers);
+        Decision(json, clearing.Decision);
+        json.WriteNumber("heldUnder"u8, clearing.HeldUnderVersion);
+        End(json);
+    }
+
+    public static void Frame(IBufferWriter<byte> output, OperationId operation, DateTimeOffset at, FrameDirection direction, long number, long bytes, int masked, Digest? running)
+    {
+        var json = Begin(output);
+        Id(json, "op"u8, operation);
+        json.WriteString("at"u8, at);
+        json.WriteString("dir"u8, direction == FrameDirection.Reply ? "reply"u8 : "input"u8);
+        json.WriteNumber("n"u8, number);
+        json.WriteNumber("bytes"u8, bytes);
+        json.WriteNumber("masked"u8, masked);
+        if (running is { } digest) Hex(json, "sha256"u8, digest);
+        else json.WriteNull("sha256"u8);
+        End(json);
+    }
+
+    public static void Ending(IBufferWriter<byte> output, OperationId operation, Ending ending, RecordedFlow? reply, RecordedFlow? input)
+    {
+        var json = Begin(output);
+        Id(json, "op"u8, operation);
+        json.WriteString("at"u8, ending.At);
+        json.WriteString("outcome"u8, OutcomeName(ending.Outcome));
+        Optional(json, "code"u8, ending.Code);
+        Optional(json, "detail"u8, ending.Detail);
+        Optional(json, "hold"u8, ending.Hold);
+        Flow(json, "reply"u8, reply);
+        Flow(json, "input"u8, input);
+        End(json);
+    }
+
+    public static void Occurrence(IBufferWriter<byte> output, Occurrence occurrence)
+    {
+        var json = Begin(output);
+        json.WriteString("kind"u8, occurrence.Kind);
+        json.WriteString("at"u8, occurrence.At);
+        json.WriteStartArray("facts"u8);
+        if (!occurrence.Facts.IsDefault)
+        {
+            foreach (var (name, value) in occurrence.Facts)
+            {
+                json.WriteStartObject();
+                json.WriteString("name"u8, name);
+                json.WriteString("value"u8, value);
+                json.WriteEndObject();
+            }
+        }
+        json.WriteEndArray();
+        End(json);
+    }
+
+    public static void Denials(IBufferWriter<byte> output, Intent last, DateTimeOffset from, long count)
+    {
+        var json = Begin(output);
+        json.WriteString("from"u8, from);
+        json.WriteString("to"u8, last.At);
+        json.WriteNumber("count"u8, count);
+        Identity(json, last.Identity);
+        Connection(json, last.Connection);
+        Parts(json, last.Parts);
+        Decision(json, last.Decision);
+        End(json);
+    }
+
+    /// <summary>The word for an outcome in the record.</summary>
+    public static string OutcomeName(Outcome outcome) => outcome switch
+    {
+        Outcome.Done => "done",
+        Outcome.Denied => "denied",
+        Outcome.Pending => "pending",
+        Outcome.Failed => "failed",
+        _ => "unknown",
+    };
+
+    private static Utf8JsonWriter Begin(IBufferWriter<byte> output)
+    {
+        var json = _writer ??= new Utf8JsonWriter(output, Options);
+        json.Reset(output);
+        json.WriteStartObject();
+        return json;
+    }
+
+    private static void End(Utf8JsonWriter json)
+    {
+        json.WriteEndObject();
+        json.Flush();
+        json.Reset(Nowhere.Instance);
+    }
+
+    private static void Identity(Utf8JsonWriter json, Identity identity)
+    {
+        json.WriteStartObject("identity"u8);
+        json.WriteString("issuer"u8, identity.Issuer);
+        json.WriteString("subject"u8, identity.Subject);
+        json.WriteString("kind"u8, identity.Kind switch { IdentityKind.Person => "person"u8, IdentityKind.Workload => "workload"u8, _ => "gateway"u8 });
+        Optional(json, "agent"u8, identity.Agent);
+        Texts(json, "groups"u8, identity.Groups);
+        Optional(json, "name"u8, identity.DisplayName);
+        json.WriteEndObject();
+    }
+
+    private static void Connection(Utf8JsonWriter json, Connection connection)
+    {
+        json.WriteStartObject("connection"u8);
+        json.WriteString("name"u8, connection.Name);
+        json.WriteString("protocol"u8, connection.Protocol);
+        json.WriteString("target"u8, connection.Target);
+        Texts(json, "tags"u8, connection.Tags);
+        json.WriteEndObject();
+    }
+
+    private static void Parts(Utf8JsonWriter json, ImmutableArray<Part> parts)
+    {
+        json.WriteStartArray("parts"u8);
+        foreach (var part in parts)
+        {
+            json.WriteStartObject();
+            json.WriteString("action"u8, part.Action);
+            json.WriteStartArray("facts"u8);
+            foreach (var fact in part.Facts)
+            {
+                json.WriteStartObject();
+                json.WriteString("name"u8, fact.Name);
+                Texts(json, "values"u8, fact.Values);
+                json.WriteBoolean("all"u8, fact.IsAll);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Decision(Utf8JsonWriter json, Decision decision)
+    {
+        json.WriteStartObject("decision"u8);
+        json.WriteString("kind"u8, KindOf(decision));
+        Optional(json, "code"u8, (decision as Policy.Decision.Deny)?.Code);
+        json.WriteString("reason"u8, decision.Reason);
+        json.WriteNumber("version"u8, decision.Version.Number);
+        Hex(json, "hash"u8, decision.Version.Hash);
+        Rules(json, "rules"u8, decision.Rules);
+        Rules(json, "reported"u8, decision.Reported);
+        json.WriteEndObject();
+    }
+
+    private static ReadOnlySpan<byte> KindOf(Decision decision) => decision switch
+    {
+        Policy.Decision.Allow => "allow"u8,
+        Policy.Decision.Hold => "hold"u8,
+        _ => "deny"u8,
+    };
+
+    private static void Rules(Utf8JsonWriter json, ReadOnlySpan<byte> name, ImmutableArray<RuleMatch> rules)
+    {
+        json.WriteStartArray(name);
+        if (!rules.IsDefault)
+        {
+            foreach (var rule in rules)
+            {
+                json.WriteStartObject();
+                json.WriteString("rule"u8, rule.Rule);
+                json.WriteString("effect"u8, rule.Effect switch { RuleEffect.Allow => "allow"u8, RuleEffect.Hold => "hold"u8, RuleEffect.Guard => "guard"u8, _ => "deny"u8 });
+                json.WriteEndObject();
+            }
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Flow(Utf8JsonWriter json, ReadOnlySpan<byte> name, RecordedFlow? flow)
+    {
+        if (flow is null)
+        {
+            json.WriteNull(name);
+            return;
+        }
+        json.WriteStartObject(name);
+        json.WriteNumber("frames"u8, flow.Frames);
+        json.WriteNumber("bytes"u8, flow.Bytes);
+        json.WriteNumber("kept"u8, flow.Kept);
+        json.WriteNumber("masked"u8, flow.Masked);
+        json.WriteString("sha256"u8, flow.Sha256);
+        json.WriteEndObject();
+    }
+
+    private static void Texts(Utf8JsonWriter json, ReadOnlySpan<byte> name, ImmutableArray<string> values)
+    {
+        json.WriteStartArray(name);
+        if (!values.IsDefault)
+        {
+            foreach (var value in values) json.WriteStringValue(value);
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Optional(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)
+    {
+        if (value is null) json.WriteNull(name);
+        else json.WriteString(name, value);
+    }
+
+    private static void Id(Utf8JsonWriter json, ReadOnlySpan<byte> name, OperationId id) => json.WriteString(name, id.ToString());
+
+    private static void Hex(Utf8JsonWriter json, ReadOnlySpan<byte> name, Digest digest)
+    {
+        Span<byte> bytes = stackalloc byte[Digest.Size];
+        Span<char> text = stackalloc char[2 * Digest.Size];
+        digest.CopyTo(bytes);
+        Convert.TryToHexStringLower(bytes, text, out _);
+        json.WriteString(name, text);
+    }
+
+    // Holds no reference to a pooled buffer between records.
+    private sealed class Nowhere : IBufferWriter<byte>
+    {
+        public static readonly Nowhere Instance = new();
+
+        public void Advance(int count)
+        {
+        }
+
+        public Memory<byte> GetMemory(int sizeHint = 0) => new byte[Math.Max(sizeHint, 1)];
+
+        public Span<byte> GetSpan(int sizeHint = 0) => new byte[Math.Max(sizeHint, 1)];
+    }
+}

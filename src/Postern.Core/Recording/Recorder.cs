@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>Writes the account of every operation into a journal. One per process and folder.</summary>
+public sealed class Recorder : IRecorder, IAsyncDisposable
+{
+    /// <summary>Kind of the occurrence that says what recovery cut at a start.</summary>
+    public const string RecoveredKind = "journal.recovered";
+
+    /// <summary>Kind of the occurrence at every start.</summary>
+    public const string OpenedKind = "journal.opened";
+
+    /// <summary>Kind of the occurrence at an orderly stop; a journal that does not end with one was cut off or still runs.</summary>
+    public const string ClosedKind = "journal.closed";
+
+    private readonly Journal _journal;
+    private readonly IJournalStorage _storage;
+    private readonly IDisposable? _ownedSigner;
+    private readonly TimeProvider _clock;
+    private readonly AccountOptions _accounts;
+    private readonly DenialCounter _denials;
+    private int _disposed;
+
+    private Recorder(Journal journal, IJournalStorage storage, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock)
+    {
+        _journal = journal;
+        _storage = storage;
+        _ownedSigner = ownedSigner;
+        _clock = clock;
+        _accounts = new AccountOptions(options.ContentBytes, options.RefuseBeyondContentBytes, clock);
+        _denials = new DenialCounter(WriteDenials, clock);
+    }
+
+    /// <summary>The last sequence that survives a power loss; readers go no further.</summary>
+    public long DurableSequence => _journal.DurableSequence;
+
+    /// <summary>Why nothing can be written any more, or null while all is well; for readiness.</summary>
+    public string? Fault => _journal.Fault?.Message;
+
+    /// <summary>
+    /// Opens the journal of a data folder: recovers it, ends what was left open as <see cref="Outcome.Unknown"/>, and signs.
+    /// </summary>
+    /// <exception cref="RecordingException">It cannot be used as it is; the message says what to do.</exception>
+    public static async ValueTask<Recorder> OpenAsync(RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var storage = FolderStorage.ForWriting(options.JournalFolder);
+        FileJournalSigner? signer = null;
+        try
+        {
+            var isNew = !storage.List().Any(name => name.EndsWith(".pjl", StringComparison.Ordinal));
+            signer = FileJournalSigner.OpenOrCreate(options.DataFolder, mayCreate: isNew);
+            return await OpenAsync(storage, signer, signer, options, clock, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            signer?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>As above, on a given storage and signer, which the caller keeps.</summary>
+    internal static ValueTask<Recorder> OpenAsync(IJournalStorage storage, IJournalSigner signer, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken) =>
+        OpenAsync(storage, signer, ownedSigner: null, options, clock, cancellationToken);
+
+    private static async ValueTask<Recorder> OpenAsync(
+        IJournalStorage storage, IJournalSigner signer, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        using var key = JournalPublicKey.Read(signer.PublicKeyPem);
+        var segments = new JournalSegments(storage, signer, options.SegmentBytes);
+        RecoveryResult recovered;
+        try
+        {
+            recovered = JournalRecovery.Run(storage, segments, key, clock.GetUtcNow(), cancellationToken);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            segments.Dispose();
+            throw new RecordingException($"the journal `{storage.Name}` cannot be opened: {fault.Message}", fault);
+        }
+        catch
+        {
+            segments.Dispose();
+            throw;
+        }
+        var recorder = new Recorder(new Journal(segments, options.Durability, clock), storage, ownedSigner, options, clock);
+        try
+        {
+            await recorder.TellRecoveryAsync(recovered).ConfigureAwait(false);
+            return recorder;
+        }
+        catch
+        {
+            await recorder.StopAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IAccount> BeginAsync(Intent intent, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var slot = _journal.Rent(RecordType.Intent);
+        try
+        {
+            PayloadWriter.Intent(slot, intent);
+            slot.AppendContent(intent.Request.Value.Span);
+        }
+        catch (Exception fault) when (fault is not RecordingException)
+        {
+            // Text that is not well-formed UTF-16, say: what cannot be written down is not done.
+            slot.Return();
+            throw new RecordingException("the intent cannot be written as a record", fault);
+        }
+        catch (RecordingException)
+        {
+            slot.Return();
+            throw;
+        }
+        var durable = slot.Durable;
+        _journal.Enqueue(slot);
+        // Never cancelled from here on: the record will be there, so its account must be able to end.
+        await durable.ConfigureAwait(false);
+        return new Account(_journal, intent.Operation, _accounts);
+    }
+
+    /// <inheritdoc/>
+    public bool TryCount(Intent intent) => _denials.TryCount(intent);
+
+    /// <inheritdoc/>
+    public async ValueTask NoteAsync(Occurrence occurrence, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await Write(RecordType.Occurrence, occurrence, PayloadWriter.Occurrence).ConfigureAwait(false);
+    }
+
+    /// <summary>Returns the durable sequence once it is past the given one; how an index follows.</summary>
+    public ValueTask<long> WaitPastAsync(long sequence, CancellationToken cancellationToken) => _journal.WaitPastAsync(sequence, cancellationToken);
+
+    /// <summary>Writes what is counted, says that this stop is an orderly one, signs and closes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        _denials.Dispose();
+        try
+        {
+            await NoteAsync(new Occurrence(ClosedKind, _clock.GetUtcNow(), []), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (RecordingException)
+        {
+            // The journal is broken already, and whoever used it knows; closing must still let go of the files.
+        }
+        await StopAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask StopAsync()
+    {
+        await _journal.CloseAsync().ConfigureAwait(false);
+        _journal.Dispose();
+        _ownedSigner?.Dispose();
+        _storage.Dispose();
+    }
+
+    private async ValueTask TellRecoveryAsync(RecoveryResult recovered)
+    {
+        var now = _clock.GetUtcNow();
+        if (recovered.CutFile is { } file || recovered.OpenIntents.Length > 0)
+        {
+            await NoteAsync(new Occurrence(RecoveredKind, now, Facts(
+                ("file", recovered.CutFile ?? ""),
+                ("offset", recovered.CutOffset.ToString(CultureInfo.InvariantCulture)),
+                ("cutBytes", recovered.CutBytes.ToString(CultureInfo.InvariantCulture)),
+                ("problem", recovered.Problem ?? ""),
+                ("openIntents", recovered.OpenIntents.Length.ToString(CultureInfo.InvariantCulture)))), CancellationToken.None).ConfigureAwait(false);
+        }
+        foreach (var operation in recovered.OpenIntents)
+        {
+            await Write(RecordType.Ending, operation, (slot, id) => PayloadWriter.Ending(
+                slot, id, new Ending(Outcome.Unknown, null, "the gateway stopped before the operation ended", null, now), reply: null, input: null)).ConfigureAwait(false);
+        }
+        await NoteAsync(new Occurrence(OpenedKind, now, []), CancellationToken.None).ConfigureAwait(false);
+        _journal.CheckpointIsDue();
+    }
+
+    private ValueTask Write<T>(RecordType type, T value, Action<JournalSlot, T> payload)
+    {
+        var slot = _journal.Rent(type);
+        try
+        {
+            payload(slot, value);
+        }
+        catch (Exception fault)
+        {
+            slot.Return();
+            throw new RecordingException("the occurrence cannot be written as a record", fault);
+        }
+        var durable = slot.Durable;
+        _journal.Enqueue(slot);
+        return durable;
+    }
+
+    private void WriteDenials(Intent last, DateTimeOffset from, long count)
+    {
+        var slot = _journal.Rent(RecordType.Denials);
+        slot.IsAwaited = false;
+        try
+        {
+            PayloadWriter.Denials(slot, last, from, count);
+            _journal.Enqueue(slot, urgent: false, always: true);
+        }
+        catch (RecordingException)
+        {
+            // The journal is broken: it takes nothing any more, and the next operation learns so.
+        }
+    }
+
+    private static ImmutableArray<KeyValuePair<string, string>> Facts(params ReadOnlySpan<(string Name, string Value)> facts)
+    {
+        var builder = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>(facts.Length);
+        foreach (var (name, value) in facts) builder.Add(new(name, value));
+        return builder.MoveToImmutable();
+    }
+}

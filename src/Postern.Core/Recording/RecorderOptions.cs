@@ -1,0 +1,23 @@
+namespace Postern.Core.Recording;
+
+/// <summary>Where and how the account is kept.</summary>
+public sealed record RecorderOptions
+{
+    /// <summary>Folder of the signing key; the journal is its subfolder <see cref="JournalFolder"/>.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>When a record counts as written down.</summary>
+    public Durability Durability { get; init; }
+
+    /// <summary>Masked bytes kept of each direction of one operation (<c>record.content</c>); digests go on beyond it.</summary>
+    public long ContentBytes { get; init; } = 1024 * 1024;
+
+    /// <summary><c>record: full</c>: what would not be kept whole is refused instead, which ends the operation.</summary>
+    public bool RefuseBeyondContentBytes { get; init; }
+
+    /// <summary>A segment file is closed before it grows beyond this.</summary>
+    public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>The folder of segment files.</summary>
+    public string JournalFolder => Path.Combine(DataFolder, "journal");
+}

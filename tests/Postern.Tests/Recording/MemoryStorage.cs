@@ -1,0 +1,147 @@
+using Postern.Core.Recording;
+
+namespace Postern.Tests.Recording;
+
+/// <summary>
+/// A disk in memory that knows what was flushed, keeps an account of its steps, and fails where a test says so.
+/// </summary>
+internal sealed class MemoryStorage : IJournalStorage
+{
+    private readonly Dictionary<string, MemoryFile> _files = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+
+    public string Name => "memory";
+
+    public int Writes { get; private set; }
+
+    public int Flushes { get; private set; }
+
+    /// <summary>When it answers true, the write stores half of its bytes and fails.</summary>
+    public Func<bool>? WriteFails { get; set; }
+
+    /// <summary>When it answers true, the flush fails and nothing of it is durable.</summary>
+    public Func<bool>? FlushFails { get; set; }
+
+    /// <summary>Called before each flush; lets a test hold one back.</summary>
+    public Action? BeforeFlush { get; set; }
+
+    public IReadOnlyList<string> List()
+    {
+        lock (_gate) return [.. _files.Keys.Order(StringComparer.Ordinal)];
+    }
+
+    public IJournalFile Open(string name)
+    {
+        lock (_gate) return _files[name];
+    }
+
+    public IJournalFile Create(string name)
+    {
+        lock (_gate)
+        {
+            var file = new MemoryFile(this);
+            _files.Add(name, file);
+            return file;
+        }
+    }
+
+    public void Delete(string name)
+    {
+        lock (_gate) _files.Remove(name);
+    }
+
+    public void FlushNames()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+
+    /// <summary>All bytes, flushed or not.</summary>
+    public byte[] Bytes(string name)
+    {
+        lock (_gate) return [.. _files[name].Written];
+    }
+
+    public void Put(string name, byte[] bytes)
+    {
+        lock (_gate) _files[name] = new MemoryFile(this) { Written = [.. bytes], Flushed = bytes };
+    }
+
+    /// <summary>What another process finds after this one was killed: everything written.</summary>
+    public MemoryStorage AfterKill() => Copy(file => [.. file.Written]);
+
+    /// <summary>What is left after a power loss: what was flushed.</summary>
+    public MemoryStorage AfterPowerLoss() => Copy(file => file.Flushed);
+
+    private MemoryStorage Copy(Func<MemoryFile, byte[]> content)
+    {
+        var copy = new MemoryStorage();
+        lock (_gate)
+        {
+            foreach (var (name, file) in _files) copy.Put(name, content(file));
+        }
+        return copy;
+    }
+
+    private sealed class MemoryFile(MemoryStorage home) : IJournalFile
+    {
+        public List<byte> Written { get; init; } = [];
+
+        public byte[] Flushed { get; set; } = [];
+
+        public long Length
+        {
+            get
+            {
+                lock (home._gate) return Written.Count;
+            }
+        }
+
+        public int Read(Span<byte> destination, long offset)
+        {
+            lock (home._gate)
+            {
+                var count = (int)Math.Min(destination.Length, Math.Max(0, Written.Count - offset));
+                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Written).Slice((int)Math.Min(offset, Written.Count), count).CopyTo(destination);
+                return count;
+            }
+        }
+
+        public void Write(ReadOnlySpan<byte> bytes, long offset)
+        {
+            lock (home._gate)
+            {
+                Assert.Equal(Written.Count, offset);
+                home.Writes++;
+                if (home.WriteFails?.Invoke() == true)
+                {
+                    Written.AddRange(bytes[..(bytes.Length / 2)]);
+                    throw new IOException("no space left on device");
+                }
+                Written.AddRange(bytes);
+            }
+        }
+
+        public void SetLength(long length)
+        {
+            lock (home._gate) Written.RemoveRange((int)length, Written.Count - (int)length);
+        }
+
+        public void Flush()
+        {
+            home.BeforeFlush?.Invoke();
+            lock (home._gate)
+            {
+                home.Flushes++;
+                if (home.FlushFails?.Invoke() == true) throw new IOException("input/output error");
+                Flushed = [.. Written];
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}

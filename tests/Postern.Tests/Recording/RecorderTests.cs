@@ -1,0 +1,196 @@
+using Postern.Core.Recording;
+using Postern.Tests.Doubles;
+
+namespace Postern.Tests.Recording;
+
+public sealed class RecorderTests
+{
+    [Fact]
+    [Guarantee("G1")]
+    public async Task An_intent_is_flushed_before_its_account_is_handed_out()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+        using var mayFlush = new ManualResetEventSlim();
+        using var isFlushing = new ManualResetEventSlim();
+        storage.BeforeFlush = () =>
+        {
+            isFlushing.Set();
+            mayFlush.Wait();
+        };
+
+        var begin = recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask();
+        isFlushing.Wait();
+        var handedOutBefore = begin.IsCompleted;
+        mayFlush.Set();
+        await begin;
+
+        Assert.False(handedOutBefore);
+    }
+
+    [Fact]
+    [Guarantee("G2")]
+    public async Task A_frame_that_was_promised_survives_a_power_loss()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+
+        var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+        await account.AppendAsync(FrameDirection.Reply, Given.Masked("released-bytes"), 0);
+        var left = storage.AfterPowerLoss().Bytes("journal-000001.pjl");
+
+        Assert.True(left.AsSpan().IndexOf("released-bytes"u8) > 0);
+    }
+
+    [Fact]
+    public async Task Relaxed_records_are_promised_once_written_and_flushed_a_second_later()
+    {
+        var storage = new MemoryStorage();
+        var clock = new SteppedClock();
+        await using var recorder = await Given.Recorder(storage, Given.Options() with { Durability = Durability.Relaxed }, clock);
+        await recorder.WaitPastAsync(0, CancellationToken.None);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await recorder.WaitPastAsync(recorder.DurableSequence - 1, CancellationToken.None);
+        var durable = recorder.DurableSequence;
+
+        await Given.OperationAsync(recorder, reply: "relaxed-bytes");
+        var lost = storage.AfterPowerLoss().Bytes("journal-000001.pjl").AsSpan().IndexOf("relaxed-bytes"u8);
+        var kept = storage.AfterKill().Bytes("journal-000001.pjl").AsSpan().IndexOf("relaxed-bytes"u8);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await recorder.WaitPastAsync(durable + 1, CancellationToken.None);
+
+        Assert.Equal(-1, lost);
+        Assert.True(kept > 0);
+        Assert.True(storage.AfterPowerLoss().Bytes("journal-000001.pjl").AsSpan().IndexOf("relaxed-bytes"u8) > 0);
+    }
+
+    [Fact]
+    [Row("U02")]
+    [Guarantee("G5")]
+    public async Task A_failed_flush_refuses_everything_afterwards_and_is_not_tried_again()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+        var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+        storage.FlushFails = () => true;
+
+        await Assert.ThrowsAsync<RecordingException>(() => account.AppendAsync(FrameDirection.Reply, Given.Masked("x"), 0).AsTask());
+        storage.FlushFails = null;
+        var flushes = storage.Flushes;
+
+        await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask());
+        await Assert.ThrowsAsync<RecordingException>(() => account.AppendAsync(FrameDirection.Reply, Given.Masked("x"), 0).AsTask());
+        await Assert.ThrowsAsync<RecordingException>(() => recorder.NoteAsync(new Occurrence("x", Given.Noon, []), CancellationToken.None).AsTask());
+        await account.EndAsync(Given.Done());
+        Assert.Equal(flushes, storage.Flushes);
+        Assert.Contains("input/output error", recorder.Fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Row("U02")]
+    public async Task A_full_disk_refuses_and_the_next_start_recovers()
+    {
+        var storage = new MemoryStorage();
+        var recorder = await Given.Recorder(storage);
+        await Given.OperationAsync(recorder);
+        storage.WriteFails = () => true;
+
+        await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask());
+        await recorder.DisposeAsync();
+        await using var next = await Given.Recorder(storage.AfterKill());
+        await Given.OperationAsync(next);
+
+        Assert.Null(next.Fault);
+    }
+
+    [Fact]
+    public async Task Many_writers_share_a_flush()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+        // Holds the first flush back until all writers stand in line behind it.
+        var before = storage.Flushes;
+        using var mayFlush = new ManualResetEventSlim();
+        storage.BeforeFlush = mayFlush.Wait;
+
+        var writers = Enumerable.Range(0, 64).Select(_ => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask()).ToArray();
+        mayFlush.Set();
+        await Task.WhenAll(writers);
+
+        Assert.InRange(storage.Flushes - before, 1, 3);
+    }
+
+    [Fact]
+    public async Task Sixty_four_writers_at_once_leave_one_whole_account_each()
+    {
+        var storage = new MemoryStorage();
+        await using (var recorder = await Given.Recorder(storage))
+        {
+            await Task.WhenAll(Enumerable.Range(0, 64).Select(async _ =>
+            {
+                await Task.Yield();
+                for (var i = 0; i < 20; i++) await Given.OperationAsync(recorder);
+            }));
+        }
+
+        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        var scan = new JournalScan(storage, key, strict: true);
+        scan.Run(CancellationToken.None);
+
+        Assert.Null(scan.Problem);
+        Assert.Empty(scan.Open);
+        Assert.True(scan.Sequence > 64 * 20 * 3);
+        Assert.True(scan.Checkpoints >= 3);
+        Assert.Equal(0, scan.Unsigned);
+    }
+
+    [Fact]
+    public async Task A_second_ending_is_ignored_and_nothing_follows_an_ending()
+    {
+        var storage = new MemoryStorage();
+        await using (var recorder = await Given.Recorder(storage))
+        {
+            var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+            await account.EndAsync(Given.Done());
+            await account.EndAsync(new Ending(Outcome.Failed, null, null, null, Given.Noon));
+            await Assert.ThrowsAsync<RecordingException>(() => account.AppendAsync(FrameDirection.Reply, Given.Masked("late"), 0).AsTask());
+        }
+
+        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        var scan = new JournalScan(storage, key, strict: true);
+        scan.Run(CancellationToken.None);
+
+        Assert.Null(scan.Problem);
+        Assert.Empty(scan.Open);
+    }
+
+    [Fact]
+    [Row("U08")]
+    public async Task Text_that_is_not_well_formed_is_recorded_with_replacement_characters()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+
+        await recorder.BeginAsync(Given.Intent() with { ClientName = "\ud800\n{\u001b[2J" }, CancellationToken.None);
+        var stored = storage.Bytes("journal-000001.pjl");
+
+        Assert.True(stored.AsSpan().IndexOf("\"client\":\"\ufffd\\n{\\u001B[2J\""u8) > 0);
+    }
+
+    [Fact]
+    public async Task An_ending_is_written_even_when_its_detail_cannot_be_encoded()
+    {
+        var storage = new MemoryStorage();
+        await using (var recorder = await Given.Recorder(storage))
+        {
+            var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+            await account.EndAsync(new Ending(Outcome.Failed, null, "\ud800", null, Given.Noon));
+        }
+
+        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        var scan = new JournalScan(storage, key, strict: true);
+        scan.Run(CancellationToken.None);
+
+        Assert.Empty(scan.Open);
+    }
+}
