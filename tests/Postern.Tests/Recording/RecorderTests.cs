@@ -174,7 +174,7 @@ public sealed class RecorderTests
         await recorder.BeginAsync(Given.Intent() with { ClientName = "\ud800\n{\u001b[2J" }, CancellationToken.None);
         var stored = storage.Bytes("journal-000001.pjl");
 
-        Assert.True(stored.AsSpan().IndexOf("\"client\":\"\ufffd\\n{\\u001B[2J\""u8) > 0);
+        Assert.True(stored.AsSpan().IndexOf("\"client\":\"\\uFFFD\\n{\\u001B[2J\""u8) > 0);
     }
 
     [Fact]
