@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Postern.Gateway.Configuration;
+
+namespace Postern.Gateway.Listening;
+
+/// <summary>How Kestrel serves: HTTP/1.1, bounded in every direction, on a socket that is already bound.</summary>
+internal static class KestrelSettings
+{
+    private const int Kibibyte = 1024;
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan KeepAliveTimeout = TimeSpan.FromMinutes(2);
+
+    public static void Apply(WebApplicationBuilder builder, BoundListener listener, LimitOptions limits, ServedCertificate? certificate)
+    {
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => Sockets(sockets, listener));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.AllowSynchronousIO = false;
+            kestrel.AllowResponseHeaderCompression = false;
+            kestrel.Limits.MaxRequestLineSize = 8 * Kibibyte;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * Kibibyte;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+            kestrel.Limits.KeepAliveTimeout = KeepAliveTimeout;
+            kestrel.Limits.MaxRequestBodySize = limits.Body;
+            kestrel.Limits.MaxConcurrentConnections = limits.Connections;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = 0;
+            // Slow bodies are cut by the default minimum data rate. Slow readers are not: a stream that waits for events is idle by nature,
+            // and a client that does not read is bounded by the window of the reply gate.
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Listen(listener.EndPoint, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                if (certificate is not null) listen.UseHttps(Tls(certificate));
+            });
+        });
+    }
+
+    private static void Sockets(SocketTransportOptions sockets, BoundListener listener)
+    {
+        sockets.CreateBoundListenSocket = endpoint => endpoint.Equals(listener.EndPoint) ? listener.Take() : SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        sockets.UnsafePreferInlineScheduling = InlineCompletions.AreOn;
+        sockets.WaitForDataBeforeAllocatingBuffer = true;
+        sockets.NoDelay = true;
+    }
+
+    private static TlsHandshakeCallbackOptions Tls(ServedCertificate certificate) => new()
+    {
+        HandshakeTimeout = TimeSpan.FromSeconds(10),
+        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = certificate.Current,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            ApplicationProtocols = [SslApplicationProtocol.Http11],
+        }),
+    };
+}

@@ -1,0 +1,57 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+
+namespace Postern.Gateway.Listening;
+
+/// <summary>
+/// Refuses what two readers of one request could read differently, before anything else looks at it. Kestrel tolerates each of
+/// these; a proxy or a target beside us may not agree with it about what they mean.
+/// </summary>
+internal static class StrictRequests
+{
+    private static readonly FrozenSet<string> _methods = FrozenSet.Create(StringComparer.Ordinal, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS");
+
+    /// <summary>Null when the request can be read in one way only; otherwise what is wrong, without any value of it.</summary>
+    public static string? Complaint(HttpContext context)
+    {
+        var request = context.Request;
+        var headers = request.Headers;
+        // Exact case: `get` is another method, which some targets take for GET.
+        if (!_methods.Contains(request.Method)) return "the method is none that is served here";
+        // Two credentials, or one header that a list-joining reader would take for two.
+        if (headers.Authorization.Count > 1 || (headers.Authorization.Count == 1 && headers.Authorization[0]!.Contains(','))) return "more than one credential";
+        if (Transfer(context, headers.TransferEncoding) is { } transfer) return transfer;
+        if (headers.Host.Count != 1) return "expected one Host header";
+        return Target(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+    }
+
+    private static string? Transfer(HttpContext context, StringValues transferEncoding)
+    {
+        if (transferEncoding.Count == 0) return null;
+        if (transferEncoding.Count > 1 || !string.Equals(transferEncoding[0], "chunked", StringComparison.Ordinal)) return "the only transfer encoding that is read is `chunked`, once";
+        if (context.Request.Protocol != HttpProtocol.Http11) return "a transfer encoding needs HTTP/1.1";
+        // Where both framings stand, Kestrel goes by the encoding and moves the length to this header.
+        if (context.Request.Headers.ContainsKey("X-Content-Length") || context.Request.ContentLength is not null) return "both a length and a transfer encoding";
+        return null;
+    }
+
+    /// <summary>
+    /// Every path that is served is made of plain segments. An escape, a dot segment, a doubled slash or a backslash is read in
+    /// different ways by different servers, so that a rule on one reading would be passed by another.
+    /// </summary>
+    private static string? Target(string target)
+    {
+        if (target.Length == 0 || target[0] != '/') return "expected a path as the request target";
+        var query = target.IndexOf('?');
+        var path = query < 0 ? target.AsSpan() : target.AsSpan(0, query);
+        if (path.IndexOfAny("%;\\#") >= 0) return "the path holds an escape or a separator that servers read differently";
+        if (path.IndexOf("//") >= 0) return "the path holds an empty segment";
+        foreach (var segment in path.Split('/'))
+        {
+            if (path[segment] is "." or "..") return "the path holds a dot segment";
+        }
+        return null;
+    }
+}
