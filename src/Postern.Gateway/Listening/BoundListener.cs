@@ -14,6 +14,8 @@ namespace Postern.Gateway.Listening;
 /// </summary>
 internal sealed class BoundListener : IDisposable
 {
+    private const int Backlog = 512;
+
     private readonly Socket _socket;
 
     private BoundListener(Socket socket, string url)
@@ -36,6 +38,8 @@ internal sealed class BoundListener : IDisposable
         try
         {
             socket.Bind(new IPEndPoint(address, parsed.Port));
+            // Only a listening socket keeps others off the port; who connects early waits until the gateway serves.
+            socket.Listen(Backlog);
             return new BoundListener(socket, url);
         }
         catch (SocketException failure)

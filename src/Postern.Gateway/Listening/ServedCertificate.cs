@@ -33,9 +33,9 @@ internal sealed partial class ServedCertificate : IDisposable
 
     public SslStreamCertificateContext Current => _current;
 
-    /// <summary>Null while the certificate is good for a day and more.</summary>
+    /// <summary>Null while the certificate is good.</summary>
     public string? Complaint(DateTimeOffset now) =>
-        now >= _current.TargetCertificate.NotAfter.ToUniversalTime() ? "the certificate has expired" : null;
+        now >= new DateTimeOffset(_current.TargetCertificate.NotAfter.ToUniversalTime()) ? "the certificate has expired" : null;
 
     public void Dispose() => _watch.Dispose();
 
