@@ -8,18 +8,20 @@ namespace Postern.Core.Recording;
 public sealed class FolderStorage : IJournalStorage
 {
     private readonly FileStream? _lock;
+    private readonly IReadOnlyList<string>? _only;
 
-    private FolderStorage(string folder, FileStream? held)
+    private FolderStorage(string folder, FileStream? held, IReadOnlyList<string>? only)
     {
         Name = folder;
         _lock = held;
+        _only = only;
     }
 
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Opens a folder for reading, whoever writes to it.</summary>
-    public static FolderStorage ForReading(string folder) => new(folder, held: null);
+    /// <summary>Opens a folder for reading, whoever writes to it; all of it, or only the files named.</summary>
+    public static FolderStorage ForReading(string folder, IReadOnlyList<string>? only = null) => new(folder, held: null, only);
 
     /// <summary>Opens, or creates, a folder for the one writer.</summary>
     /// <exception cref="RecordingException">Another process writes there, or the folder cannot be used.</exception>
@@ -31,7 +33,7 @@ public sealed class FolderStorage : IJournalStorage
             else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             // Held for as long as the process lives; the operating system lets go of it when the process is killed.
             var held = new FileStream(Path.Combine(folder, "journal.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new FolderStorage(folder, held);
+            return new FolderStorage(folder, held, only: null);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -40,7 +42,7 @@ public sealed class FolderStorage : IJournalStorage
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> List() => Directory.Exists(Name) ? [.. Directory.EnumerateFiles(Name).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)] : [];
+    public IReadOnlyList<string> List() => _only is not null ? _only : Directory.Exists(Name) ? [.. Directory.EnumerateFiles(Name).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)] : [];
 
     /// <inheritdoc/>
     public IJournalFile Open(string name) => new DiskFile(File.OpenHandle(

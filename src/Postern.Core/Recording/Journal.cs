@@ -221,6 +221,11 @@ internal sealed class Journal : IDisposable
         _segments.WriteBatch();
         // INVARIANT: in strict mode no promise is kept before the flush that covers its record has returned (G1, G2).
         if (flush || _durability == Durability.Strict) _segments.Flush();
+        if (_segments.Unsigned > 0 && !_timerArmed)
+        {
+            _timerArmed = true;
+            _timer.Change(CheckpointInterval, Timeout.InfiniteTimeSpan);
+        }
         Advance();
         foreach (var slot in _inBatch)
         {
@@ -228,11 +233,6 @@ internal sealed class Journal : IDisposable
             else slot.Return();
         }
         _inBatch.Clear();
-        if (_segments.Unsigned > 0 && !_timerArmed)
-        {
-            _timerArmed = true;
-            _timer.Change(CheckpointInterval, Timeout.InfiniteTimeSpan);
-        }
     }
 
     private void Advance()

@@ -23,7 +23,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
 {
     private const int ReadAhead = 256 * 1024;
 
-    private byte[] _buffer = new byte[ReadAhead];
+    private byte[] _buffer = new byte[BufferFor(file)];
     private int _start;
     private int _end;
     private uint _seed;
@@ -104,8 +104,8 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     {
         var length = file.Length;
         var head = new byte[JournalFormat.HeadBytes];
-        var window = new byte[ReadAhead];
-        for (var at = from; at + JournalFormat.HeadBytes < length; at += ReadAhead - JournalFormat.HeadBytes)
+        var window = new byte[BufferFor(file)];
+        for (var at = from; at + JournalFormat.HeadBytes < length; at += window.Length - JournalFormat.HeadBytes)
         {
             var count = ReadFully(window, at);
             for (var i = 0; i + JournalFormat.HeadBytes <= count; i++)
@@ -132,6 +132,8 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         seed = JournalFormat.SeedOf(id);
         return true;
     }
+
+    private static int BufferFor(IJournalFile file) => (int)Math.Clamp(file.Length, 4 * 1024, ReadAhead);
 
     private ScanStep ReadAt(long offset, int prefix)
     {

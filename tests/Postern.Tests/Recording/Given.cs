@@ -48,6 +48,32 @@ internal static class Given
 
     public static Ending Done() => new(Outcome.Done, null, null, null, Noon.AddSeconds(1));
 
+    public static JournalVerdict Verify(IJournalStorage storage, MemorySigner? signer = null)
+    {
+        using var key = JournalPublicKey.Read((signer ?? Signer).PublicKeyPem);
+        return JournalVerifier.VerifyJournal(storage, key, [], CancellationToken.None);
+    }
+
+    /// <summary>The records of a segment as they stand, the prefix with the first.</summary>
+    public static List<(long Offset, long Next, RecordHead Head)> Records(MemoryStorage storage, string name = "journal-000001.pjl")
+    {
+        var records = new List<(long, long, RecordHead)>();
+        using var scanner = new SegmentScanner(storage.Open(name));
+        Assert.Equal(ScanStep.Record, scanner.ReadHeader(out _));
+        do records.Add((scanner.Offset, scanner.Next, scanner.Head));
+        while (scanner.Read() == ScanStep.Record);
+        return records;
+    }
+
+    /// <summary>A closed journal of a few operations, in one segment.</summary>
+    public static async Task<MemoryStorage> ClosedJournalAsync(int operations = 2, MemorySigner? signer = null)
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Postern.Core.Recording.Recorder.OpenAsync(storage, signer ?? Signer, Options(), TimeProvider.System, CancellationToken.None);
+        for (var i = 0; i < operations; i++) await OperationAsync(recorder);
+        return storage;
+    }
+
     public static async Task OperationAsync(Recorder recorder, string request = """{"order":9}""", string reply = """{"ok":true}""")
     {
         var account = await recorder.BeginAsync(Intent(request), CancellationToken.None);

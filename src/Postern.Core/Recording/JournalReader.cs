@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>A place in a journal.</summary>
+/// <param name="Segment">The segment's number, from 1.</param>
+/// <param name="Offset">Bytes from the file's begin; 0 is the header.</param>
+[StructLayout(LayoutKind.Auto)]
+public readonly record struct JournalPosition(int Segment, long Offset)
+{
+    /// <summary>The first record.</summary>
+    public static readonly JournalPosition Begin = new(1, 0);
+}
+
+/// <summary>One record as it stands in the journal.</summary>
+/// <param name="Position">Where it stands.</param>
+/// <param name="Next">Where the next one stands, or will.</param>
+/// <param name="Sequence">Its number.</param>
+/// <param name="Type">What it is about.</param>
+/// <param name="Payload">What it says.</param>
+/// <param name="Content">The kept content; empty when there is none or it was not asked for.</param>
+public sealed record JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content);
+
+/// <summary>
+/// Reads a journal record by record, while it is written or afterwards. Checks lengths, checksums and payloads; whether the
+/// account is the one that was written is <see cref="JournalVerifier"/>'s question.
+/// </summary>
+public sealed class JournalReader(string folder)
+{
+    /// <summary>The journal's id, or null when there is no segment yet.</summary>
+    /// <exception cref="RecordingException">The first segment cannot be read.</exception>
+    public string? ReadJournalId()
+    {
+        using var storage = FolderStorage.ForReading(folder);
+        if (!File.Exists(Path.Combine(folder, JournalFormat.SegmentName(1)))) return null;
+        using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(1)));
+        return scanner.ReadHeader(out var header) == ScanStep.Record ? header!.Journal : throw Damaged(JournalFormat.SegmentName(1), scanner);
+    }
+
+    /// <summary>The records from a position on.</summary>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="through">
+    /// The last sequence to read. Beside a running recorder give its <see cref="Recorder.DurableSequence"/>; otherwise reading
+    /// ends where the last segment's whole records end.
+    /// </param>
+    /// <param name="withContent">False leaves content out, for those who only index.</param>
+    /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
+    public IEnumerable<JournalRecord> Read(JournalPosition from, long through = long.MaxValue, bool withContent = true) => Read(from, through, withContent, only: null);
+
+    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only)
+    {
+        using var storage = FolderStorage.ForReading(folder);
+        var position = from;
+        long last = 0;
+        while (last < through && File.Exists(Path.Combine(folder, JournalFormat.SegmentName(position.Segment))))
+        {
+            var name = JournalFormat.SegmentName(position.Segment);
+            using var scanner = new SegmentScanner(Open(storage, name));
+            if (scanner.ReadHeader(out _) != ScanStep.Record)
+            {
+                if (scanner.IsTorn && IsLast(position.Segment)) yield break;
+                throw Damaged(name, scanner);
+            }
+            if (position.Offset == 0)
+            {
+                last = scanner.Head.Sequence;
+                yield return Take(scanner, position.Segment, withContent, name);
+            }
+            else
+            {
+                scanner.Seek(position.Offset);
+            }
+            while (last < through)
+            {
+                var step = scanner.Read();
+                if (step == ScanStep.End) break;
+                if (step == ScanStep.Bad)
+                {
+                    if (scanner.IsTorn && IsLast(position.Segment)) yield break;
+                    throw Damaged(name, scanner);
+                }
+                if (scanner.Head.Sequence > through) yield break;
+                last = scanner.Head.Sequence;
+                if (only is { } wanted && (!JournalScan.TryReadOperation(scanner.Json, out var about) || about != wanted)) continue;
+                yield return Take(scanner, position.Segment, withContent, name);
+            }
+            position = new JournalPosition(position.Segment + 1, 0);
+        }
+    }
+
+    /// <summary>Reads everything about one operation, from its intent on; null when there is no such intent at that position.</summary>
+    /// <param name="operation">The operation.</param>
+    /// <param name="intent">Where its intent stands.</param>
+    /// <param name="through">As in <see cref="Read"/>; the sequence of its ending, where known, saves reading further.</param>
+    public RecordedOperation? ReadOperation(OperationId operation, JournalPosition intent, long through = long.MaxValue) =>
+        RecordedOperation.Assemble(operation, Read(intent, through, withContent: true, operation));
+
+    private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
+
+    private static JournalRecord Take(SegmentScanner scanner, int segment, bool withContent, string name)
+    {
+        if (!PayloadReader.TryRead(scanner.Head.Type, scanner.Json, out var payload, out var problem))
+        {
+            throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
+        }
+        return new JournalRecord(
+            new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload,
+            withContent ? scanner.Content.ToArray() : default);
+    }
+
+    private static IJournalFile Open(FolderStorage storage, string name)
+    {
+        try
+        {
+            return storage.Open(name);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new RecordingException($"the segment `{name}` cannot be opened: {fault.Message}", fault);
+        }
+    }
+
+    private static RecordingException Damaged(string name, SegmentScanner scanner) =>
+        new($"file `{name}`, offset {scanner.Offset}: {scanner.Problem}; run `postern verify` on the folder");
+}

@@ -1,0 +1,87 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using Postern.Core.Operations;
+
+namespace Postern.Core.Recording;
+
+/// <summary>One frame and what is kept of it.</summary>
+/// <param name="Sequence">Its place among all records.</param>
+/// <param name="Frame">What the record says of it.</param>
+/// <param name="Content">What is kept, after masks.</param>
+public sealed record RecordedContent(long Sequence, RecordedFrame Frame, ReadOnlyMemory<byte> Content)
+{
+    /// <summary>What a replay shows in place of bytes that were not kept, or null when all were.</summary>
+    public string? NotKept => Frame.Bytes == Content.Length ? null
+        : string.Create(CultureInfo.InvariantCulture, $"not kept: {Frame.Bytes - Content.Length} bytes, sha256 {Frame.Sha256}");
+}
+
+/// <summary>Everything the journal says of one operation: the whole story of who, what, why, by whose leave and what came back (G20).</summary>
+public sealed record RecordedOperation
+{
+    /// <summary>Who asked for what, and what policy said.</summary>
+    public required RecordedIntent Intent { get; init; }
+
+    /// <summary>The request after masks, whole.</summary>
+    public required ReadOnlyMemory<byte> Request { get; init; }
+
+    /// <summary>The use of people's agreement, if it took any.</summary>
+    public RecordedClearing? Clearing { get; init; }
+
+    /// <summary>What went either way, in the order of the record.</summary>
+    public ImmutableArray<RecordedContent> Frames { get; init; } = [];
+
+    /// <summary>The ending, or null while it is open.</summary>
+    public RecordedEnding? Ending { get; init; }
+
+    /// <summary>The intent's sequence.</summary>
+    public required long FirstSequence { get; init; }
+
+    /// <summary>The sequence of the last record about it.</summary>
+    public required long LastSequence { get; init; }
+
+    /// <summary>
+    /// True when the kept replies, if kept whole, are those that the ending's digest was made over; a difference means that the
+    /// recorder and this reader do not understand each other.
+    /// </summary>
+    public bool RepliesMatchDigest
+    {
+        get
+        {
+            if (Ending?.Reply is not { } sums || sums.Kept != sums.Bytes) return true;
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            foreach (var frame in Frames)
+            {
+                if (string.Equals(frame.Frame.Dir, "reply", StringComparison.Ordinal)) hash.AppendData(frame.Content.Span);
+            }
+            return string.Equals(Convert.ToHexStringLower(hash.GetHashAndReset()), sums.Sha256, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Puts an operation together from records in order; null when they do not hold its intent.</summary>
+    public static RecordedOperation? Assemble(OperationId operation, IEnumerable<JournalRecord> records)
+    {
+        var id = operation.ToString();
+        RecordedOperation? assembled = null;
+        var frames = ImmutableArray.CreateBuilder<RecordedContent>();
+        foreach (var record in records)
+        {
+            switch (record.Payload)
+            {
+                case RecordedIntent intent when string.Equals(intent.Op, id, StringComparison.Ordinal):
+                    assembled = new RecordedOperation { Intent = intent, Request = record.Content, FirstSequence = record.Sequence, LastSequence = record.Sequence };
+                    break;
+                case RecordedClearing clearing when assembled is not null && string.Equals(clearing.Op, id, StringComparison.Ordinal):
+                    assembled = assembled with { Clearing = clearing, LastSequence = record.Sequence };
+                    break;
+                case RecordedFrame frame when assembled is not null && string.Equals(frame.Op, id, StringComparison.Ordinal):
+                    frames.Add(new RecordedContent(record.Sequence, frame, record.Content));
+                    assembled = assembled with { LastSequence = record.Sequence };
+                    break;
+                case RecordedEnding ending when assembled is not null && string.Equals(ending.Op, id, StringComparison.Ordinal):
+                    return assembled with { Ending = ending, Frames = frames.ToImmutable(), LastSequence = record.Sequence };
+            }
+        }
+        return assembled is null ? null : assembled with { Frames = frames.ToImmutable() };
+    }
+}
