@@ -16,7 +16,14 @@ public interface IUpstreamDialer
 /// <summary>One HTTP request to a connection's target; the body is <c>clearance.Operation.Request</c> unless the method has none.</summary>
 /// <param name="Method">Exact method.</param>
 /// <param name="Headers">Only these are sent, besides framing, host and the lent credential.</param>
-public sealed record UpstreamRequest(string Method, IReadOnlyList<KeyValuePair<string, string>> Headers);
+public sealed record UpstreamRequest(string Method, IReadOnlyList<KeyValuePair<string, string>> Headers)
+{
+    /// <summary>
+    /// Sent in the opening request's place: input that came later under the same clearance, and passed its
+    /// <see cref="Clearance.Inputs"/> gate. Null for the opening request.
+    /// </summary>
+    public ReadOnlyMemory<byte>? Input { get; init; }
+}
 
 /// <summary>The head of a response, and its body as it arrives.</summary>
 public abstract class UpstreamResponse : IAsyncDisposable

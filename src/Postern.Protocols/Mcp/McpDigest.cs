@@ -1,6 +1,10 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using Postern.Core.Json;
 using Postern.Core.Operations;
+using Postern.Protocols.Mcp.Wire;
 
 namespace Postern.Protocols.Mcp;
 
@@ -26,11 +30,58 @@ internal static class McpDigest
                 foreach (var value in fact.Values) Add(hash, value);
             }
         }
-        hash.AppendData(operation.Request.Span);
+        AddRequest(hash, operation.Request);
         Span<byte> digest = stackalloc byte[Digest.Size];
         hash.GetHashAndReset(digest);
         return new Digest(digest);
     }
+
+    /// <summary>The request's <c>params</c> in canonical form. Whoever can spell a request in another way asks the same.</summary>
+    private static void AddRequest(IncrementalHash hash, ReadOnlyMemory<byte> request)
+    {
+        if (request.IsEmpty) return;
+        var message = JsonRpcReader.Read(request.Span);
+        Add(hash, message.Method ?? "");
+        var asked = message.Params.IsEmpty ? "{}"u8.ToArray() : WithoutCarriage(message.Params.Of(request).Span, message, request);
+        Span<byte> canonical = stackalloc byte[Digest.Size];
+        CanonicalJson.DigestOf(asked).CopyTo(canonical);
+        hash.AppendData(canonical);
+    }
+
+    private static byte[] WithoutCarriage(ReadOnlySpan<byte> parameters, in JsonRpcMessage message, ReadOnlyMemory<byte> request)
+    {
+        if (message.Meta.IsEmpty) return parameters.ToArray();
+        var output = new ArrayBufferWriter<byte>(parameters.Length);
+        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true }))
+        using (var document = JsonDocument.Parse(message.Params.Of(request)))
+        {
+            writer.WriteStartObject();
+            foreach (var member in document.RootElement.EnumerateObject())
+            {
+                if (!member.NameEquals("_meta"))
+                {
+                    writer.WritePropertyName(member.Name);
+                    writer.WriteRawValue(member.Value.GetRawText(), skipInputValidation: true);
+                    continue;
+                }
+                var kept = member.Value.EnumerateObject().Where(meta => !IsCarriage(meta.Name)).ToArray();
+                if (kept.Length == 0) continue;
+                writer.WriteStartObject("_meta");
+                foreach (var meta in kept)
+                {
+                    writer.WritePropertyName(meta.Name);
+                    writer.WriteRawValue(meta.Value.GetRawText(), skipInputValidation: true);
+                }
+                writer.WriteEndObject();
+            }
+            writer.WriteEndObject();
+        }
+        return output.WrittenSpan.ToArray();
+    }
+
+    // The stateless era repeats these with every request; what they say is not what is asked.
+    private static bool IsCarriage(string name) => name is "progressToken" or "io.modelcontextprotocol/protocolVersion" or "io.modelcontextprotocol/clientInfo"
+        or "io.modelcontextprotocol/clientCapabilities" or "io.modelcontextprotocol/logLevel";
 
     // Each text goes in with its length, so that two lists of texts never run together into the same bytes.
     private static void Add(IncrementalHash hash, string text)

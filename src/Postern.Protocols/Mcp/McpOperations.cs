@@ -112,7 +112,12 @@ internal static class McpOperations
     {
         Id = OperationId.New(now),
         Connection = origin.Connection,
-        Parts = [new Part { Action = McpActions.ServerAsk, Facts = [Fact.Of(McpVocabulary.ServerAsk, ask)] }],
+        Parts =
+        [
+            ask == McpMethods.Ping
+                ? new Part { Action = McpActions.Ping, IsImplied = true }
+                : new Part { Action = McpActions.ServerAsk, Facts = [Fact.Of(McpVocabulary.ServerAsk, ask)] },
+        ],
         Request = frame,
         RequestShape = McpShapes.ServerAsk,
         DigestOf = DigestOf,

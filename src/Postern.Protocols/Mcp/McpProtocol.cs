@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
 
@@ -15,10 +16,21 @@ public sealed class McpProtocol : IProtocol
     /// <inheritdoc/>
     public Vocabulary Vocabulary => McpVocabulary.Instance;
 
+    /// <summary>What targets define and what of it is accepted; null until mapped.</summary>
+    public McpDefinitions? Definitions { get; private set; }
+
     /// <inheritdoc/>
     public void Map(IEndpointRouteBuilder endpoints, ProtocolServices services)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(services);
+        var gateway = new McpGateway(services);
+        Definitions = gateway.Definitions;
+        endpoints.Map(McpEndpoint.Route, new McpEndpoint(gateway).HandleAsync);
+        ProtectedResource.Map(endpoints, services, McpEndpoint.Route);
+        foreach (var connection in services.Connections.All)
+        {
+            if (connection.Protocol == ProtocolName) gateway.Definitions.RefreshSoon(connection);
+        }
     }
 }

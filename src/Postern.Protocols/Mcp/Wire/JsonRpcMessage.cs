@@ -90,8 +90,17 @@ internal struct JsonRpcMessage
     /// <summary><c>params.requestId</c> of a cancellation, raw.</summary>
     public ByteRange RequestId;
 
-    /// <summary>The stateless era's version in <c>_meta</c>; for <c>initialize</c>, <c>params.protocolVersion</c>.</summary>
-    public string? ProtocolVersion;
+    /// <summary>The stateless era's version in <c>params._meta</c>.</summary>
+    public string? MetaVersion;
+
+    /// <summary>The raw list of a listing's result (tools, prompts, resources, templates).</summary>
+    public ByteRange Items;
+
+    /// <summary>The raw <c>result.cacheScope</c>.</summary>
+    public ByteRange CacheScope;
+
+    /// <summary>The raw <c>result.inputRequests</c>: what the server asks of the client in the stateless era.</summary>
+    public ByteRange InputRequests;
 
     /// <summary>What the client calls itself in <c>clientInfo.name</c>; untrusted.</summary>
     public string? ClientName;

@@ -32,6 +32,12 @@ internal static class JsonRpcReader
     private static readonly string[] MetaKeys =
         ["progressToken", VersionKey, ClientInfoKey, "io.modelcontextprotocol/clientCapabilities", "io.modelcontextprotocol/logLevel"];
 
+    private static readonly string[] ResultKeys =
+    [
+        "tools", "prompts", "resources", "resourceTemplates", "cacheScope", "inputRequests", "content", "structuredContent", "isError", "_meta", "resultType",
+        "nextCursor", "ttlMs", "requestState",
+    ];
+
     /// <summary>Reads a whole message.</summary>
     public static JsonRpcMessage Read(ReadOnlySpan<byte> bytes)
     {
@@ -98,7 +104,8 @@ internal static class JsonRpcReader
                     if (message.Fault is not null) return;
                     break;
                 case 4:
-                    message.Result = RangeOf(ref reader);
+                    ReadResult(ref reader, ref message);
+                    if (message.Fault is not null) return;
                     break;
                 case 5:
                     message.Error = RangeOf(ref reader);
@@ -127,9 +134,6 @@ internal static class JsonRpcReader
                     break;
                 case "uri":
                     message.Uri = TextOf(ref reader, ref message);
-                    break;
-                case "protocolVersion":
-                    message.ProtocolVersion ??= TextOf(ref reader, ref message);
                     break;
                 case "arguments":
                     message.Arguments = RangeOf(ref reader);
@@ -176,7 +180,7 @@ internal static class JsonRpcReader
                     break;
                 case 1:
                     if (reader.TokenType != JsonTokenType.String) message.Fault = $"`{VersionKey}` must be text";
-                    else message.ProtocolVersion = TextOf(ref reader, ref message);
+                    else message.MetaVersion = TextOf(ref reader, ref message);
                     break;
                 case 2:
                     ReadClientInfo(ref reader, ref message);
@@ -188,6 +192,44 @@ internal static class JsonRpcReader
             if (message.Fault is not null) return;
         }
         message.Meta = new ByteRange(start, (int)reader.BytesConsumed - start);
+    }
+
+    private static void ReadResult(ref Utf8JsonReader reader, ref JsonRpcMessage message)
+    {
+        var start = (int)reader.TokenStartIndex;
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            message.Result = RangeOf(ref reader);
+            return;
+        }
+        var seen = 0;
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+        {
+            var key = KeyOf(ref reader, ResultKeys, ref seen, ref message);
+            if (message.Fault is not null) return;
+            reader.Read();
+            switch (key)
+            {
+                case >= 0 and <= 3:
+                    if (!message.Items.IsEmpty)
+                    {
+                        message.Fault = "a result lists one kind of thing";
+                        return;
+                    }
+                    message.Items = RangeOf(ref reader);
+                    break;
+                case 4:
+                    message.CacheScope = RangeOf(ref reader);
+                    break;
+                case 5:
+                    message.InputRequests = RangeOf(ref reader);
+                    break;
+                default:
+                    reader.Skip();
+                    break;
+            }
+        }
+        message.Result = new ByteRange(start, (int)reader.BytesConsumed - start);
     }
 
     private static void ReadClientInfo(ref Utf8JsonReader reader, ref JsonRpcMessage message)

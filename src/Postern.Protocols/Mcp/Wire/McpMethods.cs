@@ -45,6 +45,24 @@ internal static class McpMethods
 
     private static readonly byte[][] KnownUtf8 = [.. Known.Select(System.Text.Encoding.UTF8.GetBytes)];
 
+    /// <summary>True for the requests that the specification gives clients in this era.</summary>
+    public static bool IsSpecified(string method, McpEra era) => method switch
+    {
+        ToolsCall or ToolsList or PromptsList or PromptsGet or ResourcesList or TemplatesList or ResourcesRead or Complete => true,
+        Initialize or Ping or SetLevel or Subscribe or Unsubscribe => era == McpEra.Sessions,
+        Discover or Listen => era == McpEra.Stateless,
+        _ => false,
+    };
+
+    /// <summary>True for the notifications that servers send in this era; no other reaches a client.</summary>
+    public static bool IsServerNotification(string method, McpEra era) => method switch
+    {
+        Progress or LogMessage or ToolsChanged or PromptsChanged or ResourcesChanged or ResourceUpdated or Cancelled => true,
+        ElicitationComplete => era == McpEra.Sessions,
+        ListenAcknowledged => era == McpEra.Stateless,
+        _ => false,
+    };
+
     /// <summary>The method's text; a known one is the shared constant. Compared on decoded characters.</summary>
     public static string Read(in System.Text.Json.Utf8JsonReader reader)
     {

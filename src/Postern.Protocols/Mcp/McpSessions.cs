@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Core.Operations;
+using Postern.Protocols.Mcp.Wire;
+
+namespace Postern.Protocols.Mcp;
+
+/// <summary>A request whose answer is still to come: its raw id, and what a resumed stream must know of it.</summary>
+internal sealed record OpenRequest(string RawId, string Method, Fact? Fact);
+
+/// <summary>
+/// One client's session with one connection. The id that the client knows is ours; the target's id never leaves the gateway.
+/// An id is a handle, never a right: it is good for the same identity, agent and connection only.
+/// </summary>
+internal sealed class McpSession
+{
+    private const int MaxOpenRequests = 256;
+    private readonly Dictionary<string, OpenRequest> _open = new(StringComparer.Ordinal);
+
+    public required string Id { get; init; }
+
+    /// <summary>Names the client's run of work in records; not the id, which stays a secret between client and gateway.</summary>
+    public required string Run { get; init; }
+
+    public required string IdentityKey { get; init; }
+
+    public required string? Agent { get; init; }
+
+    public required string Connection { get; init; }
+
+    public required string UpstreamId { get; init; }
+
+    public string? ClientName { get; init; }
+
+    public DateTimeOffset LastUsed { get; set; }
+
+    /// <summary>What the server asked and the client is to answer.</summary>
+    public ServerAsks Asks { get; } = new();
+
+    public bool BelongsTo(Identity identity, Connection connection) =>
+        string.Equals(IdentityKey, identity.Key, StringComparison.Ordinal)
+        && string.Equals(Agent, identity.Agent, StringComparison.Ordinal)
+        && string.Equals(Connection, connection.Name, StringComparison.Ordinal);
+
+    /// <summary>False when an id is in flight already, or too many are.</summary>
+    public bool TryOpen(OpenRequest request)
+    {
+        lock (_open) return _open.Count < MaxOpenRequests && _open.TryAdd(request.RawId, request);
+    }
+
+    public void Close(string rawId)
+    {
+        lock (_open) _open.Remove(rawId);
+    }
+
+    public OpenRequest? FindOpen(string rawId)
+    {
+        lock (_open) return _open.GetValueOrDefault(rawId);
+    }
+
+    /// <summary>What a resumed stream may still answer.</summary>
+    public OpenRequest[] Unanswered()
+    {
+        lock (_open) return [.. _open.Values];
+    }
+}
+
+/// <summary>The live sessions of one gateway. Bounded per identity; what is idle too long is forgotten, and answers 404 as the specification says.</summary>
+internal sealed class McpSessions(TimeProvider clock)
+{
+    private const int MaxPerIdentity = 256;
+    private const int IdBytes = 16;
+    private static readonly TimeSpan MaxIdle = TimeSpan.FromHours(12);
+
+    private readonly ConcurrentDictionary<string, McpSession> _byId = new(StringComparer.Ordinal);
+
+    /// <summary>Seals event ids of this process's streams.</summary>
+    public EventIds EventIds { get; } = new();
+
+    /// <summary>Makes the session for an upstream session that was just opened for exactly this caller.</summary>
+    public McpSession Open(Identity identity, Connection connection, string upstreamId, OperationId opening, string? clientName)
+    {
+        var now = clock.GetUtcNow();
+        Sweep(identity, now);
+        var session = new McpSession
+        {
+            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)),
+            Run = opening.ToString(),
+            IdentityKey = identity.Key,
+            Agent = identity.Agent,
+            Connection = connection.Name,
+            UpstreamId = upstreamId,
+            ClientName = clientName,
+            LastUsed = now,
+        };
+        _byId[session.Id] = session;
+        return session;
+    }
+
+    /// <summary>The session, if it is this caller's on this connection; another's is as unknown as none.</summary>
+    public McpSession? Find(string id, Identity identity, Connection connection)
+    {
+        if (!_byId.TryGetValue(id, out var session) || !session.BelongsTo(identity, connection)) return null;
+        var now = clock.GetUtcNow();
+        if (now - session.LastUsed > MaxIdle)
+        {
+            Forget(session);
+            return null;
+        }
+        session.LastUsed = now;
+        return session;
+    }
+
+    /// <summary>Ends it; the id answers 404 from now on.</summary>
+    public void Forget(McpSession session) => _byId.TryRemove(session.Id, out _);
+
+    private void Sweep(Identity identity, DateTimeOffset now)
+    {
+        var own = new List<McpSession>();
+        foreach (var session in _byId.Values)
+        {
+            if (now - session.LastUsed > MaxIdle) Forget(session);
+            else if (string.Equals(session.IdentityKey, identity.Key, StringComparison.Ordinal)) own.Add(session);
+        }
+        if (own.Count < MaxPerIdentity) return;
+        own.Sort((left, right) => left.LastUsed.CompareTo(right.LastUsed));
+        for (var i = 0; i <= own.Count - MaxPerIdentity; i++) Forget(own[i]);
+    }
+}
+
+/// <summary>
+/// Event ids as the client sees them: the target's own, encrypted and bound to the session, because an id is text of the
+/// target's choosing and masks do not read it.
+/// </summary>
+internal sealed class EventIds
+{
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+
+    public string Seal(McpSession session, string id)
+    {
+        var text = Encoding.UTF8.GetBytes(id);
+        var sealed_ = new byte[NonceBytes + text.Length + TagBytes]; // nonce + text + tag
+        RandomNumberGenerator.Fill(sealed_.AsSpan(0, NonceBytes));
+        using var cipher = new AesGcm(_key, TagBytes);
+        cipher.Encrypt(sealed_.AsSpan(0, NonceBytes), text, sealed_.AsSpan(NonceBytes, text.Length), sealed_.AsSpan(NonceBytes + text.Length), Encoding.UTF8.GetBytes(session.Id));
+        return System.Buffers.Text.Base64Url.EncodeToString(sealed_);
+    }
+
+    /// <summary>The target's id, or null for what this gateway did not seal for this session.</summary>
+    public string? Open(McpSession session, string id)
+    {
+        try
+        {
+            var sealed_ = System.Buffers.Text.Base64Url.DecodeFromChars(id);
+            if (sealed_.Length < NonceBytes + TagBytes) return null;
+            var text = new byte[sealed_.Length - NonceBytes - TagBytes];
+            using var cipher = new AesGcm(_key, TagBytes);
+            cipher.Decrypt(sealed_.AsSpan(0, NonceBytes), sealed_.AsSpan(NonceBytes, text.Length), sealed_.AsSpan(NonceBytes + text.Length), text, Encoding.UTF8.GetBytes(session.Id));
+            var opened = Encoding.UTF8.GetString(text);
+            return McpHeaders.IsPlain(opened) ? opened : null;
+        }
+        catch (Exception fault) when (fault is FormatException or CryptographicException)
+        {
+            return null;
+        }
+    }
+}

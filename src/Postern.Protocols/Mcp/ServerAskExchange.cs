@@ -1,0 +1,63 @@
+using Postern.Core.Approvals;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+using Postern.Protocols.Mcp.Wire;
+
+namespace Postern.Protocols.Mcp;
+
+/// <summary>
+/// One question of a target in flight: shown to the client on the stream of the call that provoked it; the client's answer,
+/// which comes as a request of its own, goes to the target through the input gate of the same clearance.
+/// </summary>
+internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWire wire, Operation operation, string rawId) : IExchange
+{
+    /// <inheritdoc/>
+    public Operation Operation => operation;
+
+    /// <inheritdoc/>
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    /// <inheritdoc/>
+    public IReplySink Replies => wire;
+
+    /// <inheritdoc/>
+    public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
+    {
+        var ask = new ServerAsk(rawId);
+        var asks = call.Session!.Asks;
+        if (!asks.TryAdd(ask)) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target asks twice under one id, or too much at once");
+        try
+        {
+            await clearance.Replies.ReleaseLastAsync(new ReplyFrame(operation.Request, McpShapes.ServerAsk, SseTag.Plain)).ConfigureAwait(false);
+            var answer = await ask.Answer.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await clearance.Inputs.SendAsync(answer, McpShapes.Request, new AnswerSink(gateway, call, clearance)).ConfigureAwait(false);
+            ask.Finish(isSent: true);
+        }
+        finally
+        {
+            asks.TryTake(rawId);
+            ask.Finish(isSent: false);
+        }
+    }
+
+    /// <summary>The client never hears of it; the target is told no, by an operation of the gateway's own.</summary>
+    public async ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)
+    {
+        var body = McpReplies.Error(rawId, JsonRpcCodes.Denied, "not permitted by the gateway's policy");
+        var own = McpOperations.OfGateway(operation.Connection, McpActions.RefuseServerAsk, body, operation.Id, gateway.Services.Clock.GetUtcNow());
+        var exchange = new GatewayExchange(gateway.Services, own, UpstreamHeaders.ForAnswer(call, body));
+        await gateway.Services.Pipeline.RunAsync(exchange, GatewayExchange.Self, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) => RefuseAsync(refusal, cancellationToken);
+
+    private sealed class AnswerSink(McpGateway gateway, McpCall call, Clearance clearance) : IInputSink
+    {
+        public async ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            await using var response = await gateway.Services.Upstreams.SendAsync(clearance, UpstreamHeaders.ForAnswer(call, content), cancellationToken).ConfigureAwait(false);
+            if (response.Status is < 200 or > 299) throw new UpstreamException(RefusalCode.UpstreamInvalid, $"the target answered with status {response.Status}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Postern.Protocols.Mcp.Wire;
+using Postern.Upstreams;
+
+namespace Postern.Protocols.Mcp;
+
+/// <summary>The only headers that travel to a target. Nothing of the caller's is copied but what was checked against the body.</summary>
+internal static class UpstreamHeaders
+{
+    private static readonly KeyValuePair<string, string> JsonContent = new("Content-Type", "application/json");
+    private static readonly KeyValuePair<string, string> AcceptBoth = new("Accept", "application/json, text/event-stream");
+    private static readonly KeyValuePair<string, string> AcceptStream = new("Accept", "text/event-stream");
+
+    public static UpstreamRequest For(McpCall call)
+    {
+        var headers = new List<KeyValuePair<string, string>>(6);
+        if (call.HttpMethod == "POST")
+        {
+            headers.Add(JsonContent);
+            headers.Add(AcceptBoth);
+        }
+        else if (call.HttpMethod == "GET")
+        {
+            headers.Add(AcceptStream);
+        }
+        if (call.Version is not null) headers.Add(new(McpHeaders.ProtocolVersion, call.Version));
+        if (call.Session is { } session) headers.Add(new(McpHeaders.SessionId, session.UpstreamId));
+        if (call.ResumeAfter is not null) headers.Add(new(McpHeaders.LastEventId, call.ResumeAfter));
+        if (call.Era == McpEra.Stateless)
+        {
+            if (call.MethodHeader is not null) headers.Add(new(McpHeaders.Method, call.MethodHeader));
+            if (call.NameHeader is not null) headers.Add(new(McpHeaders.Name, call.NameHeader));
+            headers.AddRange(call.ParamHeaders);
+        }
+        return new UpstreamRequest(call.HttpMethod, headers);
+    }
+
+    /// <summary>A client's answer to a server's question, under the clearance of that question.</summary>
+    public static UpstreamRequest ForAnswer(McpCall call, ReadOnlyMemory<byte> answer)
+    {
+        var headers = new List<KeyValuePair<string, string>>(4) { JsonContent, AcceptBoth };
+        if (call.Version is not null) headers.Add(new(McpHeaders.ProtocolVersion, call.Version));
+        if (call.Session is { } session) headers.Add(new(McpHeaders.SessionId, session.UpstreamId));
+        return new UpstreamRequest("POST", headers) { Input = answer };
+    }
+}

@@ -1,0 +1,18 @@
+namespace Postern.Upstreams;
+
+/// <summary>Where a connection's target is, as the administrator configured it; never from a request.</summary>
+/// <param name="Url">Absolute <c>http</c> or <c>https</c> URL.</param>
+public sealed record UpstreamTarget(Uri Url)
+{
+    /// <summary>What is lent to the target so that it lets the gateway in; null when it wants nothing.</summary>
+    public UpstreamCredential? Credential { get; init; }
+}
+
+/// <summary>A credential that travels in one header.</summary>
+/// <param name="Header">The header's name.</param>
+/// <param name="Value">Reads the value for each request, so that a rotated secret is used at once. Never logged.</param>
+public sealed record UpstreamCredential(string Header, Func<string> Value)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"credential in `{Header}`";
+}
