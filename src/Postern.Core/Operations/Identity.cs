@@ -52,6 +52,9 @@ public sealed class Identity
     /// <summary><c>issuer:subject</c>.</summary>
     public string Key => field ??= $"{Issuer}:{Subject}";
 
+    /// <summary>The agent as <c>issuer:client</c>, or null; built once.</summary>
+    public string? QualifiedAgent => Agent is null ? null : field ??= $"{Issuer}:{Agent}";
+
     /// <summary>Groups as <c>issuer:value</c>; built once.</summary>
     public FrozenSet<string> QualifiedGroups => field ??= Groups.Select(group => $"{Issuer}:{group}").ToFrozenSet(StringComparer.Ordinal);
 }

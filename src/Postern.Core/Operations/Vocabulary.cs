@@ -80,4 +80,11 @@ public enum WhenType
 }
 
 /// <summary>A variable that <c>when</c> may read.</summary>
-public sealed record WhenVariable(string Name, WhenType Type);
+public sealed record WhenVariable(string Name, WhenType Type)
+{
+    /// <summary>
+    /// The fact whose definitions describe this variable in their input schema, so that a policy is checked against it
+    /// when it is loaded; null when no definition does.
+    /// </summary>
+    public string? SchemaFact { get; init; }
+}

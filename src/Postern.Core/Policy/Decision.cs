@@ -54,8 +54,11 @@ public abstract class Decision
     /// <summary>The version that decided.</summary>
     public PolicyVersion Version { get; }
 
-    /// <summary>Every matching rule, the deciding one first.</summary>
+    /// <summary>Every matching rule, the deciding one first when <see cref="HasDecidingRule"/>.</summary>
     public ImmutableArray<RuleMatch> Rules { get; }
+
+    /// <summary>False when what decided is that no rule permits, whatever else matched.</summary>
+    public bool HasDecidingRule { get; init; } = true;
 
     /// <summary>Why, for the record and for administrators. Callers see <see cref="Message"/>, never rule source.</summary>
     public string Reason { get; }
@@ -70,7 +73,7 @@ public abstract class Decision
     public ImmutableArray<RuleMatch> Reported { get; init; } = [];
 
     /// <summary>The deciding rule and its version, as callers are told it: <c>large-refunds@14</c>; null when no rule decided.</summary>
-    public string? RuleLabel => Rules.IsDefaultOrEmpty ? null : $"{Rules[0].Rule}@{Version.Number}";
+    public string? RuleLabel => Rules.IsDefaultOrEmpty || !HasDecidingRule ? null : $"{Rules[0].Rule}@{Version.Number}";
 
     /// <summary>Permitted.</summary>
     public sealed class Allow(PolicyVersion version, ImmutableArray<RuleMatch> rules, string reason) : Decision(version, rules, reason);

@@ -1,0 +1,166 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+using Postern.Core.Policy.Cel;
+using Postern.Core.Policy.Indexing;
+
+namespace Postern.Core.Policy;
+
+/// <summary>
+/// One reading of an operation against a policy: which rules match which part, and what that makes of it. Reused by a thread;
+/// a decision is synchronous and never nested.
+/// </summary>
+internal sealed class Judgement
+{
+    [ThreadStatic]
+    private static Judgement? t_spare;
+
+    private readonly List<Clause> _found = [];
+    private readonly List<Rule> _seen = [];
+    private ConnectionIndex _index = null!;
+    private Identity _identity = null!;
+    private Operation _operation = null!;
+    private DateTimeOffset _now;
+    private bool _assumeUnknown;
+
+    /// <summary>Rules whose effect counted, in no order, each once.</summary>
+    public List<Rule> Matched { get; } = [];
+
+    /// <summary>Rules in <c>mode: report</c> that matched.</summary>
+    public List<Rule> Reported { get; } = [];
+
+    /// <summary>The first rule whose condition failed, by order of the files, and why.</summary>
+    public Rule? Failed { get; private set; }
+
+    public string? Failure { get; private set; }
+
+    public bool IsForbidden { get; private set; }
+
+    public bool IsUngiven { get; private set; }
+
+    public bool IsHeld { get; private set; }
+
+    /// <summary>Some condition depends on what is not known.</summary>
+    public bool IsOpen { get; private set; }
+
+    /// <summary>
+    /// Reads the operation. With <paramref name="isQuestion"/> what is unknown counts as possible; without, it takes and
+    /// does not give, so that a decision never rests on what nobody knows.
+    /// </summary>
+    public static Judgement Of(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, bool isQuestion, bool assumeUnknown)
+    {
+        var judgement = t_spare ?? new Judgement();
+        t_spare = null;
+        judgement._index = index;
+        judgement._identity = identity;
+        judgement._operation = operation;
+        judgement._now = now;
+        judgement._assumeUnknown = assumeUnknown;
+        if (operation.Parts.IsDefaultOrEmpty) judgement.IsUngiven = true;
+        else foreach (var part in operation.Parts) judgement.Judge(part, isQuestion);
+        return judgement;
+    }
+
+    public void Release()
+    {
+        Matched.Clear();
+        Reported.Clear();
+        _found.Clear();
+        _seen.Clear();
+        Failed = null;
+        Failure = null;
+        IsForbidden = IsUngiven = IsHeld = IsOpen = false;
+        (_index, _identity, _operation) = (null!, null!, null!);
+        t_spare = this;
+    }
+
+    private void Judge(Part part, bool isQuestion)
+    {
+        var isGiven = part.IsImplied && CouldPermitSomething();
+        _found.Clear();
+        _seen.Clear();
+        _index.Find(part, _identity, _found);
+        var isHeld = false;
+        var hasDefinition = _operation.Definition is not null;
+        foreach (var clause in _found)
+        {
+            var rule = clause.Rule;
+            if (!rule.IsInForce(_now) || _seen.Contains(rule) || !rule.Who.Includes(_identity) || !clause.Matches(part, _index.Vocabulary!, hasDefinition)) continue;
+            _seen.Add(rule);
+            var outcome = Evaluate(rule, part, _assumeUnknown, out var error);
+            if (rule.IsReport)
+            {
+                if (outcome != Outcome.False) Note(Reported, rule);
+                continue;
+            }
+            switch (outcome)
+            {
+                case Outcome.False:
+                    continue;
+                case Outcome.Error:
+                    Fail(rule, error);
+                    continue;
+                case Outcome.Unknown:
+                    IsOpen = true;
+                    if (isQuestion)
+                    {
+                        isGiven |= rule.Gives;
+                        continue;
+                    }
+                    if (rule.Effect == RuleEffect.Allow) continue;
+                    break;
+                default:
+                    isGiven |= rule.Gives;
+                    break;
+            }
+            Note(Matched, rule);
+            IsForbidden |= rule.Effect == RuleEffect.Deny;
+            isHeld |= rule.Effect is RuleEffect.Hold or RuleEffect.Guard;
+        }
+        IsHeld |= isHeld;
+        IsUngiven |= !isGiven;
+    }
+
+    // What needs no rule of its own is given once any rule could permit something here, whatever its arguments.
+    private bool CouldPermitSomething()
+    {
+        _found.Clear();
+        _index.Givers.Find(_identity, _found);
+        foreach (var clause in _found)
+        {
+            var rule = clause.Rule;
+            if (!rule.IsInForce(_now) || !rule.Who.Includes(_identity)) continue;
+            if (Evaluate(rule, part: null, assumeUnknown: true, out _) is Outcome.True or Outcome.Unknown) return true;
+        }
+        return false;
+    }
+
+    private Outcome Evaluate(Rule rule, Part? part, bool assumeUnknown, out string? error)
+    {
+        if (rule.When is null)
+        {
+            error = null;
+            return Outcome.True;
+        }
+        var context = new CelContext
+        {
+            Identity = _identity,
+            Connection = _operation.Connection,
+            Now = _now,
+            Variables = part?.Variables ?? [],
+            AssumeUnknown = assumeUnknown,
+        };
+        return rule.When.Evaluate(ref context, out error);
+    }
+
+    private void Fail(Rule rule, string? error)
+    {
+        if (Failed is not null && Failed.Ordinal <= rule.Ordinal) return;
+        Failed = rule;
+        Failure = error;
+    }
+
+    private static void Note(List<Rule> rules, Rule rule)
+    {
+        if (!rules.Contains(rule)) rules.Add(rule);
+    }
+}

@@ -1,0 +1,6 @@
+namespace Postern.Core.Policy;
+
+/// <summary>Runs the tests that policy files hold.</summary>
+public static class PolicyTests
+{
+}

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+using Postern.Core.Yaml;
+
+namespace Postern.Core.Policy.Reading;
+
+/// <summary>Reads the values of one selector key.</summary>
+internal static class SelectorReader
+{
+    public static ImmutableArray<string> Values(LoadContext context, SelectorKey key, YamlNode node)
+    {
+        var values = ImmutableArray.CreateBuilder<string>();
+        foreach (var item in context.Items(node, $"`{key.Name}`"))
+        {
+            if (context.Text(item, $"`{key.Name}`") is not { } value) continue;
+            if (values.Contains(value)) context.Error(item, $"`{value}` stands in `{key.Name}` twice");
+            else if (IsLegal(context, key, item, value)) values.Add(value);
+        }
+        return values.DrainToImmutable();
+    }
+
+    private static bool IsLegal(LoadContext context, SelectorKey key, YamlNode node, string value)
+    {
+        if (value.Length > Glob.MaxLength && Glob.IsPattern(value))
+        {
+            context.Error(node, $"a pattern has at most {Glob.MaxLength} characters");
+            return false;
+        }
+        if (Glob.IsPattern(value) && key.ByNameOnly)
+        {
+            context.Error(node, $"`{value}`: `{key.Name}` is given by name only; write the names out");
+            return false;
+        }
+        if (key.ClosedValues.IsEmpty) return true;
+        if (Glob.IsPattern(value))
+        {
+            var glob = new Glob(value, key.Segment);
+            if (key.ClosedValues.Any(glob.IsMatch)) return true;
+            context.Error(node, $"`{value}` matches no value of `{key.Name}`: {Shown(key.ClosedValues)}");
+            return false;
+        }
+        if (key.ClosedValues.Contains(value)) return true;
+        context.Error(node, $"`{key.Name}` has no value `{value}`{NearestWord.Hint(value, key.ClosedValues)}; the values are {Shown(key.ClosedValues)}");
+        return false;
+    }
+
+    private static string Shown(ImmutableArray<string> values) => string.Join(", ", values.Select(value => $"`{value}`"));
+}
