@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Gateway.Approvals;
+using Postern.Gateway.Configuration;
+using Postern.Gateway.Storage;
+using Postern.Tests.Doubles;
+
+namespace Postern.Tests.Gateway.Approvals;
+
+public sealed class WebhookTests
+{
+    private const string Secret = "a-secret-of-enough-length";
+
+    [Fact]
+    public void A_signature_covers_timestamp_and_body()
+    {
+        var signature = WebhookSignature.Of(Secret, "1700000000", "{}"u8);
+
+        // Computed with: printf '1700000000.{}' | openssl dgst -sha256 -hmac a-secret-of-enough-length
+        Assert.Equal("v1=5401e1318062e492435d0a269ce98790edd9a75ebce6dc936ae363639bb9c602", signature);
+        Assert.NotEqual(signature, WebhookSignature.Of(Secret, "1700000001", "{}"u8));
+        Assert.NotEqual(signature, WebhookSignature.Of(Secret, "1700000000", "{ }"u8));
+    }
+
+    [Fact]
+    [Row("F24")]
+    [Row("U12")]
+    public async Task A_receiver_that_fails_first_gets_the_signed_notice_in_the_end_and_no_value_of_the_request()
+    {
+        await using var receiver = await Receiver.StartAsync(failures: 2);
+        using var folder = new TemporaryFolder();
+        using var database = GatewayDatabase.Open(folder.Path);
+        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new WebhookOutbox(database), new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+        var hold = HoldViewTests.Sample() with { ExpiresAt = TimeProvider.System.GetUtcNow().AddMinutes(30) };
+
+        channel.Notify(hold);
+
+        var (headers, body) = await receiver.TakeAsync();
+        Assert.Equal(WebhookSignature.Of(Secret, headers[WebhookSignature.TimestampHeader].ToString(), System.Text.Encoding.UTF8.GetBytes(body)), headers[WebhookSignature.SignatureHeader].ToString());
+        Assert.Equal(hold.Id, headers[WebhookSignature.DeliveryHeader].ToString());
+        Assert.Contains($"https://gateway.example.com/approve/{hold.Id}", body, StringComparison.Ordinal);
+        Assert.DoesNotContain("900", body, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_notice_survives_a_restart()
+    {
+        using var folder = new TemporaryFolder();
+        using var database = GatewayDatabase.Open(folder.Path);
+        var outbox = new WebhookOutbox(database);
+        var now = TimeProvider.System.GetUtcNow();
+        await outbox.AddAsync(new Notice("id", "{}"u8.ToArray(), 3, now, now.AddMinutes(5)), CancellationToken.None);
+        await using var receiver = await Receiver.StartAsync(failures: 0);
+
+        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", outbox, new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+
+        Assert.Equal("{}", (await receiver.TakeAsync()).Body);
+    }
+
+    private sealed class Receiver : IAsyncDisposable
+    {
+        private readonly WebApplication _app;
+        private readonly System.Threading.Channels.Channel<(IHeaderDictionary, string)> _taken = System.Threading.Channels.Channel.CreateUnbounded<(IHeaderDictionary, string)>();
+
+        private Receiver(WebApplication app) => _app = app;
+
+        public string Url => _app.Urls.First() + "/hook";
+
+        public static async Task<Receiver> StartAsync(int failures)
+        {
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.Logging.ClearProviders();
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            var app = builder.Build();
+            var receiver = new Receiver(app);
+            app.MapPost("/hook", async (HttpContext context) =>
+            {
+                if (Interlocked.Decrement(ref failures) >= 0)
+                {
+                    context.Response.StatusCode = 503;
+                    return;
+                }
+                using var reader = new StreamReader(context.Request.Body);
+                await receiver._taken.Writer.WriteAsync((new HeaderDictionary(context.Request.Headers.ToDictionary()), await reader.ReadToEndAsync()));
+            });
+            await app.StartAsync();
+            return receiver;
+        }
+
+        public async Task<(IHeaderDictionary Headers, string Body)> TakeAsync() => await _taken.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+
+        public ValueTask DisposeAsync() => _app.DisposeAsync();
+    }
+}
