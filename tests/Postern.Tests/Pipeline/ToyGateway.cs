@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using System.Text;
+using Postern.Core.Approvals;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+using Postern.Core.Sessions;
+using Postern.Tests.Doubles;
+
+namespace Postern.Tests.Pipeline;
+
+/// <summary>The real pipeline, policy and approvals around the toy protocol; only disk, clock and store are doubles.</summary>
+internal sealed class ToyGateway : IPolicySource, IDisposable
+{
+    private static readonly PolicyEnvironment Environment = new()
+    {
+        Vocabularies = [new ToyVocabulary()],
+        Connections = [Samples.Museum],
+        Issuers = ["demo"],
+        Definitions = NoDefinitions.Instance,
+        HashKey = new byte[32],
+    };
+
+    private int _version;
+
+    public ToyGateway(string policy)
+    {
+        Current = Load(policy);
+        Leash = new Leash(Clock);
+        Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
+        Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
+    }
+
+    public SteppedClock Clock { get; } = new();
+
+    public MemoryRecorder Recorder { get; } = new();
+
+    public MemoryHoldStore Holds { get; } = new();
+
+    public ToyGuide Guide { get; } = new();
+
+    public Leash Leash { get; }
+
+    public ApprovalDesk Desk { get; }
+
+    public OperationPipeline Pipeline { get; }
+
+    public PolicySet Current { get; private set; }
+
+    public void Publish(string policy)
+    {
+        Current = Load(policy);
+        Leash.Redecide(Current);
+    }
+
+    public async Task<ToyExchange> AskAsync(string message, Identity? identity = null, TimeSpan patience = default, CancellationToken callerGone = default)
+    {
+        var exchange = Exchange(message, patience);
+        await Pipeline.RunAsync(exchange, identity ?? Samples.Person("alice", "visitors"), callerGone);
+        return exchange;
+    }
+
+    public ToyExchange Exchange(string message, TimeSpan patience = default) =>
+        new(ToyOperations.Read(Samples.Museum, Encoding.UTF8.GetBytes(message), Clock.GetUtcNow()), Guide) { Patience = patience };
+
+    public Task<AnswerResult> AnswerAsync(Hold hold, bool approve, string who = "bob", params ImmutableArray<string> groups) =>
+        Desk.AnswerAsync(hold.Id, Fresh(who, groups.IsDefaultOrEmpty ? ["guards"] : groups), approve, "seen", CancellationToken.None).AsTask();
+
+    public Identity Fresh(string who, ImmutableArray<string> groups) => new()
+    {
+        Issuer = "demo", Subject = who, Kind = IdentityKind.Person, Groups = groups, DisplayName = who, InteractiveSince = Clock.GetUtcNow(),
+    };
+
+    public void Dispose() => Leash.Dispose();
+
+    private PolicySet Load(string policy)
+    {
+        var loaded = PolicyLoader.Load([new PolicyFile("toy.yaml", policy)], Environment, ++_version);
+        return loaded.Set ?? throw new InvalidOperationException(string.Join('\n', loaded.Problems));
+    }
+
+    private sealed class NoDefinitions : IDefinitionCatalogue
+    {
+        public static readonly NoDefinitions Instance = new();
+
+        public bool Knows(string connection) => false;
+
+        public Definition? Find(string connection, string fact, string name) => null;
+
+        public IEnumerable<string> Names(string connection, string fact) => [];
+    }
+}
