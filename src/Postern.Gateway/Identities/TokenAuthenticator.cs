@@ -1,0 +1,317 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Postern.Core.Operations;
+
+namespace Postern.Gateway.Identities;
+
+/// <summary>
+/// Bearer tokens of the configured issuers: read strictly, matched to exactly one issuer, judged by its rules, and only then
+/// verified with that issuer's keys (G13). A verified token is remembered by hash until it ends; its audience, its end, its
+/// keys and revocations are judged again every time.
+/// </summary>
+public sealed class TokenAuthenticator : IAuthenticator, IDisposable
+{
+    private readonly FrozenDictionary<string, Source> _byAuthority;
+    private readonly ImmutableArray<Source> _sources;
+    private readonly VerifiedTokens _verified = new();
+    private readonly ConcurrentDictionary<Digest, DateTimeOffset> _revokedTokens = new();
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _revokedIdentities = new(StringComparer.Ordinal);
+    private readonly ITokenVerifier _verifier;
+    private readonly TimeProvider _clock;
+
+    /// <summary>Keys are fetched when the first token of an issuer comes.</summary>
+    /// <param name="issuers">Whom to trust; names and authorities are distinct.</param>
+    /// <param name="clock">All time.</param>
+    /// <param name="logs">Learns why keys could not be refreshed.</param>
+    /// <param name="handler">Answers in place of the network; each issuer's client owns the one that it gets.</param>
+    /// <param name="verifier">Checks signatures; null for the product's own.</param>
+    /// <exception cref="ArgumentException">An issuer's settings would trust too much.</exception>
+    public TokenAuthenticator(IEnumerable<TrustedIssuer> issuers, TimeProvider clock, ILoggerFactory logs, Func<TrustedIssuer, HttpMessageHandler>? handler = null, ITokenVerifier? verifier = null)
+    {
+        _clock = clock;
+        _verifier = verifier ?? new IdentityModelVerifier();
+        var log = logs.CreateLogger<TokenAuthenticator>();
+        _sources = [.. issuers.Select(issuer => Source.Of(issuer, handler?.Invoke(issuer), clock, log))];
+        var names = _sources.Select(source => source.Issuer.Name).Distinct(StringComparer.Ordinal).Count();
+        _byAuthority = _sources.ToFrozenDictionary(source => source.Issuer.Authority, StringComparer.Ordinal);
+        if (names != _sources.Length)
+        {
+            throw new ArgumentException("expected issuers with distinct names", nameof(issuers));
+        }
+    }
+
+    internal sealed record Source(TrustedIssuer Issuer, IssuerClient Client, SigningKeys Keys)
+    {
+        public static Source Of(TrustedIssuer issuer, HttpMessageHandler? handler, TimeProvider clock, ILogger log)
+        {
+            issuer.Check();
+            var client = new IssuerClient(issuer, handler);
+            return new(issuer, client, new SigningKeys(issuer, client, clock, log));
+        }
+    }
+
+    /// <summary>The issuers that people can sign in at through a browser.</summary>
+    internal ImmutableArray<Source> ForBrowsers => [.. _sources.Where(source => source.Issuer.ClientId is not null)];
+
+    /// <inheritdoc/>
+    public ValueTask<Authentication> AuthenticateAsync(string token, string resource, CancellationToken cancellationToken)
+    {
+        if (token.Length is 0 or > TokenText.MaxLength || !TryDigest(token, out var digest))
+        {
+            return new(new Authentication.Refused("token is too long or not in ASCII"));
+        }
+
+        var now = _clock.GetUtcNow();
+        if (_verified.Find(digest, now) is { } known && ReferenceEquals(known.Keys.TryCurrent(), known.VerifiedWith))
+        {
+            return new(Admit(known, digest, resource, now));
+        }
+
+        return VerifyAsync(token, digest, resource, now, cancellationToken);
+    }
+
+    /// <summary>Refuses this token from now on. What already runs on it is cut by the leash, not here.</summary>
+    public void RevokeToken(string token)
+    {
+        if (TryDigest(token, out var digest))
+        {
+            Sweep();
+            _revokedTokens[digest] = _clock.GetUtcNow();
+            _verified.Forget(digest);
+        }
+    }
+
+    /// <summary>Refuses every token of an identity that was issued until now; the person has to sign in again.</summary>
+    /// <param name="identityKey"><c>issuer:subject</c>.</param>
+    public void RevokeIdentity(string identityKey)
+    {
+        Sweep();
+        _revokedIdentities[identityKey] = _clock.GetUtcNow();
+        _verified.ForgetIdentity(identityKey);
+    }
+
+    /// <summary>
+    /// An id token of a browser sign-in (OpenID Connect Core section 3.1.3.7): its own type, the client as its only audience, the
+    /// nonce of this very sign-in, and <c>auth_time</c>. Never accepted anywhere else.
+    /// </summary>
+    internal async ValueTask<Authentication> AuthenticateSignInAsync(string idToken, TrustedIssuer issuer, string nonce, CancellationToken cancellationToken)
+    {
+        var now = _clock.GetUtcNow();
+        if (TokenText.TryRead(idToken, out var reason) is not { } text)
+        {
+            return new Authentication.Refused(reason);
+        }
+
+        if (text.Type is not (null or "JWT") || TokenText.Text(text.Claims, "iss") != issuer.Authority || text.Claims.TryGetProperty("events", out _))
+        {
+            return new Authentication.Refused("sign-in token is of another kind or issuer");
+        }
+
+        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out var expiresAt, out _);
+        if ((TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
+        {
+            return new Authentication.Refused(refusal);
+        }
+
+        if (TokenRules.Audiences(text.Claims) is not [var audience] || audience != issuer.ClientId || TokenText.Text(text.Claims, "nonce") != nonce)
+        {
+            return new Authentication.Refused("sign-in token was made for another sign-in");
+        }
+
+        if (!TokenRules.TryInstant(text.Claims, "auth_time", out var signedInAt) || signedInAt > now + issuer.ClockSkew)
+        {
+            return new Authentication.Refused("sign-in token does not say when the person signed in; let the issuer send `auth_time`");
+        }
+
+        if (TokenRules.IsElsewhere(text.Claims))
+        {
+            return new Authentication.Refused(TokenRules.Overage);
+        }
+
+        var (_, failure) = await VerifySignatureAsync(_byAuthority[issuer.Authority], idToken, text, audience, cancellationToken);
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        return IdentityClaims.Read(issuer, text, expiresAt + issuer.ClockSkew, signedInAt, out var unread) is { } identity
+            ? new Authentication.Accepted(identity)
+            : new Authentication.Refused(unread!);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var source in _sources)
+        {
+            source.Client.Dispose();
+        }
+    }
+
+    private async ValueTask<Authentication> VerifyAsync(string token, Digest digest, string resource, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // 1. One reading.
+        if (TokenText.TryRead(token, out var reason) is not { } text)
+        {
+            return new Authentication.Refused(reason);
+        }
+
+        // 2. One issuer, by its exact text.
+        if (TokenText.Text(text.Claims, "iss") is not { } authority || !_byAuthority.TryGetValue(authority, out var source))
+        {
+            return new Authentication.Refused("token issuer is not configured");
+        }
+
+        // 3. That issuer's rules.
+        var issuer = source.Issuer;
+        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out var expiresAt, out var issuedAt);
+        if ((TokenRules.Refuse(text, issuer) ?? TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
+        {
+            return new Authentication.Refused(refusal);
+        }
+
+        var audiences = TokenRules.Audiences(text.Claims) ?? [];
+        if (AcceptedAudience(issuer, audiences, resource) is not { } audience)
+        {
+            return new Authentication.Refused("token is for another audience");
+        }
+
+        // 4. That issuer's signature.
+        var (state, failure) = await VerifySignatureAsync(source, token, text, audience, cancellationToken);
+        if (state is null)
+        {
+            return failure!;
+        }
+
+        var endsAt = expiresAt + issuer.ClockSkew;
+        if (IdentityClaims.Read(issuer, text, endsAt, interactiveSince: null, out var unread) is not { } identity)
+        {
+            return new Authentication.Refused(unread!);
+        }
+
+        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, issuedAt, endsAt);
+        var answer = Admit(verified, digest, resource, now);
+        if (answer is Authentication.Accepted)
+        {
+            _verified.Keep(digest, verified);
+        }
+
+        return answer;
+    }
+
+    /// <summary>A signature by the issuer's key with this id; an unknown id asks the issuer again, at most once per interval.</summary>
+    private async ValueTask<(IssuerState? State, Authentication.Refused? Failure)> VerifySignatureAsync(Source source, string token, TokenText text, string audience, CancellationToken cancellationToken)
+    {
+        if (await source.Keys.CurrentAsync(cancellationToken) is not { } state)
+        {
+            return (null, new("issuer keys cannot be read") { IsTransient = true });
+        }
+
+        var keys = Fitting(state, text);
+        if (keys.IsEmpty && await source.Keys.NewerAsync(state, cancellationToken) is { } newer)
+        {
+            (state, keys) = (newer, Fitting(newer, text));
+        }
+
+        if (keys.IsEmpty)
+        {
+            return (null, new("token key is unknown to its issuer"));
+        }
+
+        return _verifier.Holds(token, text.Algorithm, source.Issuer.Authority, audience, keys) ? (state, null) : (null, new("token signature does not hold"));
+    }
+
+    private static ImmutableArray<IssuerKey> Fitting(IssuerState state, TokenText text) =>
+        [.. state.Keys.Where(key => string.Equals(key.Id, text.KeyId, StringComparison.Ordinal) && key.Fits(text.Algorithm))];
+
+    // what can change between two uses of one token
+    private Authentication Admit(VerifiedToken token, in Digest digest, string resource, DateTimeOffset now)
+    {
+        if (token.EndsAt <= now)
+        {
+            return new Authentication.Refused("token has expired");
+        }
+
+        if (AcceptedAudience(token.Issuer, token.Audiences, resource) is null)
+        {
+            return new Authentication.Refused("token is for another audience");
+        }
+
+        if (!_revokedTokens.IsEmpty && _revokedTokens.ContainsKey(digest))
+        {
+            return new Authentication.Refused("token was revoked");
+        }
+
+        // issue instants are whole seconds: a token of the very second is refused too
+        if (!_revokedIdentities.IsEmpty && _revokedIdentities.TryGetValue(token.Accepted.Identity.Key, out var revokedAt) && token.IssuedAt <= revokedAt)
+        {
+            return new Authentication.Refused("identity was revoked after this token was issued");
+        }
+
+        return token.Accepted;
+    }
+
+    private static string? AcceptedAudience(TrustedIssuer issuer, string[] audiences, string resource)
+    {
+        foreach (var audience in audiences)
+        {
+            if (string.Equals(audience, resource, StringComparison.Ordinal) || issuer.Audiences.Contains(audience, StringComparer.Ordinal))
+            {
+                return audience;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool TryDigest(string token, out Digest digest)
+    {
+        const int onStack = 4096;
+        byte[]? rented = null;
+        var bytes = token.Length <= onStack ? stackalloc byte[onStack] : rented = ArrayPool<byte>.Shared.Rent(token.Length);
+        try
+        {
+            // narrowing replaces nothing: any character outside ASCII ends it
+            if (Ascii.FromUtf16(token, bytes, out var length) != OperationStatus.Done)
+            {
+                digest = default;
+                return false;
+            }
+
+            digest = Digest.Of(bytes[..length]);
+            return true;
+        }
+        finally
+        {
+            if (rented is not null)
+            {
+                ArrayPool<byte>.Shared.Return(rented, clearArray: true);
+            }
+        }
+    }
+
+    // no token outlives its issuer's longest life, so neither does a revocation
+    private void Sweep()
+    {
+        var before = _clock.GetUtcNow() - _sources.Max(source => source.Issuer.MaxTokenLife) - TimeSpan.FromMinutes(2);
+        foreach (var (digest, at) in _revokedTokens)
+        {
+            if (at < before)
+            {
+                _revokedTokens.TryRemove(digest, out _);
+            }
+        }
+
+        foreach (var (key, at) in _revokedIdentities)
+        {
+            if (at < before)
+            {
+                _revokedIdentities.TryRemove(key, out _);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using Postern.Gateway.Configuration;
+
+namespace Postern.Gateway.Identities;
+
+/// <summary>
+/// One issuer whose tokens are accepted, and everything that its tokens must be (G13: one configured tuple of issuer, audience,
+/// type, algorithm and key). Immutable.
+/// </summary>
+public sealed class TrustedIssuer
+{
+    /// <summary>The name that stands in policy and in identities.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The exact text of <c>iss</c>.</summary>
+    public required string Authority { get; init; }
+
+    /// <summary>Audiences that are good for every resource of this gateway.</summary>
+    public required ImmutableArray<string> Audiences { get; init; }
+
+    /// <summary>The client for browser sign-in; null when this issuer serves programs alone.</summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>That client's secret; null for a public client.</summary>
+    public string? ClientSecret { get; init; }
+
+    /// <summary>Accepted <c>alg</c> values; asymmetric ones only.</summary>
+    public ImmutableArray<string> Algorithms { get; init; } = ["RS256", "ES256", "PS256"];
+
+    /// <summary>Accepted <c>typ</c> values of access tokens (RFC 9068 section 2.1).</summary>
+    public ImmutableArray<string> Types { get; init; } = ["at+jwt", "application/at+jwt"];
+
+    /// <summary>The claim that lists groups.</summary>
+    public string GroupsClaim { get; init; } = "groups";
+
+    /// <summary>Group id to the name that policy uses.</summary>
+    public FrozenDictionary<string, string> NamesById { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>Claims that must have exactly this text, such as <c>tid</c>.</summary>
+    public FrozenDictionary<string, string> RequiredClaims { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>Any of these claims with this text says that no person is acted for; so does <c>sub</c> equal to the client id.</summary>
+    public FrozenDictionary<string, string> WorkloadClaims { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["idtyp"] = "app" }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>How far clocks may differ; at most a minute.</summary>
+    public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest life, <c>iat</c> to <c>exp</c>, that a token may claim.</summary>
+    public TimeSpan MaxTokenLife { get; init; } = TimeSpan.FromHours(24);
+
+    private static readonly FrozenSet<string> Known = new[] { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" }.ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>From the configuration, checked.</summary>
+    /// <exception cref="ArgumentException">The settings would trust too much; the message says what was expected.</exception>
+    public static TrustedIssuer From(IssuerOptions options, string publicUrl)
+    {
+        var issuer = new TrustedIssuer
+        {
+            Name = options.Name,
+            Authority = options.Authority,
+            Audiences = [options.Audience ?? publicUrl],
+            ClientId = options.ClientId,
+            ClientSecret = options.ClientSecret,
+            Algorithms = options.Algorithms,
+
+            // RFC 9068 section 2.1: the short and the long form of a media type are one type
+            Types = [.. options.Types.SelectMany(type => type == "at+jwt" ? ["at+jwt", "application/at+jwt"] : new[] { type }).Distinct(StringComparer.Ordinal)],
+            GroupsClaim = options.GroupsClaim,
+            NamesById = Invert(options),
+        };
+        issuer.Check();
+        return issuer;
+    }
+
+    internal void Check()
+    {
+        if (Name.Length == 0 || Name.Contains(':', StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected a name without a colon, since policy writes `issuer:value`");
+        }
+
+        if (!Uri.TryCreate(Authority, UriKind.Absolute, out var authority) || authority.Query.Length > 0 || authority.Fragment.Length > 0 || authority.UserInfo.Length > 0 || !Addresses.MayFetch(authority))
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected an https URL without query (or http on loopback) as authority, found `{Authority}`");
+        }
+
+        if (Algorithms.IsDefaultOrEmpty || Algorithms.FirstOrDefault(algorithm => !Known.Contains(algorithm)) is not null)
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected algorithms out of {string.Join(", ", Known.Order(StringComparer.Ordinal))}");
+        }
+
+        if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromSeconds(60))
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected a clock skew of at most 60 seconds, found {ClockSkew.TotalSeconds}");
+        }
+
+        if (Audiences.IsDefaultOrEmpty || Audiences.Any(string.IsNullOrEmpty))
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected an audience");
+        }
+
+        // an id token's audience is the client: were it ours too, id tokens could pass as access tokens
+        if (ClientId is not null && Audiences.Contains(ClientId, StringComparer.Ordinal))
+        {
+            throw new ArgumentException($"issuer `{Name}`: the audience `{ClientId}` is also the sign-in client; give the gateway's API an audience of its own");
+        }
+    }
+
+    private static FrozenDictionary<string, string> Invert(IssuerOptions options)
+    {
+        var byId = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, id) in options.Names)
+        {
+            if (!byId.TryAdd(id, name))
+            {
+                throw new ArgumentException($"issuer `{options.Name}`: the group `{id}` has two names, `{byId[id]}` and `{name}`");
+            }
+        }
+
+        return byId.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+}

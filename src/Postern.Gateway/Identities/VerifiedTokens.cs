@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using Postern.Core.Operations;
+
+namespace Postern.Gateway.Identities;
+
+/// <summary>A token that was verified, and what must still hold when it is used again.</summary>
+internal sealed record VerifiedToken(
+    Authentication.Accepted Accepted,
+    TrustedIssuer Issuer,
+    SigningKeys Keys,
+    IssuerState VerifiedWith,
+    string[] Audiences,
+    DateTimeOffset IssuedAt,
+    DateTimeOffset EndsAt);
+
+/// <summary>Verified tokens by the SHA-256 of their text, until they end. Bounded; the oldest leave first.</summary>
+internal sealed class VerifiedTokens(int capacity = VerifiedTokens.DefaultCapacity)
+{
+    /// <summary>How many are kept.</summary>
+    public const int DefaultCapacity = 10_000;
+
+    private readonly ConcurrentDictionary<Digest, VerifiedToken> _tokens = new();
+    private readonly ConcurrentQueue<Digest> _byAge = new();
+
+    public int Count => _tokens.Count;
+
+    public VerifiedToken? Find(in Digest digest, DateTimeOffset now)
+    {
+        if (!_tokens.TryGetValue(digest, out var token))
+        {
+            return null;
+        }
+
+        if (token.EndsAt > now)
+        {
+            return token;
+        }
+
+        _tokens.TryRemove(digest, out _);
+        return null;
+    }
+
+    public void Keep(in Digest digest, VerifiedToken token)
+    {
+        if (!_tokens.TryAdd(digest, token))
+        {
+            _tokens[digest] = token;
+            return;
+        }
+
+        _byAge.Enqueue(digest);
+        while (_byAge.Count > capacity && _byAge.TryDequeue(out var oldest))
+        {
+            _tokens.TryRemove(oldest, out _);
+        }
+    }
+
+    public void Forget(in Digest digest) => _tokens.TryRemove(digest, out _);
+
+    public void ForgetIdentity(string key)
+    {
+        foreach (var (digest, token) in _tokens)
+        {
+            if (string.Equals(token.Accepted.Identity.Key, key, StringComparison.Ordinal))
+            {
+                _tokens.TryRemove(digest, out _);
+            }
+        }
+    }
+}
