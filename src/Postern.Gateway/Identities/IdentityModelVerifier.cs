@@ -39,7 +39,13 @@ internal sealed class IdentityModelVerifier : ITokenVerifier
         }
     }
 
-    private static SecurityKey Convert(IssuerKey key) => key.Rsa is { } rsa
-        ? new RsaSecurityKey(rsa) { KeyId = key.Id }
-        : new ECDsaSecurityKey(ECDsa.Create(key.Ec!.Value)) { KeyId = key.Id };
+    private static SecurityKey Convert(IssuerKey key)
+    {
+        // this line of the library finds cached signature providers by key id alone: with the cache on, a key of one issuer
+        // verifies tokens of another that uses the same id, and a replaced key goes on verifying (J05)
+        var uncached = new CryptoProviderFactory { CacheSignatureProviders = false };
+        return key.Rsa is { } rsa
+            ? new RsaSecurityKey(rsa) { KeyId = key.Id, CryptoProviderFactory = uncached }
+            : new ECDsaSecurityKey(ECDsa.Create(key.Ec!.Value)) { KeyId = key.Id, CryptoProviderFactory = uncached };
+    }
 }

@@ -111,7 +111,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return new Authentication.Refused("sign-in token is of another kind or issuer");
         }
 
-        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out var expiresAt, out _);
+        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out _, out _);
         if ((TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
         {
             return new Authentication.Refused(refusal);
@@ -138,7 +138,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return failure;
         }
 
-        return IdentityClaims.Read(issuer, text, expiresAt + issuer.ClockSkew, signedInAt, out var unread) is { } identity
+        return IdentityClaims.Read(issuer, text, now + PageSessions.WholeLife, signedInAt, out var unread) is { } identity
             ? new Authentication.Accepted(identity)
             : new Authentication.Refused(unread!);
     }

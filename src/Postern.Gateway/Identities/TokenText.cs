@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -172,14 +173,8 @@ internal sealed class TokenText
         }
 
         var bytes = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
-        if (!Base64Url.TryDecodeFromChars(text, bytes, out var written))
-        {
-            return null;
-        }
-
-        Span<char> tail = stackalloc char[4];
-        var rest = written % 3;
-        if (rest > 0 && (!Base64Url.TryEncodeToChars(bytes.AsSpan(written - rest, rest), tail, out var length) || !text.EndsWith(tail[..length])))
+        // stray bits in the last character are invalid data to this decoder
+        if (Base64Url.DecodeFromChars(text, bytes, out var read, out var written) != OperationStatus.Done || read != text.Length)
         {
             return null;
         }
