@@ -25,7 +25,7 @@ internal sealed class GatewayDatabase : IDisposable
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
         try
         {
-            SQLitePCL.Batteries_V2.Init();
+            SqliteSetup.Use();
             connection.Open();
             // Full: a change that was answered for is on the disk, not in the system's cache.
             Run(connection, "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000; pragma trusted_schema = off;");

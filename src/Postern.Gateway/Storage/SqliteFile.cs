@@ -1,0 +1,101 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace Postern.Gateway.Storage;
+
+/// <summary>
+/// A database file of one purpose: one connection, one caller at a time, on the thread pool, because SQLite blocks and the threads
+/// that serve sockets must not.
+/// </summary>
+internal sealed class SqliteFile : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
+    private SqliteFile(SqliteConnection connection) => _connection = connection;
+
+    /// <summary>Opens or makes the file, readable by its owner only.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="pragmas">Settings of the connection, each run by itself.</param>
+    /// <param name="version">The shape that <paramref name="schema"/> makes, from 1.</param>
+    /// <param name="schema">Makes the shape in an empty file.</param>
+    /// <exception cref="InvalidDataException">It cannot be opened, or is of another version.</exception>
+    public static SqliteFile Open(string path, IEnumerable<string> pragmas, int version, string schema)
+    {
+        SqliteSetup.Use();
+        if (!OperatingSystem.IsWindows() && !File.Exists(path))
+        {
+            var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+            new FileStream(path, options).Dispose();
+        }
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        try
+        {
+            connection.Open();
+            foreach (var pragma in pragmas) connection.Execute($"pragma {pragma}");
+            var found = connection.ExecuteScalar<int>("pragma user_version");
+            if (found != 0 && found != version) throw new InvalidDataException($"`{path}` has shape {found}, expected {version}; use the Postern that wrote it, or restore a backup");
+            if (found == 0)
+            {
+                using var transaction = connection.BeginTransaction();
+                connection.Execute(schema, transaction: transaction);
+                connection.Execute($"pragma user_version = {version}", transaction: transaction);
+                transaction.Commit();
+            }
+            return new SqliteFile(connection);
+        }
+        catch (SqliteException fault)
+        {
+            connection.Dispose();
+            throw new InvalidDataException($"`{path}` cannot be used as a database (SQLite error {fault.SqliteErrorCode}); restore a backup, or move it away", fault);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs <paramref name="work"/> in one transaction; as durable as the file's settings when the task completes.</summary>
+    public async ValueTask<T> InTransactionAsync<T>(Func<SqliteConnection, SqliteTransaction, T> work, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(() => Transact(work), CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Runs statements that may not stand in a transaction.</summary>
+    public async ValueTask RunAsync(string sql)
+    {
+        await _turn.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await Task.Run(() => _connection.Execute(sql), CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _connection.Dispose();
+        _turn.Dispose();
+    }
+
+    private T Transact<T>(Func<SqliteConnection, SqliteTransaction, T> work)
+    {
+        using var transaction = _connection.BeginTransaction();
+        var result = work(_connection, transaction);
+        transaction.Commit();
+        return result;
+    }
+}
