@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using Postern.Core.Operations;
+using Postern.Core.Recording;
+using Postern.Gateway.Storage;
+
+namespace Postern.Gateway.Recordings;
+
+/// <summary>
+/// Finds sessions and operations in the journal. It follows the journal and holds nothing of its own: <c>recordings.db</c> may be
+/// deleted at any time and is made again. Every question is answered as of the last durable record.
+/// </summary>
+public sealed class RecordingIndex : IDisposable
+{
+    /// <summary>The database's name in the data folder.</summary>
+    public const string FileName = "recordings.db";
+
+    private const int RecordsPerTransaction = 1_000;
+
+    private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
+
+    private readonly SqliteFile _file;
+    private readonly JournalReader _journal;
+    private readonly Recorder? _live;
+    private readonly SemaphoreSlim _catchingUp = new(1, 1);
+    private long _indexed = -1;
+
+    private RecordingIndex(SqliteFile file, JournalReader journal, Recorder? live)
+    {
+        _file = file;
+        _journal = journal;
+        _live = live;
+    }
+
+    /// <summary>Opens the index of a data folder, or makes it.</summary>
+    /// <param name="recording">The folder and how it is recorded.</param>
+    /// <param name="live">The recorder that writes there in this process; null when nobody writes.</param>
+    /// <exception cref="InvalidDataException">The file cannot be used, not even made anew.</exception>
+    public static RecordingIndex Open(RecorderOptions recording, Recorder? live)
+    {
+        var path = Path.Combine(recording.DataFolder, FileName);
+        SqliteFile file;
+        try
+        {
+            file = OpenFile(path);
+        }
+        catch (InvalidDataException)
+        {
+            // Damaged or of another version: nothing in it is worth keeping.
+            foreach (var part in (ReadOnlySpan<string>)[path, $"{path}-wal", $"{path}-shm"]) File.Delete(part);
+            file = OpenFile(path);
+        }
+        return new RecordingIndex(file, new JournalReader(recording.JournalFolder), live);
+    }
+
+    /// <summary>Follows the journal until cancelled, so that questions find little left to read.</summary>
+    /// <param name="clock">All time.</param>
+    /// <param name="complain">Told when the journal cannot be read; the next round tries again.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task FollowAsync(TimeProvider clock, Action<Exception> complain, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(FollowInterval, clock);
+        try
+        {
+            do
+            {
+                try
+                {
+                    await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception fault) when (fault is not OperationCanceledException)
+                {
+                    // The index is a convenience; the journal goes on without it.
+                    complain(fault);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // The end that was asked for.
+        }
+    }
+
+    /// <summary>Takes in everything that is durable by now.</summary>
+    /// <exception cref="RecordingException">The journal cannot be read; names file and offset.</exception>
+    public async ValueTask CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var through = _live?.DurableSequence ?? long.MaxValue;
+        if (Volatile.Read(ref _indexed) >= through) return;
+        await _catchingUp.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            while (await TakeSomeAsync(through, cancellationToken).ConfigureAwait(false))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            _catchingUp.Release();
+        }
+    }
+
+    /// <summary>Forgets everything and reads the journal from its begin.</summary>
+    /// <exception cref="RecordingException">The journal cannot be read; names file and offset.</exception>
+    public async ValueTask RebuildAsync(CancellationToken cancellationToken)
+    {
+        await _catchingUp.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await ForgetAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _catchingUp.Release();
+        }
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sessions, the latest first.</summary>
+    public async ValueTask<ImmutableArray<SessionSummary>> ListSessionsAsync(SessionFilter filter, CancellationToken cancellationToken)
+    {
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        return await _file.InTransactionAsync((sql, transaction) => sql.Query<SessionRow>(
+            IndexRows.Sessions,
+            new { identity = filter.Identity, connection = filter.Connection, id = (string?)null, limit = Math.Clamp(filter.Limit, 0, 1_000) },
+            transaction).Select(row => row.ToSummary()).ToImmutableArray(), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>One session with its operations in order; null when there is none, or it is not <paramref name="identity"/>'s.</summary>
+    /// <param name="id">The session.</param>
+    /// <param name="identity"><c>issuer:subject</c> of the one whose it must be; null for anyone's.</param>
+    /// <param name="cancellationToken">Ends with the caller.</param>
+    public async ValueTask<SessionDetail?> GetSessionAsync(string id, string? identity, CancellationToken cancellationToken)
+    {
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        return await _file.InTransactionAsync((sql, transaction) =>
+        {
+            var session = sql.QueryFirstOrDefault<SessionRow>(IndexRows.Sessions, new { identity, connection = (string?)null, id, limit = 1 }, transaction);
+            if (session is null) return null;
+            var operations = sql.Query<OperationRow>(IndexRows.Operations, new { session = id }, transaction).Select(row => row.ToSummary()).ToImmutableArray();
+            var denials = sql.Query<DenialRow>(
+                IndexRows.Denials, new { identity = session.Identity, connection = session.Connection, from = session.Started, to = session.Last }, transaction)
+                .Select(row => row.ToSummary()).ToImmutableArray();
+            return new SessionDetail(session.ToSummary(), operations, denials);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Everything recorded of one operation, read from the journal; null when there is none, or it is not <paramref name="identity"/>'s.</summary>
+    /// <param name="id">The operation.</param>
+    /// <param name="identity"><c>issuer:subject</c> of the one whose it must be; null for anyone's.</param>
+    /// <param name="cancellationToken">Ends with the caller.</param>
+    /// <exception cref="RecordingException">The journal cannot be read; names file and offset.</exception>
+    public async ValueTask<RecordedOperation?> GetOperationAsync(OperationId id, string? identity, CancellationToken cancellationToken)
+    {
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        var through = _live?.DurableSequence ?? long.MaxValue;
+        var place = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
+            "select segment as Segment, position as Position, last_sequence as LastSequence from operations where id = @id and (@identity is null or identity = @identity)",
+            new { id = id.ToString(), identity }, transaction), cancellationToken).ConfigureAwait(false);
+        if (place is null) return null;
+        return await Task.Run(
+            () => _journal.ReadOperation(id, new JournalPosition(place.Segment, place.Position), place.LastSequence ?? through), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _file.Dispose();
+        _catchingUp.Dispose();
+    }
+
+    private static SqliteFile OpenFile(string path) => SqliteFile.Open(
+        path, ["journal_mode = wal", "synchronous = normal", "busy_timeout = 5000", "trusted_schema = off"], IndexRows.Version, IndexRows.Schema);
+
+    private async ValueTask<bool> TakeSomeAsync(long through, CancellationToken cancellationToken)
+    {
+        var journal = _journal.ReadJournalId();
+        if (journal is null) return false;
+        var cursor = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<CursorRow>(
+            "select journal as Journal, sequence as Sequence, segment as Segment, position as Position from cursor", transaction: transaction), cancellationToken).ConfigureAwait(false);
+        if (cursor is not null && (!string.Equals(cursor.Journal, journal, StringComparison.Ordinal) || cursor.Sequence > through))
+        {
+            // Another journal, or one that lost its tail: what is indexed is not what is written.
+            await ForgetAsync().ConfigureAwait(false);
+            cursor = null;
+        }
+        (int Taken, long Sequence) batch;
+        try
+        {
+            batch = await _file.InTransactionAsync((sql, transaction) => Take(sql, transaction, journal, cursor, through), cancellationToken).ConfigureAwait(false);
+        }
+        catch (RecordingException) when (cursor is not null && Volatile.Read(ref _indexed) < 0)
+        {
+            // The first look at a journal that does not go on where the index stopped: restored from a backup, say. Begin anew, once.
+            await ForgetAsync().ConfigureAwait(false);
+            return true;
+        }
+        Volatile.Write(ref _indexed, batch.Sequence);
+        return batch.Taken == RecordsPerTransaction;
+    }
+
+    private (int Taken, long Sequence) Take(SqliteConnection sql, SqliteTransaction transaction, string journal, CursorRow? cursor, long through)
+    {
+        var from = cursor is null ? JournalPosition.Begin : new JournalPosition(cursor.Segment, cursor.Position);
+        JournalRecord? last = null;
+        var taken = 0;
+        foreach (var record in _journal.Read(from, through, withContent: false).Take(RecordsPerTransaction))
+        {
+            var expected = (last?.Sequence ?? cursor?.Sequence ?? 0) + 1;
+            if (record.Sequence != expected) throw new RecordingException($"the index expected sequence {expected} and found {record.Sequence}; run `postern verify` on the journal");
+            IndexWriter.Take(sql, transaction, record);
+            last = record;
+            taken++;
+        }
+        if (last is not null) IndexWriter.MoveCursor(sql, transaction, journal, last);
+        return (taken, last?.Sequence ?? cursor?.Sequence ?? 0);
+    }
+
+    private async ValueTask ForgetAsync()
+    {
+        await _file.InTransactionAsync((sql, transaction) => sql.Execute(IndexRows.Clear, transaction: transaction), CancellationToken.None).ConfigureAwait(false);
+        Volatile.Write(ref _indexed, -1);
+    }
+}
