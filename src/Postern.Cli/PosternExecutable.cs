@@ -15,6 +15,10 @@ internal static class PosternExecutable
         var shared = new SharedOptions(surroundings);
         var root = new RootCommand("Postern: an identity-aware gateway for AI agents. It permits, masks, holds, refuses and records every single operation.")
         {
+            DemoCommand.Create(surroundings),
+            ServeCommand.Create(surroundings),
+            SessionsCommand.Create(surroundings, shared),
+            VerifyCommand.Create(surroundings, shared),
             CompletionCommand.Create(surroundings),
         };
         foreach (var option in shared.All) root.Add(option);
@@ -66,6 +70,12 @@ internal static class PosternExecutable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return Report(surroundings, ExitCode.Failure, e.Message);
+        }
+        catch (Exception e)
+        {
+            // The edge of the process: a defect of ours ends as one line too, with the rest for those who ask.
+            if (surroundings.Variable("POSTERN_DEBUG") is not null) surroundings.Error.WriteLine(e);
+            return Report(surroundings, ExitCode.Failure, $"this should not happen: {e.GetType().Name}: {e.Message}; set POSTERN_DEBUG=1 to see where, and report it");
         }
     }
 

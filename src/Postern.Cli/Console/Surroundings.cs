@@ -1,3 +1,4 @@
+using System.Collections;
 using SystemConsole = System.Console;
 
 namespace Postern.Cli.Console;
@@ -25,6 +26,9 @@ internal sealed class Surroundings
     /// <summary>Reads an environment variable; null when it is unset or empty.</summary>
     public required Func<string, string?> Variable { get; init; }
 
+    /// <summary>Every environment variable, for configuration overrides.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Variables { get; init; } = [];
+
     /// <summary>All time comes from here.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
@@ -39,6 +43,7 @@ internal sealed class Surroundings
         IsOutTerminal = !SystemConsole.IsOutputRedirected,
         IsErrorTerminal = !SystemConsole.IsErrorRedirected,
         Width = TerminalWidth(),
+        Variables = [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(entry => KeyValuePair.Create((string)entry.Key, (string?)entry.Value ?? ""))],
         Variable = name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
     };
 

@@ -1,0 +1,70 @@
+using System.CommandLine;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Postern.Cli.Console;
+using Postern.Core.Yaml;
+using Postern.Gateway;
+using Postern.Gateway.Configuration;
+using Postern.Protocols;
+
+namespace Postern.Cli.Commands;
+
+/// <summary><c>postern serve</c>: the gateway, until it is asked to stop.</summary>
+internal static class ServeCommand
+{
+    public static Command Create(Surroundings surroundings)
+    {
+        var configuration = new Option<string>("--config") { Description = "The configuration file.", HelpName = "postern.yaml", DefaultValueFactory = _ => "postern.yaml" };
+        var command = new Command("serve", "Run the gateway.") { configuration };
+        command.SetAction((parsed, cancellationToken) => RunAsync(surroundings, parsed.GetRequiredValue(configuration), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Surroundings surroundings, string file, CancellationToken stop)
+    {
+        var loaded = ConfigurationLoader.Load(file, surroundings.Variables, ProtocolCatalog.Create().Select(protocol => protocol.Name));
+        if (loaded.Options is not { } options) return Report(surroundings, loaded.Problems);
+        // stdout is for data, and a gateway has none: every log line goes to stderr.
+        using var logs = LoggerFactory.Create(logging => logging
+            .SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.UseUtcTimestamp = true;
+                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            })
+            .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        GatewayHost gateway;
+        try
+        {
+            gateway = await GatewayHost.StartAsync(options, new GatewaySurroundings { Clock = surroundings.Clock, Logs = logs }, stop);
+        }
+        catch (GatewayStartException e)
+        {
+            return Report(surroundings, e.Problems);
+        }
+        await using (gateway)
+        {
+            surroundings.Error.WriteLine($"postern serves at {gateway.Url}{(gateway.ManagementUrl is { } management ? $", health at {management}/healthz" : "")}");
+            await WaitAsync(stop);
+            surroundings.Error.WriteLine("postern stops: no new work; what is in flight may end");
+        }
+        return ExitCode.Ok;
+    }
+
+    /// <summary>Returns when the token fires.</summary>
+    public static async Task WaitAsync(CancellationToken stop)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = stop.Register(stopped.SetResult);
+        await stopped.Task;
+    }
+
+    private static int Report(Surroundings surroundings, IEnumerable<SourceProblem> problems)
+    {
+        foreach (var problem in problems) surroundings.Error.WriteLine("postern: " + problem);
+        return ExitCode.Failure;
+    }
+}

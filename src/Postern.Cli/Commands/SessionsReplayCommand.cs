@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Postern.Cli.Console;
+using Postern.Cli.Output;
+using Postern.Cli.Replay;
+
+namespace Postern.Cli.Commands;
+
+/// <summary><c>postern sessions replay</c>: shows a session step by step, from a gateway or straight from a journal folder.</summary>
+internal static class SessionsReplayCommand
+{
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
+    {
+        var session = new Argument<string>("session") { Description = "The session's id." };
+        var journal = new Option<string?>("--journal") { Description = "The journal folder to read.", HelpName = "folder", Required = true };
+        var full = new Option<bool>("--full") { Description = "Show contents whole." };
+        var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, full };
+        command.SetAction(parsed =>
+        {
+            var steps = FromJournal(parsed.GetValue(journal)!, parsed.GetRequiredValue(session));
+            var renderer = shared.Renderer(parsed);
+            if (renderer.Format == OutputFormat.Table) new ReplayText(surroundings, parsed.GetValue(full)).Write(steps);
+            else renderer.WriteList([.. steps.Select(ReplayJson.Of)], "");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static List<ReplayStep> FromJournal(string folder, string session)
+    {
+        var steps = JournalSessions.Read(folder).Steps.Where(step => step.Session == session).ToList();
+        if (steps.Count == 0) throw new CommandException(ExitCode.NotFound, $"the journal `{folder}` holds no session `{session}`; `postern sessions list --journal {folder}` shows what it holds");
+        return steps;
+    }
+}

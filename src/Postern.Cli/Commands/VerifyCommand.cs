@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Postern.Cli.Console;
+using Postern.Cli.Output;
+using Postern.Core.Recording;
+
+namespace Postern.Cli.Commands;
+
+/// <summary><c>postern verify</c>: proves offline, with nothing but a public key, that recordings are as they were written.</summary>
+internal static class VerifyCommand
+{
+    private static readonly Column[] Columns =
+    [
+        new("Verdict", item => (bool)item["good"]! ? "good" : "BAD"),
+        Column.Of("Journal", "journal"),
+        Column.Of("Records", "records"),
+        Column.Of("Signed through", "signedThrough"),
+        Column.Of("Unsigned", "unsigned"),
+        Column.Of("Open", "open"),
+    ];
+
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
+    {
+        var paths = new Argument<string[]>("recording") { Description = "Journal folders, data folders or segment files.", Arity = ArgumentArity.OneOrMore };
+        var key = new Option<string>("--key") { Description = "The gateway's public key (journal.pub.pem).", HelpName = "public.pem", Required = true };
+        var command = new Command("verify", "Verify recordings offline: nothing was changed, removed, added or reordered.") { paths, key };
+        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(surroundings, shared.Renderer(parsed), parsed.GetRequiredValue(paths), parsed.GetRequiredValue(key), cancellationToken)));
+        return command;
+    }
+
+    private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string keyFile, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(keyFile)) throw new CommandException(ExitCode.NotFound, $"the public key `{keyFile}` does not exist; a gateway keeps its own as `journal.pub.pem` in its data folder");
+        var report = JournalVerifier.Verify(paths, File.ReadAllText(keyFile), anchors: null, cancellationToken);
+        if (report.Journals.Length > 0) renderer.WriteList([.. report.Journals.Select(Item)], "nothing was verified", Columns);
+        foreach (var journal in report.Journals)
+        {
+            if (journal.Bad is not { } bad) continue;
+            var from = bad.SuspectFrom < bad.Sequence ? $"; the change lies in records {bad.SuspectFrom} to {bad.Sequence}" : "";
+            surroundings.Error.WriteLine($"postern: first bad record: {bad.Sequence}, in `{bad.File}` at byte {bad.Offset}: {bad.Problem}{from}");
+        }
+        foreach (var problem in report.Problems) surroundings.Error.WriteLine("postern: " + problem);
+        if (!report.IsGood) return ExitCode.Failure;
+        var unsigned = report.Journals.Sum(journal => journal.Unanchored);
+        if (unsigned > 0) surroundings.Error.WriteLine($"the last {unsigned} records carry no signature yet: a running gateway signs every second, a stopped one has none left");
+        return ExitCode.Ok;
+    }
+
+    private static JsonObject Item(JournalVerdict verdict) => new()
+    {
+        ["good"] = verdict.IsGood,
+        ["journal"] = verdict.Journal,
+        ["folder"] = verdict.Folder,
+        ["segments"] = verdict.Segments,
+        ["records"] = verdict.Records,
+        ["checkpoints"] = verdict.Checkpoints,
+        ["signedThrough"] = verdict.LastCheckpoint?.Sequence,
+        ["chain"] = verdict.LastCheckpoint?.Chain,
+        ["unsigned"] = verdict.Unanchored,
+        ["open"] = verdict.OpenIntents.Length,
+        ["firstBad"] = verdict.Bad is not { } bad ? null : new JsonObject
+        {
+            ["sequence"] = bad.Sequence, ["file"] = bad.File, ["offset"] = bad.Offset, ["problem"] = bad.Problem, ["suspectFrom"] = bad.SuspectFrom,
+        },
+    };
+}

@@ -1,0 +1,82 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Postern.Cli.Replay;
+
+/// <summary>A step as data, for <c>-o json|ndjson|yaml</c>.</summary>
+internal static class ReplayJson
+{
+    /// <summary>One object; content that is JSON stands in it as JSON, other text as text, other bytes in base64.</summary>
+    public static JsonObject Of(ReplayStep step) => new()
+    {
+        ["operation"] = step.Operation,
+        ["session"] = step.Session,
+        ["at"] = Instant(step.At),
+        ["who"] = new JsonObject
+        {
+            ["identity"] = step.Actor.Key,
+            ["kind"] = step.Actor.Kind,
+            ["name"] = step.Actor.Name,
+            ["agent"] = step.Actor.Agent,
+            ["client"] = step.Actor.Client,
+            ["groups"] = Texts(step.Actor.Groups),
+        },
+        ["connection"] = step.Connection,
+        ["asked"] = Texts(step.Asked),
+        ["decision"] = new JsonObject
+        {
+            ["kind"] = step.Decision.Kind,
+            ["rules"] = new JsonArray([.. step.Decision.Rules.Select(rule => new JsonObject { ["rule"] = rule.Label, ["effect"] = rule.Effect })]),
+            ["code"] = step.Decision.Code,
+            ["reason"] = step.Decision.Reason,
+            ["version"] = step.Decision.Version,
+        },
+        ["approval"] = step.Approval is not { } approval ? null : new JsonObject
+        {
+            ["hold"] = approval.Hold,
+            ["continues"] = approval.Continues,
+            ["approvers"] = Texts(approval.Approvers),
+            ["at"] = Instant(approval.At),
+        },
+        ["request"] = Content(step.Request),
+        ["frames"] = new JsonArray([.. step.Frames.Select(Content)]),
+        ["ending"] = step.Ending is not { } ending ? null : new JsonObject
+        {
+            ["outcome"] = ending.Outcome,
+            ["code"] = ending.Code,
+            ["detail"] = ending.Detail,
+            ["hold"] = ending.Hold,
+            ["at"] = Instant(ending.At),
+        },
+    };
+
+    private static JsonObject Content(ReplayContent content)
+    {
+        var item = new JsonObject { ["direction"] = content.Direction, ["bytes"] = content.Bytes };
+        if (content.MaskedValues is { } masked) item["maskedValues"] = masked;
+        if (content.NotKept is not null) item["notKept"] = content.NotKept;
+        try
+        {
+            item["json"] = JsonNode.Parse(content.Kept.Span, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return item;
+        }
+        catch (JsonException)
+        {
+            // Not JSON, or not of one reading: shown as it is below.
+        }
+        try
+        {
+            item["text"] = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content.Kept.Span);
+        }
+        catch (DecoderFallbackException)
+        {
+            item["base64"] = Convert.ToBase64String(content.Kept.Span);
+        }
+        return item;
+    }
+
+    private static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)text)]);
+
+    private static string Instant(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+}

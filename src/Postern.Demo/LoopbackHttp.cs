@@ -1,0 +1,37 @@
+using System.Net;
+
+#pragma warning disable RS0030 // the demo's agent and browser stand where a customer's would: in front of the gateway, not behind it
+
+namespace Postern.Demo;
+
+/// <summary>The HTTP client of the demo's own agent and browser. No proxy, no cookies, no redirects behind our back.</summary>
+internal sealed class LoopbackHttp : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None })
+    {
+        Timeout = Patience,
+    };
+
+    /// <summary>Sends one request; the answer's body is read whole.</summary>
+    /// <exception cref="DemoException">Nobody answers.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _http.SendAsync(request, cancellationToken);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new DemoException($"{request.RequestUri?.GetLeftPart(UriPartial.Path)} cannot be reached: {e.Message}");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new DemoException($"{request.RequestUri?.GetLeftPart(UriPartial.Path)} did not answer within {Patience.TotalSeconds:0} seconds");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+
+namespace Postern.Tests.Cli;
+
+public sealed class ReplayTests
+{
+    [Fact]
+    public async Task A_session_is_shown_step_by_step_without_a_gateway()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+
+        var result = await CommandLine.RunAsync("sessions", "replay", RecordedFolder.Session, "--journal", folder.Path);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("demo:alice (Alice Archer), person, groups support", result.Out);
+        Assert.Contains("demo-agent, which calls itself \"desk 1.0\"", result.Out);
+        Assert.Contains("mcp.tools.call get_customer", result.Out);
+        Assert.Contains("support-reads@7", result.Out);
+        Assert.Contains("(1 value masked)", result.Out);
+        Assert.Contains("deny, denied", result.Out);
+        Assert.Contains("by demo:bob, hold hold-1", result.Out);
+        Assert.All(result.Out.Split('\n'), line => Assert.InRange(line.Length, 0, 80));
+    }
+
+    [Fact]
+    [Row("S10")]
+    [Row("U08")]
+    public async Task Recorded_escape_sequences_never_reach_the_terminal()
+    {
+        using var folder = await RecordedFolder.CreateAsync(reply: "\u001b]52;c;ZXZpbA==\a\u202eevil\u200b\u009b2J", client: "desk\u001b[8m\r\nwho         admin");
+
+        var text = await CommandLine.RunAsync("sessions", "replay", RecordedFolder.Session, "--journal", folder.Path, "--full");
+        var json = await CommandLine.RunAsync("sessions", "replay", RecordedFolder.Session, "--journal", folder.Path, "-o", "ndjson");
+
+        foreach (var shown in (string[])[text.Out, json.Out]) Assert.DoesNotContain(shown, character => character is '\u001b' or '\a' or '\r' or '\u202e' or '\u200b' or '\u009b');
+        Assert.Contains("⟨U+001B⟩]52;c;ZXZpbA==⟨U+0007⟩⟨U+202E⟩evil⟨U+200B⟩⟨U+009B⟩2J", text.Out);
+        Assert.DoesNotContain("\nwho         admin", text.Out);
+    }
+
+    [Fact]
+    public async Task As_ndjson_each_step_is_one_line_of_data()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+
+        var result = await CommandLine.RunAsync("sessions", "replay", RecordedFolder.Session, "--journal", folder.Journal, "-o", "ndjson");
+
+        var steps = result.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal(["allow", "deny", "hold"], steps.Select(step => step.GetProperty("decision").GetProperty("kind").GetString()));
+        Assert.Equal(["done", "denied", "done"], steps.Select(step => step.GetProperty("ending").GetProperty("outcome").GetString()));
+        Assert.Equal("Mia", steps[0].GetProperty("frames")[0].GetProperty("json").GetProperty("result").GetProperty("name").GetString());
+        Assert.Equal("demo:bob", steps[2].GetProperty("approval").GetProperty("approvers")[0].GetString());
+    }
+
+    [Fact]
+    public async Task Sessions_of_a_journal_are_listed()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+
+        var result = await CommandLine.RunAsync("sessions", "list", "--journal", folder.Path, "-o", "json");
+
+        var session = Assert.Single(JsonDocument.Parse(result.Out).RootElement.EnumerateArray());
+        Assert.Equal(RecordedFolder.Session, session.GetProperty("id").GetString());
+        Assert.Equal(3, session.GetProperty("operations").GetInt32());
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_exit_7()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+
+        var noSession = await CommandLine.RunAsync("sessions", "replay", "01NONE", "--journal", folder.Path);
+        var noJournal = await CommandLine.RunAsync("sessions", "list", "--journal", folder.Path + "/nothing");
+
+        Assert.Equal(7, noSession.ExitCode);
+        Assert.Contains("`01NONE`", noSession.Error);
+        Assert.Equal(7, noJournal.ExitCode);
+    }
+}
