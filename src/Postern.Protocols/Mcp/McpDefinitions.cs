@@ -69,7 +69,7 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
     internal ValueTask EnsureAsync(Connection connection, CancellationToken cancellationToken)
     {
         var pinned = For(connection.Name);
-        return pinned.IsKnown || !pinned.IsDue(_services.Clock, RetryInterval) ? default : RefreshAsync(connection, pinned, cancellationToken);
+        return pinned.IsKnown ? default : RefreshAsync(connection, pinned, isForced: false, cancellationToken);
     }
 
     /// <summary>Fetches in the background, once however often it is asked for meanwhile.</summary>
@@ -80,7 +80,7 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
         _ = Task.Run(async () =>
         {
             Interlocked.Exchange(ref pinned.Refreshing, 0);
-            await RefreshAsync(connection, pinned, _services.Stopping).ConfigureAwait(false);
+            await RefreshAsync(connection, pinned, isForced: true, _services.Stopping).ConfigureAwait(false);
         });
     }
 
@@ -94,6 +94,7 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
     internal async ValueTask ObserveAsync(Connection connection, string fact, List<McpListItem> items, CancellationToken cancellationToken)
     {
         var pinned = For(connection.Name);
+        if (!pinned.IsKnown) return; // nothing was accepted yet, so there is nothing to compare with, and nothing is shown
         List<StoredDefinition>? changed = null;
         foreach (var item in items)
         {
@@ -105,11 +106,13 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
 
     private Pinned For(string connection) => _connections.GetOrAdd(connection, static _ => new Pinned());
 
-    private async ValueTask RefreshAsync(Connection connection, Pinned pinned, CancellationToken cancellationToken)
+    private async ValueTask RefreshAsync(Connection connection, Pinned pinned, bool isForced, CancellationToken cancellationToken)
     {
         await pinned.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            // Whoever waited for another's attempt takes its outcome.
+            if (!isForced && (pinned.IsKnown || !pinned.IsDue(_services.Clock, RetryInterval))) return;
             pinned.LastAttempt = _services.Clock.GetTimestamp();
             if (!pinned.IsLoaded)
             {

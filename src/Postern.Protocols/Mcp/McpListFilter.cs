@@ -47,6 +47,9 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
         var output = new ArrayBufferWriter<byte>(256);
         output.Write("["u8);
         var isFirst = true;
+        var isPinned = fact is McpVocabulary.Tool or McpVocabulary.Prompt;
+        // Until the first fetch of a connection succeeded, nobody can say what its definitions were accepted as.
+        if (isPinned && !definitions.Knows(origin.Connection.Name)) items.Clear();
         foreach (var item in items)
         {
             var pin = definitions.PinOf(origin.Connection.Name, fact, item.Name);

@@ -22,8 +22,8 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
         if (ServerAsks.WordFor(message.Method!) is not { } word) return FrameVerdict.Drop("a request that servers do not have");
         var copy = data.ToArray();
         var operation = McpOperations.OfServerAsk(origin, word, copy, parent, gateway.Services.Clock.GetUtcNow());
-        var exchange = new ServerAskExchange(gateway, call, wire, operation, Encoding.UTF8.GetString(message.Id.Of(data.Span)));
-        _running.Add(RunAsync(exchange, ended));
+        var exchange = new ServerAskExchange(gateway, call, wire, operation, Encoding.UTF8.GetString(message.Id.Of(data.Span)), _over.Token);
+        _running.Add(gateway.Services.Pipeline.RunAsync(exchange, identity, ended).AsTask());
         return FrameVerdict.Ask();
     }
 
@@ -64,12 +64,6 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
             asks.Add((word, Encoding.UTF8.GetBytes(ask.Value.GetRawText())));
         }
         return asks;
-    }
-
-    private async Task RunAsync(ServerAskExchange exchange, CancellationToken ended)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ended, _over.Token);
-        await gateway.Services.Pipeline.RunAsync(exchange, identity, either.Token).ConfigureAwait(false);
     }
 
     /// <summary>Only the decision is wanted: what is permitted goes on inside its parent's reply.</summary>

@@ -7,9 +7,10 @@ namespace Postern.Protocols.Mcp;
 
 /// <summary>
 /// One question of a target in flight: shown to the client on the stream of the call that provoked it; the client's answer,
-/// which comes as a request of its own, goes to the target through the input gate of the same clearance.
+/// which comes as a request of its own, goes to the target through the input gate of the same clearance. The end of that call
+/// (<c>over</c>) ends the waiting, but not the sending of an answer that was given.
 /// </summary>
-internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWire wire, Operation operation, string rawId) : IExchange
+internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWire wire, Operation operation, string rawId, CancellationToken over) : IExchange
 {
     /// <inheritdoc/>
     public Operation Operation => operation;
@@ -29,7 +30,16 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
         try
         {
             await clearance.Replies.ReleaseLastAsync(new ReplyFrame(operation.Request, McpShapes.ServerAsk, SseTag.Plain)).ConfigureAwait(false);
-            var answer = await ask.Answer.WaitAsync(cancellationToken).ConfigureAwait(false);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, over);
+            ReadOnlyMemory<byte> answer;
+            try
+            {
+                answer = await ask.Answer.WaitAsync(either.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (over.IsCancellationRequested)
+            {
+                return; // the target went on without an answer
+            }
             await clearance.Inputs.SendAsync(answer, McpShapes.Request, new AnswerSink(gateway, call, clearance)).ConfigureAwait(false);
             ask.Finish(isSent: true);
         }

@@ -1,0 +1,89 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Postern.Tests.Mcp;
+
+/// <summary>What a target asks of the client: refused and recorded unless a rule names it.</summary>
+public sealed class McpServerAskTests
+{
+    private const string Ask = """{"jsonrpc":"2.0","id":"ask-1","method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}""";
+    private const string Answer = """{"jsonrpc":"2.0","id":"ask-1","result":{"role":"assistant","content":{"type":"text","text":"yes"}}}""";
+    private const string Response = """{"jsonrpc":"2.0","id":5,"result":{"content":[]}}""";
+    private const string Call = """{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"list_orders"}}""";
+    private const string Permitted = McpTestBed.Rules + "\n  - { id: may-sample, who: { groups: [support] }, on: { connection: shop, server_asks: [sampling] }, then: allow }\n";
+
+    [Fact]
+    public async Task Without_a_rule_the_target_is_told_no_and_the_client_never_hears_of_it()
+    {
+        await using var bed = await AskingAsync(McpTestBed.Rules);
+        var session = await bed.InitializeAsync();
+
+        var answer = await bed.SendAsync(Call, session);
+
+        Assert.Equal([Response], answer.Events);
+        var refusal = Assert.Single(bed.Server.All, received => received.Body.Contains("\"error\"", StringComparison.Ordinal));
+        Assert.Equal("ask-1", refusal.Json.GetProperty("id").GetString());
+        Assert.StartsWith("upstream-", refusal.Headers["Mcp-Session-Id"], StringComparison.Ordinal);
+        var child = Assert.Single(bed.Recorder.Intents, intent => intent.Parts[0].Action == "mcp.server.ask");
+        Assert.Equal("demo:alice", child.Identity.Key);
+        Assert.NotNull(child.Parent);
+    }
+
+    [Fact]
+    public async Task With_a_rule_the_client_is_asked_and_its_answer_reaches_the_target()
+    {
+        await using var bed = await AskingAsync(Permitted);
+        var session = await bed.InitializeAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, bed.Url) { Content = new StringContent(Call, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer alice");
+        request.Headers.TryAddWithoutValidation("Mcp-Session-Id", session);
+        using var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+        Assert.Equal("data: " + Ask, await lines.ReadLineAsync());
+
+        var stranger = await bed.SendAsync(Answer, await bed.InitializeAsync("bob"), token: "bob");
+        var answered = await bed.SendAsync(Answer, session);
+        var twice = await bed.SendAsync(Answer, session);
+
+        Assert.Equal(HttpStatusCode.BadRequest, stranger.Status);
+        Assert.Equal(HttpStatusCode.Accepted, answered.Status);
+        Assert.Equal(HttpStatusCode.BadRequest, twice.Status);
+        Assert.Contains(Response, await lines.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Equal(Answer, Assert.Single(bed.Server.All, received => received.Body.Contains("\"assistant\"", StringComparison.Ordinal)).Body);
+        Assert.Contains("input " + Answer, bed.Recorder.Log);
+    }
+
+    [Theory]
+    [InlineData(McpTestBed.Rules, false)]
+    [InlineData(Permitted, true)]
+    public async Task In_the_stateless_era_the_question_inside_a_result_is_judged_too(string policy, bool isPermitted)
+    {
+        const string Result = """{"resultType":"input_required","inputRequests":{"a":{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}},"requestState":"s"}""";
+        await using var bed = await McpTestBed.StartAsync(policy, server => server.OnCall = _ => Result);
+
+        var answer = await bed.SendModernAsync("tools/call", """ "name":"list_orders" """, "list_orders");
+
+        Assert.Equal(isPermitted, !answer.IsError);
+        if (isPermitted) Assert.Equal(Result, answer.Result.GetRawText());
+        else Assert.DoesNotContain("inputRequests", answer.Body, StringComparison.Ordinal);
+    }
+
+    private static Task<McpTestBed> AskingAsync(string policy)
+    {
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return McpTestBed.StartAsync(policy, server => server.Override = async (http, received) =>
+        {
+            if (received.HttpMethod == "POST" && received.Method is null)
+            {
+                answered.TrySetResult();
+                http.Response.StatusCode = 202;
+                return true;
+            }
+            if (received.Method != "tools/call") return false;
+            await FakeMcpServer.SseAsync(http, Ask);
+            await answered.Task;
+            await FakeMcpServer.SseAsync(http, Response);
+            return true;
+        });
+    }
+}
