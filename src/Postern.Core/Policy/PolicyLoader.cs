@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Operations;
+using Postern.Core.Policy.Checking;
 using Postern.Core.Policy.Reading;
+using Postern.Core.Policy.Testing;
 using Postern.Core.Yaml;
 
 namespace Postern.Core.Policy;
@@ -27,14 +29,16 @@ public static class PolicyLoader
         var masks = new List<Mask>();
         var tests = ImmutableArray.CreateBuilder<PolicyTest>();
         var ids = new Dictionary<string, YamlNode>(StringComparer.Ordinal);
-        foreach (var file in files) Read(context, file, rules, masks, tests, ids);
+        var declared = ImmutableArray.CreateBuilder<IDefinitionCatalogue>();
+        foreach (var file in files) Read(context, file, rules, masks, tests, ids, declared);
+        RuleChecks.Run(context, new KnownDefinitions(environment.Definitions, declared.DrainToImmutable()), [.. rules], [.. tests]);
         if (context.HasErrors) return new PolicyLoadResult(null, context.Problems);
 
         var set = new PolicySet(new PolicyVersion(versionNumber, HashOf(files)), [.. rules.Select(read => read.Rule)], [.. masks], environment);
         return new PolicyLoadResult(set, context.Problems) { Tests = tests.DrainToImmutable() };
     }
 
-    private static void Read(LoadContext context, PolicyFile file, List<ReadRule> rules, List<Mask> masks, ImmutableArray<PolicyTest>.Builder tests, Dictionary<string, YamlNode> ids)
+    private static void Read(LoadContext context, PolicyFile file, List<ReadRule> rules, List<Mask> masks, ImmutableArray<PolicyTest>.Builder tests, Dictionary<string, YamlNode> ids, ImmutableArray<IDefinitionCatalogue>.Builder declared)
     {
         var problems = new List<SourceProblem>();
         var root = YamlReader.Read(file.Path, file.Text, problems);
@@ -55,8 +59,12 @@ public static class PolicyLoader
             masks.Add(mask);
             if (masks.Count == MaskCabinet.MaxMasks + 1) context.Error(node, $"a policy has at most {MaskCabinet.MaxMasks} masks; one mask may hold many fields");
         }
-        var definitions = root.Find("definitions");
-        foreach (var node in List(context, root, "tests")) tests.Add(new PolicyTest(node, definitions));
+        var definitions = FileDefinitions.Read(context, root.Find("definitions"));
+        declared.Add(definitions);
+        foreach (var node in List(context, root, "tests"))
+        {
+            if (TestReader.Read(context, node, definitions) is { } test) tests.Add(test);
+        }
     }
 
     private static void CheckVersion(LoadContext context, YamlNode root)

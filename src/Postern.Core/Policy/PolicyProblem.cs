@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Core.Policy.Testing;
 
 namespace Postern.Core.Policy;
 
@@ -32,6 +33,6 @@ public sealed record PolicyLoadResult(PolicySet? Set, ImmutableArray<PolicyProbl
     /// <summary>True when something is probably not meant, though it loads (<c>--strict</c> refuses it).</summary>
     public bool HasWarnings => Problems.Any(problem => problem.Severity == ProblemSeverity.Warning);
 
-    /// <summary>The tests that the files hold, as read; run by <see cref="PolicyTests"/>.</summary>
+    /// <summary>The tests that the files hold, as read; run by <see cref="Testing.PolicyTests"/>.</summary>
     internal ImmutableArray<PolicyTest> Tests { get; init; } = [];
 }

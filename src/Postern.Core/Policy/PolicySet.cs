@@ -81,6 +81,10 @@ public sealed class PolicySet
         return _cabinet.Plan(caller, record);
     }
 
+    internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
+
+    internal ImmutableArray<Rule> Rules => _rules;
+
     private bool CouldBePermitted(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now) =>
         Ask(index, identity, operation, now, assumeUnknown: true) != Possibility.Never;
 

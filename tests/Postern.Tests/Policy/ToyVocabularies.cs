@@ -60,9 +60,9 @@ internal sealed class LedgerVocabulary : Vocabulary
 
     public override ImmutableArray<ImmutableArray<string>> RequiredKeys => [["acts", "books"]];
 
-    public override ImmutableArray<WhenVariable> Variables => [new("entry", WhenType.Map), new("marks", WhenType.TextList)];
+    public override ImmutableArray<WhenVariable> Variables => [new("args", WhenType.Map), new("marks", WhenType.TextList)];
 
-    public override ImmutableArray<string> AskKeys => ["act", "book", "entry"];
+    public override ImmutableArray<string> AskKeys => ["act", "book", "args"];
 
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
     {
@@ -71,7 +71,7 @@ internal sealed class LedgerVocabulary : Vocabulary
         {
             Action = "ledger." + act.GetString(),
             Facts = [Fact.Of("act", act.GetString()!), Fact.Of("book", book.GetString()!)],
-            Variables = ask.TryGetValue("entry", out var entry) ? [new Variable("entry", Encoding.UTF8.GetBytes(entry.GetRawText()))] : [],
+            Variables = ask.TryGetValue("args", out var args) ? [new Variable("args", Encoding.UTF8.GetBytes(args.GetRawText()))] : [],
         });
     }
 }
