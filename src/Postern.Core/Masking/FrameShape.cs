@@ -38,4 +38,9 @@ public sealed class FrameShape
     /// <see cref="Roots"/>; covers the whole value there.
     /// </summary>
     public ImmutableArray<ImmutableArray<string>> Structure { get; init; } = [];
+
+    /// <summary>The places, compiled on first use; a race compiles twice, to the same.</summary>
+    internal ShapePlaces Places => _places ??= ShapePlaces.Of(this);
+
+    private ShapePlaces? _places;
 }

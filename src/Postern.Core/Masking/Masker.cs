@@ -1,31 +1,105 @@
 using System.Buffers;
 using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Postern.Core.Masking;
 
 /// <summary>
 /// A compiled set of masks. Immutable, safe for concurrent use. Untouched bytes are copied as they are.
+/// <para>What stands in a value's place depends on nothing but the value, the mask and the key:</para>
+/// <list type="bullet">
+/// <item>a string: <c>[masked:ID]</c> (redact), <c>[hash:16 hex digits]</c> (hash), <c>****</c> and the last few characters (partial:
+/// at most a quarter and at most four, of fewer than eight characters none; of a card its last four digits);</item>
+/// <item>a number under any mask: <c>0</c>; a boolean: <c>false</c>; null stays null;</item>
+/// <item>an array or object that a path leads to keeps its shape and names, and every value in it is masked.</item>
+/// </list>
+/// <para>
+/// Detectors look at every string, at names and at numbers (cards), in the text as it reads after unescaping. What is already there
+/// and looks like a mask gets no trust. Where several masks meet, the strongest takes the value: redact, then hash, then partial.
+/// </para>
 /// </summary>
 public sealed class Masker
 {
-    /// <summary>Masks nothing.</summary>
-    public static readonly Masker None = new();
+    /// <summary>Least length of the hash key, in bytes.</summary>
+    public const int MinHashKeyBytes = 32;
 
-    private Masker()
+    /// <summary>Masks nothing.</summary>
+    public static readonly Masker None = new([], new PathSet([]), DetectorSet.None);
+
+    private readonly ImmutableArray<Treatment> _treatments;
+
+    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors)
     {
+        _treatments = treatments;
+        Paths = paths;
+        Detectors = detectors;
     }
 
     /// <summary>True when nothing is ever changed.</summary>
-    public bool IsEmpty => true;
+    public bool IsEmpty => _treatments.IsEmpty;
 
-    /// <summary>Compiles masks. <paramref name="hashKey"/> keys <see cref="MaskKind.Hash"/>; at least 32 bytes.</summary>
-    public static Masker Compile(ImmutableArray<MaskRule> rules, ReadOnlySpan<byte> hashKey) => None;
+    internal PathSet Paths { get; }
 
-    /// <summary>Writes the content after masks and returns how many values were replaced.</summary>
+    internal DetectorSet Detectors { get; }
+
+    /// <summary>Compiles masks. <paramref name="hashKey"/> keys <see cref="MaskKind.Hash"/>; at least 32 bytes where one is used.</summary>
+    /// <exception cref="ArgumentException">The key is too short, or a detector is not one of <see cref="Masking.Detectors.Names"/>.</exception>
+    public static Masker Compile(ImmutableArray<MaskRule> rules, ReadOnlySpan<byte> hashKey)
+    {
+        if (rules.IsDefaultOrEmpty) return None;
+        var ranked = rules.OrderBy(rule => rule.Kind).ThenByDescending(rule => rule.Id, StringComparer.Ordinal).ToArray();
+        if (ranked.Any(rule => rule.Kind == MaskKind.Hash) && hashKey.Length < MinHashKeyBytes)
+        {
+            throw new ArgumentException($"the hash key has {hashKey.Length} bytes; expected at least {MinHashKeyBytes}", nameof(hashKey));
+        }
+        var key = hashKey.ToArray();
+        var paths = new List<(ImmutableArray<PathStep>, int)>();
+        var detectors = DetectorSet.None;
+        for (var i = 0; i < ranked.Length; i++)
+        {
+            var rank = i + 1;
+            if (!ranked[i].Fields.IsDefaultOrEmpty) paths.AddRange(ranked[i].Fields.Select(path => (path.Steps, rank)));
+            if (!ranked[i].Detectors.IsDefaultOrEmpty) detectors = ranked[i].Detectors.Aggregate(detectors, (set, name) => set.With(name, rank));
+        }
+        return new Masker([.. ranked.Select(rule => new Treatment(rule.Id, rule.Kind, key))], new PathSet(paths), detectors);
+    }
+
+    /// <summary>Writes the content after masks and returns how many values were replaced. On an exception nothing is written.</summary>
     /// <exception cref="MaskingException">The content cannot be parsed in the shape's form.</exception>
     public int Apply(ReadOnlySpan<byte> content, FrameShape shape, IBufferWriter<byte> output)
     {
-        output.Write(content);
-        return 0;
+        if (IsEmpty)
+        {
+            output.Write(content);
+            return 0;
+        }
+        if (!Utf8.IsValid(content)) throw new MaskingException("content under a mask is not UTF-8; blocked");
+        var buffer = new MaskBuffer(content.Length);
+        var run = MaskRun.Begin(this);
+        try
+        {
+            if (shape.Form == FrameForm.Json) run.Document(content, shape.Places, ref buffer);
+            else run.Text(content, ref buffer);
+            if (shape.Form == FrameForm.Json) run.ThrowIfNamesMet(buffer.Written, namesBefore: 0);
+            output.Write(run.Count == 0 ? content : buffer.Written);
+            return run.Count;
+        }
+        catch (JsonException)
+        {
+            // The reader's own message may quote the content; it goes no further.
+            throw new MaskingException("content under a mask is not JSON; blocked");
+        }
+        finally
+        {
+            run.End();
+            buffer.Dispose();
+        }
     }
+
+    /// <summary>The same masks without their paths.</summary>
+    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors);
+
+    /// <summary>The treatment of this rank, from 1.</summary>
+    internal Treatment TreatmentOf(int rank) => _treatments[rank - 1];
 }

@@ -1,0 +1,52 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Postern.Core.Json;
+
+namespace Postern.Core.Masking;
+
+/// <summary>Bytes gathered before they are released: a frame that turns out unreadable leaves nothing behind.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct MaskBuffer(int capacity) : IDisposable
+{
+    // Escaping works in steps, so that a long text does not need six times its length at once.
+    private const int EscapeStep = 4096;
+
+    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(Math.Max(capacity, 256));
+    private int _length;
+
+    public readonly ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
+
+    public void Write(scoped ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(Reserve(bytes.Length));
+        _length += bytes.Length;
+    }
+
+    public void WriteEscaped(scoped ReadOnlySpan<byte> text)
+    {
+        while (!text.IsEmpty)
+        {
+            var step = text[..Math.Min(text.Length, EscapeStep)];
+            _length += JsonText.Escape(step, Reserve(step.Length * JsonText.MaxExpansion));
+            text = text[step.Length..];
+        }
+    }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_bytes);
+        _bytes = [];
+    }
+
+    private Span<byte> Reserve(int size)
+    {
+        if (_bytes.Length - _length < size)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(Array.MaxLength, Math.Max(_bytes.Length * 2L, (long)_length + size)));
+            Written.CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_bytes);
+            _bytes = larger;
+        }
+        return _bytes.AsSpan(_length);
+    }
+}

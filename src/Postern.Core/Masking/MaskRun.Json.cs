@@ -1,0 +1,191 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Postern.Core.Masking;
+
+// JSON: one pass of the platform's reader; ranges that nothing touches are copied whole.
+internal sealed partial class MaskRun
+{
+    // One for the frame, one for a document inside one of its strings.
+    private readonly Space[] _spaces = [new(), new()];
+
+    /// <summary>What is known of the value at one depth.</summary>
+    [StructLayout(LayoutKind.Auto)]
+    private struct Level
+    {
+        /// <summary>The strongest treatment that a path gives the value or something around it; 0 for none.</summary>
+        public int Rank;
+
+        /// <summary>Never changed, nor anything in it.</summary>
+        public bool IsStructure;
+
+        /// <summary>A data document of its own.</summary>
+        public bool IsRoot;
+
+        public bool IsArray;
+        public bool HasPlaces;
+        public bool HasPaths;
+    }
+
+    /// <summary>A document in hand: where it is copied from, and the state of both path sets at each depth.</summary>
+    private ref struct Walk
+    {
+        public ReadOnlySpan<byte> Utf8;
+        public PathSet Places;
+        public Level[] Levels;
+        public ulong[] PlaceStates;
+        public ulong[] PathStates;
+        public int Copied;
+
+        public readonly Span<ulong> PlaceAt(int depth) => PlaceStates.AsSpan(depth * Places.Words, Places.Words);
+
+        public readonly Span<ulong> PathAt(int depth, int words) => PathStates.AsSpan(depth * words, words);
+    }
+
+    private sealed class Space
+    {
+        public readonly Level[] Levels = new Level[MaxDepth + 1];
+        public ulong[] PlaceStates = [];
+        public ulong[] PathStates = [];
+
+        public static ulong[] Of(ref ulong[] states, int words)
+        {
+            if (states.Length < words * (MaxDepth + 1)) states = new ulong[words * (MaxDepth + 1)];
+            return states;
+        }
+    }
+
+    /// <summary>Masks one document.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
+    public void Document(ReadOnlySpan<byte> utf8, ShapePlaces places, ref MaskBuffer output) =>
+        Documents(utf8, places.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, ref output);
+
+    private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, ref MaskBuffer output)
+    {
+        var space = _spaces[_isEmbedded ? 1 : 0];
+        var walk = new Walk
+        {
+            Utf8 = utf8,
+            Places = places,
+            Levels = space.Levels,
+            PlaceStates = Space.Of(ref space.PlaceStates, places.Words),
+            PathStates = Space.Of(ref space.PathStates, _masker.Paths.Words),
+        };
+        _detectors = _masker.Detectors.PossibleIn(utf8, _window);
+        var reader = new Utf8JsonReader(utf8, options);
+        while (reader.Read()) Token(ref reader, ref walk, ref output);
+        output.Write(utf8[walk.Copied..]);
+    }
+
+    private void Token(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
+    {
+        var depth = reader.CurrentDepth;
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.PropertyName:
+                Name(ref reader, ref walk, ref output);
+                return;
+            case JsonTokenType.EndArray or JsonTokenType.EndObject:
+                return;
+        }
+        if (depth == 0) EnterTop(ref walk);
+        else if (walk.Levels[depth - 1].IsArray) EnterItem(ref walk, depth);
+        ref var level = ref walk.Levels[depth];
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartArray or JsonTokenType.StartObject:
+                level.IsArray = reader.TokenType == JsonTokenType.StartArray;
+                break;
+            case JsonTokenType.String when !level.IsStructure:
+                Text(ref reader, ref walk, level, ref output);
+                break;
+            case JsonTokenType.Number when !level.IsStructure:
+                if (level.Rank > 0 || (_detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan))) Substitute(ref reader, ref walk, Treatment.Number, ref output);
+                break;
+            case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsStructure:
+                Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
+                break;
+        }
+    }
+
+    private void EnterTop(ref Walk walk)
+    {
+        ref var level = ref walk.Levels[0];
+        level = default;
+        var places = walk.PlaceAt(0);
+        places.Clear();
+        walk.Places.Start(places);
+        walk.PathAt(0, _masker.Paths.Words).Clear();
+        level.HasPlaces = walk.Places.Words > 0;
+        Settle(ref walk, 0);
+    }
+
+    private void EnterItem(ref Walk walk, int depth)
+    {
+        ref var array = ref walk.Levels[depth - 1];
+        ref var level = ref walk.Levels[depth];
+        level = new Level { Rank = array.Rank, IsStructure = array.IsStructure };
+        if (array.IsStructure) return;
+        if (array.HasPlaces) level.HasPlaces = walk.Places.Item(walk.PlaceAt(depth - 1), walk.PlaceAt(depth));
+        var words = _masker.Paths.Words;
+        if (array.HasPaths) level.HasPaths = _masker.Paths.Item(walk.PathAt(depth - 1, words), walk.PathAt(depth, words));
+        Settle(ref walk, depth);
+    }
+
+    private void Name(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
+    {
+        var depth = reader.CurrentDepth;
+        ref var parent = ref walk.Levels[depth - 1];
+        ref var level = ref walk.Levels[depth];
+        level = new Level { Rank = parent.Rank, IsStructure = parent.IsStructure };
+        if (parent.IsStructure) return;
+        var name = reader.ValueIsEscaped ? Unescape(reader.ValueSpan) : reader.ValueSpan;
+        if (parent.HasPlaces) level.HasPlaces = walk.Places.Member(walk.PlaceAt(depth - 1), name, walk.PlaceAt(depth));
+        var words = _masker.Paths.Words;
+        if (parent.HasPaths) level.HasPaths = _masker.Paths.Member(walk.PathAt(depth - 1, words), name, walk.PathAt(depth, words));
+        Settle(ref walk, depth);
+        if (!_detectors.Any || level.IsStructure) return;
+
+        _detectors.Find(name, _window, _hits);
+        if (_hits.Hits.IsEmpty) return;
+        CopyTo((int)reader.TokenStartIndex + 1, ref walk, ref output);
+        SpliceName(name, ref output);
+        walk.Copied = (int)reader.TokenStartIndex + 1 + reader.ValueSpan.Length;
+    }
+
+    /// <summary>Reads off what the states say of the value at this depth.</summary>
+    private void Settle(ref Walk walk, int depth)
+    {
+        ref var level = ref walk.Levels[depth];
+        var words = _masker.Paths.Words;
+        var paths = walk.PathAt(depth, words);
+        if (level.HasPlaces)
+        {
+            var place = walk.Places.Best(walk.PlaceAt(depth));
+            level.IsStructure = ShapePlaces.IsStructure(place);
+            level.IsRoot = ShapePlaces.IsRoot(place);
+            if (level.IsRoot && words > 0)
+            {
+                // The slot may hold another value's state; a root inside a root begins every path anew and goes on with the old.
+                if (!level.HasPaths) paths.Clear();
+                _masker.Paths.Start(paths);
+                level.HasPaths = true;
+            }
+        }
+        if (level.HasPaths) level.Rank = Math.Max(level.Rank, _masker.Paths.Best(paths));
+    }
+
+    private void Substitute(ref Utf8JsonReader reader, ref Walk walk, ReadOnlySpan<byte> replacement, ref MaskBuffer output)
+    {
+        CopyTo((int)reader.TokenStartIndex, ref walk, ref output);
+        output.Write(replacement);
+        walk.Copied = (int)reader.TokenStartIndex + reader.ValueSpan.Length;
+        Count++;
+    }
+
+    private static void CopyTo(int end, ref Walk walk, ref MaskBuffer output)
+    {
+        output.Write(walk.Utf8[walk.Copied..end]);
+        walk.Copied = end;
+    }
+}

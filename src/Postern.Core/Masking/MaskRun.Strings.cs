@@ -1,0 +1,63 @@
+using System.Text.Json;
+
+namespace Postern.Core.Masking;
+
+// Strings: masked whole, read as documents where they stand for one, or searched by detectors.
+internal sealed partial class MaskRun
+{
+    private bool _isEmbedded;
+
+    private void Text(ref Utf8JsonReader reader, ref Walk walk, Level level, ref MaskBuffer output)
+    {
+        var mayHoldDocument = level.IsRoot && level.Rank == 0 && !_isEmbedded;
+        if (level.Rank == 0 && !_detectors.Any && !(mayHoldDocument && level.HasPaths)) return;
+        var raw = reader.ValueSpan;
+        var isEscaped = reader.ValueIsEscaped;
+        var text = isEscaped ? Unescape(raw) : raw;
+        var start = (int)reader.TokenStartIndex + 1;
+        if (mayHoldDocument && Embedded.MayBeDocument(text) && TryDocumentIn(text, raw.Length, level, start, ref walk, ref output)) return;
+
+        _detectors.Find(text, _window, _hits);
+        if (level.Rank == 0 && _hits.Hits.IsEmpty) return;
+        CopyTo(start, ref walk, ref output);
+        if (level.Rank > 0) Replace(text, Math.Max(level.Rank, _hits.Best), isEscaped: true, ref output);
+        else Splice(text, ref output, isEscaped);
+        walk.Copied = start + raw.Length;
+    }
+
+    /// <summary>Masks the document, or documents, that a string at a root holds. False when it holds none.</summary>
+    private bool TryDocumentIn(ReadOnlySpan<byte> text, int rawLength, Level level, int start, ref Walk walk, ref MaskBuffer output)
+    {
+        // The text may stand in the scratch space, which the document's own strings will need.
+        var (scratch, detectors, count, names) = (_scratch, _detectors, Count, MaskedNames);
+        _scratch = [];
+        _isEmbedded = true;
+        var skipped = Embedded.Start(text);
+        var document = new MaskBuffer(text.Length);
+        try
+        {
+            var options = new JsonReaderOptions { MaxDepth = MaxDepth, AllowMultipleValues = true };
+            Documents(text[skipped..], ShapePlaces.Whole.Paths, options, ref document);
+            if (Count == count) return true;
+            ThrowIfNamesMet(document.Written, names);
+            CopyTo(start, ref walk, ref output);
+            output.WriteEscaped(text[..skipped]);
+            output.WriteEscaped(document.Written);
+            walk.Copied = start + rawLength;
+            return true;
+        }
+        catch (JsonException)
+        {
+            if (level.HasPaths && Embedded.IsMeantAsDocument(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
+            Count = count;
+            MaskedNames = names;
+            return false;
+        }
+        finally
+        {
+            document.Dispose();
+            Dispose(ref _scratch);
+            (_scratch, _detectors, _isEmbedded) = (scratch, detectors, false);
+        }
+    }
+}

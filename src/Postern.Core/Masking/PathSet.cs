@@ -1,0 +1,115 @@
+using System.Collections.Immutable;
+using System.Numerics;
+
+namespace Postern.Core.Masking;
+
+/// <summary>
+/// Many paths followed at once. A state is a set of bits, one for each place in each path; a step is a shift under a mask,
+/// whatever the number of paths. Immutable.
+/// </summary>
+internal sealed class PathSet
+{
+    private readonly ulong[] _initial;
+    private readonly ulong[] _stays;
+    private readonly ulong[] _ends;
+    private readonly ulong[] _byItem;
+    private readonly ulong[] _byAnyName;
+    private readonly ulong[][] _byName;
+    private readonly int[] _values;
+    private readonly NameTable _names;
+
+    /// <summary>Compiles paths, each with the value (above 0) that it gives to what it leads to.</summary>
+    public PathSet(IEnumerable<(ImmutableArray<PathStep> Steps, int Value)> paths)
+    {
+        var all = paths.ToArray();
+        var places = all.Sum(path => path.Steps.Length + 1);
+        Words = (places + 63) / 64;
+        _initial = new ulong[Words];
+        _stays = new ulong[Words];
+        _ends = new ulong[Words];
+        _byItem = new ulong[Words];
+        _byAnyName = new ulong[Words];
+        _values = new int[Words * 64];
+        _names = new NameTable(all.SelectMany(path => path.Steps).Select(step => step.Utf8Name).OfType<byte[]>());
+        _byName = [.. Enumerable.Range(0, _names.Count).Select(_ => new ulong[Words])];
+        var place = 0;
+        foreach (var (steps, value) in all)
+        {
+            Set(_initial, place);
+            foreach (var step in steps)
+            {
+                if (step.Utf8Name is { } name)
+                {
+                    Set(_byName[_names.IndexOf(name)], place);
+                    Set(_byAnyName, place);
+                }
+                else
+                {
+                    Set(_byItem, place);
+                }
+                if (step.IsDeep) Set(_stays, place);
+                place++;
+            }
+            Set(_ends, place);
+            _values[place++] = value;
+        }
+    }
+
+    /// <summary>Length of a state; 0 when there are no paths.</summary>
+    public int Words { get; }
+
+    /// <summary>Adds the start of every path to a state.</summary>
+    public void Start(Span<ulong> state)
+    {
+        for (var i = 0; i < state.Length; i++) state[i] |= _initial[i];
+    }
+
+    /// <summary>The state of the member of this name (unescaped). False when no path goes on there.</summary>
+    public bool Member(ReadOnlySpan<ulong> state, ReadOnlySpan<byte> name, Span<ulong> next)
+    {
+        var index = _names.IndexOf(name);
+        return index < 0 ? Stay(state, next) : Step(state, _byName[index], next);
+    }
+
+    /// <summary>The state of an array's items. False when no path goes on there.</summary>
+    public bool Item(ReadOnlySpan<ulong> state, Span<ulong> next) => Step(state, _byItem, next);
+
+    /// <summary>The state of members whatever their names. False when no path goes on there.</summary>
+    public bool AnyMember(ReadOnlySpan<ulong> state, Span<ulong> next) => Step(state, _byAnyName, next);
+
+    /// <summary>The highest value among the paths that end here, or 0.</summary>
+    public int Best(ReadOnlySpan<ulong> state)
+    {
+        var best = 0;
+        for (var i = 0; i < state.Length; i++)
+        {
+            for (var ends = state[i] & _ends[i]; ends != 0; ends &= ends - 1)
+            {
+                best = Math.Max(best, _values[(i * 64) + BitOperations.TrailingZeroCount(ends)]);
+            }
+        }
+        return best;
+    }
+
+    private bool Stay(ReadOnlySpan<ulong> state, Span<ulong> next)
+    {
+        ulong any = 0;
+        for (var i = 0; i < next.Length; i++) any |= next[i] = state[i] & _stays[i];
+        return any != 0;
+    }
+
+    private bool Step(ReadOnlySpan<ulong> state, ulong[] moves, Span<ulong> next)
+    {
+        ulong any = 0;
+        ulong carry = 0;
+        for (var i = 0; i < next.Length; i++)
+        {
+            var moved = state[i] & moves[i];
+            any |= next[i] = (moved << 1) | carry | (state[i] & _stays[i]);
+            carry = moved >> 63;
+        }
+        return any != 0;
+    }
+
+    private static void Set(ulong[] bits, int place) => bits[place / 64] |= 1UL << (place % 64);
+}

@@ -1,0 +1,98 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Postern.Core.Json;
+using Postern.Core.Masking;
+
+namespace Postern.Benchmarks;
+
+/// <summary>What reading and masking cost per frame: time, throughput and allocation on one thread.</summary>
+public static class MaskingBenchmarks
+{
+    private const int Rounds = 7;
+    private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>Writes a table; medians of several rounds after a warm-up.</summary>
+    public static void Run(TextWriter output)
+    {
+        output.WriteLine("| step | frame | us | MB/s | B allocated |");
+        output.WriteLine("| --- | --- | --- | --- | --- |");
+        var fields = Compile(MaskKind.Redact, ["$..email", "$..card"], []);
+        var values = Compile(MaskKind.Redact, [], [.. Detectors.Names]);
+        var both = Compile(MaskKind.Hash, ["$..email", "$..card"], [.. Detectors.Names]);
+        foreach (var (name, rows, isClean) in new[] { ("1 kB clean", 6, true), ("1 kB", 6, false), ("64 kB clean", 400, true), ("64 kB", 400, false), ("5 MB", 32_000, false) })
+        {
+            var frame = Frame(rows, isClean);
+            var buffer = new ArrayBufferWriter<byte>(frame.Length * 2);
+            Measure(output, "strict check", name, frame, () => StrictJson.Check(frame));
+            Measure(output, "canonical digest", name, frame, () => CanonicalJson.DigestOf(frame));
+            Measure(output, "mask 2 fields", name, frame, () => Apply(fields, frame, buffer));
+            Measure(output, "mask 5 detectors", name, frame, () => Apply(values, frame, buffer));
+            Measure(output, "mask both, hashed", name, frame, () => Apply(both, frame, buffer));
+        }
+        var log = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 12_000).Select(i =>
+            string.Create(CultureInfo.InvariantCulture, $"2026-11-21T11:57:{i % 60:00}.{i % 1000:000}Z INFO request {i} served in {i % 97} ms from 10.0.{i % 256}.7\n"))));
+        var text = new ArrayBufferWriter<byte>(log.Length * 2);
+        Measure(output, "text, 5 detectors", "1 MB of clean log", log, () =>
+        {
+            text.ResetWrittenCount();
+            values.Apply(log, FrameShape.Text, text);
+        });
+    }
+
+    private static void Apply(Masker masker, byte[] frame, ArrayBufferWriter<byte> buffer)
+    {
+        buffer.ResetWrittenCount();
+        masker.Apply(frame, FrameShape.Json, buffer);
+    }
+
+    private static void Measure(TextWriter output, string step, string frame, byte[] bytes, Action act)
+    {
+        var times = new double[Rounds];
+        for (var round = -2; round < Rounds; round++)
+        {
+            var count = 0;
+            var start = Stopwatch.GetTimestamp();
+            do
+            {
+                act();
+                count++;
+            }
+            while (Stopwatch.GetElapsedTime(start) < s_round);
+            if (round >= 0) times[round] = Stopwatch.GetElapsedTime(start).TotalMicroseconds / count;
+        }
+        Array.Sort(times);
+        var median = times[Rounds / 2];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        act();
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {step} | {frame} ({bytes.Length} B) | {median:0.00} | {bytes.Length / median:0} | {allocated} |"));
+    }
+
+    private static Masker Compile(MaskKind kind, string[] fields, ImmutableArray<string> detectors)
+    {
+        var paths = fields.Select(text => JsonPath.TryParse(text, out var path, out var error) ? path! : throw new InvalidOperationException(error));
+        return Masker.Compile([new MaskRule("bench", [.. paths], detectors, kind)], new byte[Masker.MinHashKeyBytes]);
+    }
+
+    private static byte[] Frame(int rows, bool isClean) => JsonSerializer.SerializeToUtf8Bytes(new
+    {
+        id = 7,
+        result = new
+        {
+            rows = Enumerable.Range(0, rows).Select(i => new
+            {
+                order = 1000 + i,
+                customer = $"Customer number {i}",
+                email = isClean ? null : $"customer{i}@example.com",
+                card = isClean ? null : "4111 1111 1111 1111",
+                total = 12.5 + i,
+                paid = i % 2 == 0,
+                note = "left at the door, as agreed on the phone",
+            }),
+        },
+    });
+}
