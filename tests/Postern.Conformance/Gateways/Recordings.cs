@@ -1,0 +1,77 @@
+using System.Text;
+using Postern.Core.Recording;
+
+namespace Postern.Conformance.Gateways;
+
+/// <summary>What a data folder's journal says, read as an auditor reads it: offline, with the public key.</summary>
+/// <param name="Problem">Why it does not verify, or null.</param>
+/// <param name="Operations">Every operation, in the order of its intents.</param>
+/// <param name="Records">Every record.</param>
+internal sealed record Recording(string? Problem, IReadOnlyList<RecordedStory> Operations, IReadOnlyList<JournalRecord> Records)
+{
+    /// <summary>The operations that call a tool.</summary>
+    public IEnumerable<RecordedStory> Calls => Operations.Where(operation => operation.Intent.Parts.Any(part => part.Action == "mcp.tools.call"));
+
+    /// <summary>All kept content and every payload, for canaries.</summary>
+    public string Everything => string.Join('\n', Records.Select(record => record.Payload + "\n" + Encoding.UTF8.GetString(record.Content.Span)));
+}
+
+/// <summary>One operation, as its records tell it.</summary>
+/// <param name="Intent">Who, what, why.</param>
+/// <param name="Request">The request after masks.</param>
+internal sealed record RecordedStory(RecordedIntent Intent, string Request)
+{
+    /// <summary>Uses of people's agreement; at most one in a sound recording.</summary>
+    public List<RecordedClearing> Clearings { get; } = [];
+
+    /// <summary>What came back, as kept.</summary>
+    public StringBuilder Replies { get; } = new();
+
+    /// <summary>Endings; exactly one in a sound recording.</summary>
+    public List<RecordedEnding> Endings { get; } = [];
+
+    /// <summary><c>allow</c>, <c>hold</c> or <c>deny</c>.</summary>
+    public string Decision => Intent.Decision.Kind;
+
+    /// <summary>The one ending's outcome.</summary>
+    public string Outcome => Endings.Count == 1 ? Capital(Endings[0].Outcome) : $"{Endings.Count} endings";
+
+    private static string Capital(string word) => word.Length == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..];
+}
+
+/// <summary>Reads recordings.</summary>
+internal static class Recordings
+{
+    /// <summary>Verifies and reads everything in a data folder.</summary>
+    public static Recording Read(string data)
+    {
+        var folder = Path.Combine(data, "journal");
+        var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, FileJournalSigner.PublicKeyFile)));
+        var problem = report.IsGood ? null : string.Join("; ", report.Problems.Concat(report.Journals.Where(journal => !journal.IsGood).Select(journal => journal.Bad!.ToString())));
+
+        var records = new JournalReader(folder).Read(JournalPosition.Begin).ToArray();
+        var stories = new Dictionary<string, RecordedStory>(StringComparer.Ordinal);
+        var order = new List<RecordedStory>();
+        foreach (var record in records)
+        {
+            switch (record.Payload)
+            {
+                case RecordedIntent intent:
+                    var story = new RecordedStory(intent, Encoding.UTF8.GetString(record.Content.Span));
+                    stories.Add(intent.Op, story);
+                    order.Add(story);
+                    break;
+                case RecordedClearing clearing:
+                    stories[clearing.Op].Clearings.Add(clearing);
+                    break;
+                case RecordedFrame { Dir: "reply" } frame:
+                    stories[frame.Op].Replies.Append(Encoding.UTF8.GetString(record.Content.Span)).Append('\n');
+                    break;
+                case RecordedEnding ending:
+                    stories[ending.Op].Endings.Add(ending);
+                    break;
+            }
+        }
+        return new Recording(problem, order, records);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Text.RegularExpressions;
+using Postern.Conformance.Peers;
+using Postern.Demo.Issuer;
+
+namespace Postern.Conformance.Gateways;
+
+/// <summary>
+/// <c>postern serve</c> in a process of its own, which can be killed and started again on the same data.
+/// </summary>
+internal sealed partial class ServedGateway : IAsyncDisposable
+{
+    private readonly DemoIssuer _issuer;
+    private readonly DirectoryInfo _folder;
+    private Child? _child;
+
+    private ServedGateway(DemoIssuer issuer, DirectoryInfo folder)
+    {
+        _issuer = issuer;
+        _folder = folder;
+    }
+
+    /// <summary>Where it is since its last start.</summary>
+    public string Url { get; private set; } = string.Empty;
+
+    /// <summary>Where the connection is.</summary>
+    public string ConnectionUrl => $"{Url}/mcp/{TestGateway.Connection}";
+
+    /// <summary>The folder of database, journals and keys.</summary>
+    public string Data => Path.Combine(_folder.FullName, "data");
+
+    /// <summary>What it said on stderr since its last start.</summary>
+    public string Errors => _child?.Errors ?? string.Empty;
+
+    /// <summary>Writes the configuration; <see cref="StartAsync"/> starts the process.</summary>
+    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-served-");
+        var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "policy.yaml"), policy, cancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.FullName, "postern.yaml"),
+            $$"""
+            listen: { url: "http://127.0.0.1:0", management: none }
+            data: data
+            issuers:
+              demo: { authority: "{{issuer.Issuer}}", audience: "{{TestGateway.Audience}}", clientId: {{DemoClient.GatewayId}}, clientSecret: {{DemoClient.GatewaySecret}} }
+            connections:
+              {{TestGateway.Connection}}: { protocol: mcp, url: "{{target}}" }
+            policy: [policy.yaml]
+            """,
+            cancellationToken);
+        return new ServedGateway(issuer, folder);
+    }
+
+    /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
+    public string Token(string person) => _issuer.IssueToken(person, client: "demo-agent");
+
+    /// <summary>Starts the process and waits until it says that it serves.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var dll = Path.Combine(Checkout.Root, "src", "Postern.Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "postern.dll");
+        _child = Child.Start("dotnet", [dll, "serve", "--config", Path.Combine(_folder.FullName, "postern.yaml")], folder: _folder.FullName);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            if (Serves().Match(_child.Errors) is { Success: true } said)
+            {
+                Url = said.Groups["url"].Value;
+                return;
+            }
+            if (_child.HasExited) throw new InvalidOperationException($"the gateway did not start: {_child.Errors}");
+            await Task.Delay(20, patience.Token);
+        }
+    }
+
+    /// <summary>kill -9, wherever it stands.</summary>
+    public Task KillAsync() => _child!.KillAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_child is not null) await _child.DisposeAsync();
+        await _issuer.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [GeneratedRegex(@"serves at (?<url>http://127\.0\.0\.1:\d+)", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex Serves();
+}

@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using Postern.Demo.Issuer;
+using Postern.Gateway;
+using Postern.Gateway.Configuration;
+
+namespace Postern.Conformance.Gateways;
+
+/// <summary>
+/// A whole gateway in this process, in front of one real server, with the demo's OIDC issuer. Its data lives in a folder of
+/// its own that <see cref="DisposeAsync"/> removes; stop it first to look at what it recorded.
+/// </summary>
+internal sealed class TestGateway : IAsyncDisposable
+{
+    /// <summary>The audience of every token here.</summary>
+    public const string Audience = "https://postern.test";
+
+    /// <summary>The connection's name.</summary>
+    public const string Connection = "target";
+
+    private readonly DemoIssuer _issuer;
+    private readonly DirectoryInfo _folder;
+    private readonly GatewayHost _host;
+
+    private TestGateway(DemoIssuer issuer, DirectoryInfo folder, GatewayHost host)
+    {
+        _issuer = issuer;
+        _folder = folder;
+        _host = host;
+    }
+
+    /// <summary>Where the gateway is.</summary>
+    public string Url => _host.Url;
+
+    /// <summary>Where the connection is.</summary>
+    public string ConnectionUrl => $"{Url}/mcp/{Connection}";
+
+    /// <summary>The folder of database, journals and keys.</summary>
+    public string Data => Path.Combine(_folder.FullName, "data");
+
+    /// <summary>Starts one in front of this MCP server, with this policy.</summary>
+    public static async Task<TestGateway> StartAsync(string target, string policy, CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-gateway-");
+        var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
+        try
+        {
+            var file = Path.Combine(folder.FullName, "policy.yaml");
+            await File.WriteAllTextAsync(file, policy, cancellationToken);
+            var host = await GatewayHost.StartAsync(
+                new GatewayOptions
+                {
+                    Url = "http://127.0.0.1:0",
+                    Management = null,
+                    Data = Path.Combine(folder.FullName, "data"),
+                    Issuers = [IssuerOf(issuer)],
+                    Connections = [new ConnectionOptions { Name = Connection, Protocol = "mcp", Url = target }],
+                    Policy = [file],
+                },
+                cancellationToken: cancellationToken);
+            return new TestGateway(issuer, folder, host);
+        }
+        catch
+        {
+            await issuer.DisposeAsync();
+            folder.Delete(recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>How a gateway is told of the demo issuer.</summary>
+    public static IssuerOptions IssuerOf(DemoIssuer issuer) => new()
+    {
+        Name = "demo",
+        Authority = issuer.Issuer,
+        Audience = Audience,
+        ClientId = DemoClient.GatewayId,
+        ClientSecret = DemoClient.GatewaySecret,
+    };
+
+    /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
+    public string Token(string person) => _issuer.IssueToken(person, client: "demo-agent");
+
+    /// <summary>Ends the gateway as an operator would; the data stays.</summary>
+    public Task StopAsync() => _host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        await _issuer.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}

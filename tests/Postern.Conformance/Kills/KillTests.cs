@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Postern.Conformance.Clients;
+using Postern.Conformance.Gateways;
+using Postern.Core.Recording;
+using Postern.Tests;
+
+namespace Postern.Conformance.Kills;
+
+/// <summary>
+/// The gateway is killed (-9) at random instants under load, again and again, on the same data. What a kill cannot show is
+/// the loss of what the operating system still held: that is power loss (F02).
+/// </summary>
+[Trait("Lane", "kills")]
+public sealed partial class KillTests
+{
+    private const int Callers = 8;
+    private const int HoldsPerRound = 2;
+    private const int RepeatsPerHold = 4;
+
+    private const string Policy = """
+        version: 1
+        rules:
+          - id: support-reads
+            who:  { groups: [support] }
+            on:   { connection: target, tools: [read] }
+            then: allow
+
+          - id: writes-need-on-call
+            who:  { groups: [support] }
+            on:   { connection: target, tools: [write] }
+            then: hold
+            hold: { approvers: { groups: [on-call], count: 1 }, expires: 30m }
+        """;
+
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("POSTERN_KILL_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 20;
+
+    [Fact]
+    [Guarantee("G1")]
+    [Guarantee("G2")]
+    [Guarantee("G3")]
+    [Guarantee("G7")]
+    [Row("U01")]
+    [Row("F01")]
+    [Row("A02")]
+    public async Task A_killed_gateway_has_written_down_everything_that_was_seen_and_runs_no_approval_twice()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var seed = Random.Shared.Next();
+        var random = new Random(seed);
+        TestContext.Current.SendDiagnosticMessage($"seed {seed}");
+        await using var witness = await WitnessServer.StartAsync(cancellationToken);
+        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, Policy, cancellationToken);
+        using var caller = new Caller();
+        var token = gateway.Token("alice");
+        await gateway.StartAsync(cancellationToken);
+
+        for (var round = 0; round < Rounds; round++)
+        {
+            var approved = new List<long>();
+            for (var index = 0; index < HoldsPerRound; index++) approved.Add(await HoldAndApproveAsync(gateway, caller, token, cancellationToken));
+
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var load = Enumerable.Range(0, Callers).Select(_ => LoadAsync(gateway.ConnectionUrl, token, caller, over.Token)).ToList();
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(20, 400)), cancellationToken);
+            // The repeats that race for each approval start at about the instant of the kill.
+            load.AddRange(approved.SelectMany(number => Enumerable.Range(0, RepeatsPerHold).Select(_ => caller.CallAsync(gateway.ConnectionUrl, token, "write", number, over.Token))));
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(0, 60)), cancellationToken);
+            await gateway.KillAsync();
+            await over.CancelAsync();
+            await Task.WhenAll(load);
+
+            await gateway.StartAsync(cancellationToken);
+            // After the restart, whoever did not get an answer asks again.
+            foreach (var number in approved) await caller.CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
+            Judge(Recordings.Read(gateway.Data), witness, caller, $"round {round}, seed {seed}");
+        }
+        Assert.True(witness.Seen.Count(each => each.Key.StartsWith("read:", StringComparison.Ordinal)) >= Rounds, "the load never reached the target");
+        Assert.Contains(witness.Seen, each => each.Key.StartsWith("write:", StringComparison.Ordinal));
+    }
+
+    private static void Judge(Recording recording, WitnessServer witness, Caller caller, string when)
+    {
+        Assert.True(recording.Problem is null, $"{when}: {recording.Problem}");
+        var byRequest = recording.Calls.ToLookup(story => KeyOf(story.Request));
+        foreach (var (key, count) in witness.Seen)
+        {
+            // G1: what the target saw has an intent.
+            Assert.True(byRequest[key].Any(story => story.Decision == "allow" || story.Clearings.Count == 1), $"{when}: the target saw {key}, of which the record knows nothing");
+            // G7: nothing that people approved once ran twice; and nothing runs more often than it was asked.
+            Assert.True(count == 1, $"{when}: {key} ran {count} times");
+        }
+        foreach (var story in recording.Operations)
+        {
+            // G3: nothing is in flight now; every intent has its one ending.
+            Assert.True(story.Endings.Count == 1, $"{when}: {story.Intent.Op} has {story.Endings.Count} endings");
+            Assert.True(story.Clearings.Count <= 1, $"{when}: {story.Intent.Op} was cleared {story.Clearings.Count} times");
+        }
+        var spent = recording.Operations.SelectMany(story => story.Clearings).GroupBy(clearing => clearing.Hold, StringComparer.Ordinal);
+        Assert.All(spent, uses => Assert.True(uses.Count() == 1, $"{when}: hold {uses.Key} was used {uses.Count()} times"));
+        foreach (var (key, answer) in caller.Answers)
+        {
+            // G2: what a caller received stands in the record.
+            Assert.True(byRequest[key].Any(story => Contains(story.Replies.ToString(), answer)), $"{when}: the caller of {key} received what the record does not hold");
+        }
+    }
+
+    private static bool Contains(string recorded, string answer)
+    {
+        var sentence = DoneSentence().Match(answer).Value;
+        return sentence.Length > 0 && recorded.Contains(sentence, StringComparison.Ordinal);
+    }
+
+    private static string KeyOf(string request)
+    {
+        var match = RequestWords().Match(request);
+        return $"{match.Groups["tool"].Value}:{match.Groups["n"].Value}";
+    }
+
+    private static async Task LoadAsync(string url, string token, Caller caller, CancellationToken over)
+    {
+        while (!over.IsCancellationRequested)
+        {
+            if (await caller.CallAsync(url, token, "read", caller.Next(), over) is null) return;
+        }
+    }
+
+    private static async Task<long> HoldAndApproveAsync(ServedGateway gateway, Caller caller, string token, CancellationToken cancellationToken)
+    {
+        var number = caller.Next();
+        var held = await caller.CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
+        Assert.NotNull(held);
+        var link = ApprovalLink().Match(held);
+        Assert.True(link.Success, held);
+        await ApprovalDeskVisit.ApproveAsync(link.Value, "bob", "tested", cancellationToken);
+        return number;
+    }
+
+    [GeneratedRegex(@"https?://[^\s""'<>\\]+/approve/[^\s""'<>.,)\\]+", RegexOptions.NonBacktracking)]
+    private static partial Regex ApprovalLink();
+
+    [GeneratedRegex(@"(read|write) \d+ is done", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex DoneSentence();
+
+    [GeneratedRegex(@"""name"":""(?<tool>read|write)"",""arguments"":\{""n"":(?<n>\d+) ?\}", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex RequestWords();
+}

@@ -1,0 +1,40 @@
+// One client, driven by JSON lines on stdin, answering in JSON lines on stdout. The test that started it decides what to
+// ask and judges what came; nothing here knows what should happen.
+//   {"do":"list"}                                          → {"names":[…]}
+//   {"do":"call","name":…,"arguments":…}                   → {"result":…} or {"error":…}
+//   {"do":"chatter","tags":[…],"count":…}                  → {"tags":{tag:{"text":…,"progress":[…],"strays":[…]}},"logs":[…]}
+import { createInterface } from 'node:readline';
+
+/** Drives a connected client. `call(name, given, options)` and `onLog(handler)` hide what differs between SDK versions. */
+export async function drive({ listTools, call, onLog, close }) {
+  const logs = [];
+  onLog(data => logs.push(data));
+  const say = value => process.stdout.write(`${JSON.stringify(value)}\n`);
+  say({ ready: true });
+
+  for await (const line of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(line);
+    try {
+      if (order.do === 'list') {
+        say({ names: (await listTools()).map(tool => tool.name) });
+      } else if (order.do === 'call') {
+        say({ result: await call(order.name, order.arguments) });
+      } else if (order.do === 'chatter') {
+        const tags = {};
+        await Promise.all(order.tags.map(async tag => {
+          const progress = [], strays = [];
+          const onprogress = ({ progress: at, message }) => (message === tag ? progress.push(at) : strays.push(message));
+          const result = await call('chatter', { tag, count: order.count }, { onprogress });
+          tags[tag] = { text: result.content[0].text, progress, strays };
+        }));
+        say({ tags, logs });
+      } else {
+        say({ error: `unknown order ${order.do}` });
+      }
+    } catch (error) {
+      say({ error: String(error?.message ?? error), code: error?.code });
+    }
+  }
+  await close();
+  process.exit(0);
+}

@@ -1,0 +1,17 @@
+// The official TypeScript client, version 1. Usage: URL and TOKEN in the environment; see driver.mjs.
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { drive } from './driver.mjs';
+
+const client = new Client({ name: 'postern-test-v1', version: '1.0.0' }, { capabilities: {} });
+await client.connect(new StreamableHTTPClientTransport(new URL(process.env.URL), {
+  requestInit: { headers: { Authorization: `Bearer ${process.env.TOKEN}` } },
+}));
+
+await drive({
+  listTools: async () => (await client.listTools()).tools,
+  call: (name, given, options) => client.callTool({ name, arguments: given }, undefined, options),
+  onLog: handler => client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => handler(params.data)),
+  close: () => client.close(),
+});

@@ -1,0 +1,20 @@
+// The official TypeScript client, version 2, which speaks both eras. Usage: URL, TOKEN and ERA (auto, legacy) in the
+// environment; see driver.mjs.
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { drive } from './driver.mjs';
+
+const client = new Client({ name: 'postern-test-v2', version: '2.0.0' }, {
+  capabilities: {}, versionNegotiation: { mode: process.env.ERA ?? 'auto' },
+});
+await client.connect(new StreamableHTTPClientTransport(new URL(process.env.URL), {
+  requestInit: { headers: { Authorization: `Bearer ${process.env.TOKEN}` } },
+}));
+
+// In the stateless era a request says for itself that it wants log messages.
+const _meta = { 'io.modelcontextprotocol/logLevel': 'debug' };
+await drive({
+  listTools: async () => (await client.listTools()).tools,
+  call: (name, given, options) => client.callTool({ name, arguments: given, _meta }, options),
+  onLog: handler => client.setNotificationHandler('notifications/message', ({ params }) => handler(params.data)),
+  close: () => client.close(),
+});
