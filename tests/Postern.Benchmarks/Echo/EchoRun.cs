@@ -1,0 +1,89 @@
+using System.Globalization;
+using Postern.Benchmarks.Measuring;
+using Postern.Benchmarks.Steps;
+using Postern.Demo.Issuer;
+
+namespace Postern.Benchmarks.Echo;
+
+/// <summary>
+/// The same calls through every peer, interleaved, so that a machine that slows down slows all of them. Ratios within one
+/// run are the result; absolute numbers belong to the machine.
+/// </summary>
+internal static class EchoRun
+{
+    public static readonly int[] Sizes = [300, 1_000, 64 * 1024];
+
+    private const string Audience = "https://postern.test";
+    private static readonly int[] Clients = [1, 16, 64];
+
+    public static async Task RunAsync(int rounds, double seconds)
+    {
+        var machine = Machine.Describe();
+        var length = TimeSpan.FromSeconds(seconds);
+        var folder = Directory.CreateTempSubdirectory("postern-bench-");
+        var peers = new List<Peer>();
+        try
+        {
+            await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience, TokenLifetime = TimeSpan.FromHours(4) });
+            using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
+            await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url);
+            var token = issuer.IssueToken("alice", client: "demo-agent");
+            var samples = new List<Sample>();
+            foreach (var size in Sizes)
+            {
+                var script = Path.Combine(folder.FullName, $"{size}.lua");
+                await File.WriteAllTextAsync(script, PeerFiles.Wrk(size, token));
+                foreach (var clients in Clients)
+                {
+                    foreach (var peer in peers) WrkRun.Run(peer, script, size, clients, 0, TimeSpan.FromSeconds(1), isKept: false);
+                    for (var round = 1; round <= rounds; round++)
+                    {
+                        // Each round begins with another peer, so that none always follows the same one.
+                        for (var index = 0; index < peers.Count; index++)
+                        {
+                            var sample = WrkRun.Run(peers[(index + round) % peers.Count], script, size, clients, round, length, isKept: true)!;
+                            samples.Add(sample);
+                            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size,6} B {clients,3} clients  {sample.Peer,-28} {sample.CallsPerSecond,9:N0}/s  p50 {sample.P50Micros,7:N0} µs  p99 {sample.P99Micros,8:N0} µs  cpu {sample.CpuMicrosPerCall,6:N1} µs"));
+                        }
+                    }
+                }
+            }
+            Report.Write("echo", new { machine, rounds, seconds, samples }, EchoTable.Of(machine, rounds, seconds, samples));
+        }
+        finally
+        {
+            foreach (var peer in peers) peer.Dispose();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream)
+    {
+        var target = new Uri(upstream);
+        peers.Add(Peer.Direct(upstream));
+
+        var nginx = Path.Combine(folder, "nginx.conf");
+        var nginxPort = Peer.FreePort();
+        await File.WriteAllTextAsync(nginx, PeerFiles.Nginx(folder, nginxPort, target));
+        peers.Add(Peer.StartOn("nginx", nginxPort, target.AbsolutePath, "nginx", "-c", nginx, "-p", folder));
+
+        var haproxy = Path.Combine(folder, "haproxy.cfg");
+        var haproxyPort = Peer.FreePort();
+        await File.WriteAllTextAsync(haproxy, PeerFiles.HaProxy(haproxyPort, target));
+        peers.Add(Peer.StartOn("HAProxy", haproxyPort, target.AbsolutePath, "haproxy", "-db", "-f", haproxy));
+
+        var yarp = Path.Combine(Report.Root, "tests", "Postern.Benchmarks.Yarp", "bin", "Release", "net10.0", "Postern.Benchmarks.Yarp.dll");
+        peers.Add(Peer.Start("YARP", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority)]));
+        var inline = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" };
+        peers.Add(Peer.Start("YARP, inline sockets", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority), "inline"], inline));
+
+        await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Samples.Policy(100));
+        var postern = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
+        foreach (var isStrict in new[] { true, false })
+        {
+            var file = Path.Combine(folder, isStrict ? "strict.yaml" : "relaxed.yaml");
+            await File.WriteAllTextAsync(file, PeerFiles.Postern(issuer.Issuer, Audience, upstream, isStrict));
+            peers.Add(Peer.Start(isStrict ? "Postern" : "Postern, durable wait off", "/mcp/bench", "serves at ", "dotnet", [postern, "serve", "--config", file]));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Postern.Benchmarks.Echo;
+
+/// <summary>One sample of one peer.</summary>
+/// <param name="Peer">Through what.</param>
+/// <param name="Size">Bytes of text in the result.</param>
+/// <param name="Clients">Connections, each with one call at a time.</param>
+/// <param name="Round">Which of the interleaved rounds.</param>
+/// <param name="CallsPerSecond">Throughput.</param>
+/// <param name="P50Micros">Median latency.</param>
+/// <param name="P99Micros">99th percentile.</param>
+/// <param name="CpuMicrosPerCall">CPU of the process in between, user and system, per call.</param>
+internal sealed record Sample(string Peer, int Size, int Clients, int Round, double CallsPerSecond, double P50Micros, double P99Micros, double CpuMicrosPerCall);
+
+/// <summary>Loads one peer with wrk for a while.</summary>
+internal static class WrkRun
+{
+    public static Sample? Run(Peer peer, string script, int size, int clients, int round, TimeSpan length, bool isKept)
+    {
+        var before = peer.CpuSeconds;
+        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{clients}", $"-d{length.TotalSeconds.ToString(CultureInfo.InvariantCulture)}s", "--timeout", "10s", "-s", script, peer.Url])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var wrk = Process.Start(start)!;
+        var output = wrk.StandardOutput.ReadToEnd();
+        wrk.WaitForExit();
+        var cpu = peer.CpuSeconds - before;
+        var line = output.Split('\n').FirstOrDefault(each => each.StartsWith("RESULT ", StringComparison.Ordinal)) ?? throw new InvalidOperationException($"wrk said nothing of {peer.Name}: {output}{wrk.StandardError.ReadToEnd()}");
+        using var result = JsonDocument.Parse(line["RESULT ".Length..]);
+        double Number(string name) => result.RootElement.GetProperty(name).GetDouble();
+
+        var requests = Number("requests");
+        // A refusal is a well-formed answer too; only size tells it from the echo.
+        if (Number("errors") > 0 || requests == 0 || Number("bytes") / requests < size) throw new InvalidOperationException($"{peer.Name}, {size} B, {clients} clients: not every call was answered with its echo: {line}");
+        return isKept ? new Sample(peer.Name, size, clients, round, requests / (Number("micros") / 1e6), Number("p50"), Number("p99"), cpu * 1e6 / requests) : null;
+    }
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+using Postern.Benchmarks.Measuring;
+using Postern.Core.Policy;
+
+namespace Postern.Benchmarks.Steps;
+
+/// <summary>How long a decision takes, by the number of rules.</summary>
+internal static class DecisionRun
+{
+    private static readonly int[] Sizes = [10, 100, 1_000, 10_000];
+
+    public static void Run()
+    {
+        var machine = Machine.Describe();
+        var results = new List<MicroResult>();
+        foreach (var rules in Sizes)
+        {
+            var policy = Samples.Compile(rules);
+            var operation = Samples.Read(Samples.Call(300));
+            if (policy.Decide(Samples.Alice, operation, DateTimeOffset.UnixEpoch) is not Decision.Allow) throw new InvalidOperationException("the sample must be allowed");
+            results.Add(Micro.Run(
+                string.Create(CultureInfo.InvariantCulture, $"{rules:N0} rules, one matches, with a condition"),
+                () => policy.Decide(Samples.Alice, operation, DateTimeOffset.UnixEpoch)));
+        }
+        Report.Write("decisions", new { machine, results }, MicroTable.Of(machine, "policy", results));
+    }
+}
+
+/// <summary>Renders micro results.</summary>
+internal static class MicroTable
+{
+    public static IEnumerable<string> Of(Machine machine, string first, IReadOnlyList<MicroResult> results) =>
+    [
+        Report.Caption(machine), "",
+        $"| {first} | median µs | range µs | allocated B |",
+        "| --- | ---: | ---: | ---: |",
+        .. results.Select(each => string.Create(CultureInfo.InvariantCulture, $"| {each.Name} | {each.Nanoseconds / 1000:0.00} | {each.Least / 1000:0.00}-{each.Most / 1000:0.00} | {each.Bytes:N0} |")),
+    ];
+}
