@@ -1,13 +1,21 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Postern.Core.Approvals;
+using Postern.Core.Pipeline;
+using Postern.Core.Sessions;
 using Postern.Core.Yaml;
+using Postern.Gateway.Api;
+using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Gateway.Health;
+using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
+using Postern.Gateway.Policies;
 using Postern.Gateway.Storage;
+using Postern.Protocols;
+using Postern.Upstreams;
 
 namespace Postern.Gateway;
 
@@ -22,20 +30,27 @@ public sealed record GatewaySurroundings
 }
 
 /// <summary>A running gateway. Used alike by <c>serve</c>, the demo and the tests.</summary>
-public sealed class GatewayHost : IAsyncDisposable
+public sealed partial class GatewayHost : IAsyncDisposable
 {
+    /// <summary>What the server is given beyond the drain time to close its connections.</summary>
+    private static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
+
     private readonly Teardown _teardown;
     private int _stopped;
 
-    private GatewayHost(string url, string? managementUrl, Teardown teardown)
+    private GatewayHost(string url, string publicUrl, string? managementUrl, Teardown teardown)
     {
         Url = url;
+        PublicUrl = publicUrl;
         ManagementUrl = managementUrl;
         _teardown = teardown;
     }
 
     /// <summary>Where clients reach it, with the real port; no trailing slash.</summary>
     public string Url { get; }
+
+    /// <summary>The base of links, and the audience of tokens; no trailing slash.</summary>
+    public string PublicUrl { get; }
 
     /// <summary>Where health and readiness are, or null.</summary>
     public string? ManagementUrl { get; }
@@ -69,20 +84,89 @@ public sealed class GatewayHost : IAsyncDisposable
 
     private static async Task<GatewayHost> ComposeAsync(GatewayOptions options, GatewaySurroundings surroundings, Teardown teardown, CancellationToken cancellationToken)
     {
-        // Whatever is wrong with the options is said at once, and before anything is touched.
+        var (clock, logs) = (surroundings.Clock, surroundings.Logs);
+
+        // 1. Whatever is wrong with the options is said at once, and before anything is touched.
         var problems = GatewayOptionsCheck.Problems(options).Select(problem => new SourceProblem("configuration", 0, 0, problem.Message)).ToImmutableArray();
         if (!problems.IsEmpty) throw new GatewayStartException(problems);
 
+        // 2. Ports, certificate, folder: what another program could have taken.
         var listener = teardown.Own(BoundListener.Bind("listen.url", options.Url));
         var management = options.Management is { } url ? teardown.Own(BoundListener.Bind("listen.management", url)) : null;
-        var certificate = options.Tls is { } tls ? teardown.Own(new ServedCertificate(tls, surroundings.Clock, surroundings.Logs.CreateLogger("Postern.Tls"))) : null;
+        var certificate = options.Tls is { } tls ? teardown.Own(new ServedCertificate(tls, clock, logs.CreateLogger("Postern.Tls"))) : null;
         var folder = teardown.Own(DataFolder.Open(options.Data));
-        var database = teardown.Own(GatewayDatabase.Open(folder.Path));
-        var connections = new ConnectionDirectory(options.Connections);
+        var publicUrl = options.PublicUrl ?? listener.Url;
 
-        var readiness = new Readiness([new ReadinessCheck("database", database.ComplaintAsync)]);
-        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, surroundings.Logs), teardown, cancellationToken).ConfigureAwait(false);
-        return new GatewayHost(listener.Url, management?.Url, teardown);
+        // 3. Stores. The journal before all else that could happen: what cannot be written down is not done.
+        var database = teardown.Own(GatewayDatabase.Open(folder.Path));
+        var recorder = teardown.Own(await OpenRecorderAsync(options, folder, clock, cancellationToken).ConfigureAwait(false));
+        var holds = teardown.Own(OpenHolds(folder));
+        var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
+
+        // 4. Who asks, for what, under which policy.
+        var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs));
+        var signIn = teardown.Own(new BrowserSignIn(authenticator, publicUrl, clock, logs));
+        var connections = new ConnectionDirectory(options.Connections);
+        var protocols = ProtocolCatalog.Create();
+        var leash = teardown.Own(new Leash(clock));
+        var policies = teardown.Own(await PolicyStore.OpenAsync(
+            new PolicySources(options.Policy), PolicyEnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
+            new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
+
+        // 5. People: where they are told, and where they answer.
+        ImmutableArray<IHoldChannel> channels = options.Webhook is { } webhook
+            ? [teardown.Own(new WebhookChannel(webhook, publicUrl, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
+            : [];
+        var desk = new ApprovalDesk(holds, recorder, channels, clock);
+        teardown.Own(new HoldSweep(desk, clock, logs.CreateLogger("Postern.Approvals")));
+
+        // 6. The one path.
+        var stopping = teardown.Own(new CancellationTokenSource());
+        var services = new ProtocolServices
+        {
+            Pipeline = new OperationPipeline(policies, recorder, desk, new SessionBook(clock), leash, publicUrl, clock),
+            Authenticator = authenticator,
+            Connections = connections,
+            Policies = policies,
+            Recorder = recorder,
+            Upstreams = teardown.Own(new HttpUpstreamDialer(Targets(options))),
+            Definitions = new DefinitionStore(database),
+            PublicUrl = publicUrl,
+            AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
+            AllowedOrigins = options.AllowedOrigins,
+            AllowedHosts = options.AllowedHosts,
+            Clock = clock,
+            Logs = logs,
+            Stopping = stopping.Token,
+        };
+
+        // 7. What is served, and where.
+        var server = new GatewayServer(new HostNames(publicUrl, listener.Url, options.AllowedHosts), notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, logs);
+        server.MapIdentity(signIn, services);
+        foreach (var protocol in protocols) protocol.Map(server, services);
+        new HoldPages(holds, desk, signIn, clock).Map(server);
+        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, ControlRoutes.Of(new ControlParts(
+            connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), recorder, publicUrl, clock)));
+
+        // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
+        var readiness = new Readiness(
+        [
+            new ReadinessCheck("record", _ => ValueTask.FromResult(recorder.Fault)),
+            new ReadinessCheck("database", database.ComplaintAsync),
+            new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
+            new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
+        ]);
+        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, logs), teardown, cancellationToken).ConfigureAwait(false);
+        teardown.Own(server);
+        await server.StartAsync(cancellationToken).ConfigureAwait(false);
+        teardown.Add(async () =>
+        {
+            readiness.Stop();
+            await stopping.CancelAsync().ConfigureAwait(false);
+            using var patience = new CancellationTokenSource(options.Limits.Drain + StopMargin, clock);
+            await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token)).ConfigureAwait(false);
+        });
+        return new GatewayHost(listener.Url, publicUrl, management?.Url, teardown);
     }
 
     private static async Task RunAsync(WebApplication server, Teardown teardown, CancellationToken cancellationToken)

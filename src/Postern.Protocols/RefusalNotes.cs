@@ -9,8 +9,9 @@ namespace Postern.Protocols;
 /// Records what was refused before it could become an operation. At most <see cref="PerSecond"/> notes of a kind each second
 /// are written; further ones are counted, and the count is in the next note, so that garbage cannot fill the disk.
 /// </summary>
-internal sealed partial class RefusalNotes(IRecorder recorder, TimeProvider clock, ILogger logger)
+public sealed partial class RefusalNotes(IRecorder recorder, TimeProvider clock, ILogger logger)
 {
+    /// <summary>Notes of one kind that are written in one second.</summary>
     public const int PerSecond = 10;
 
     private readonly Lock _lock = new();

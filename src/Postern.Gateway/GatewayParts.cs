@@ -1,0 +1,92 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+using Postern.Core.Policy;
+using Postern.Core.Recording;
+using Postern.Core.Yaml;
+using Postern.Gateway.Approvals;
+using Postern.Gateway.Configuration;
+using Postern.Gateway.Identities;
+using Postern.Gateway.Policies;
+using Postern.Gateway.Storage;
+using Postern.Protocols;
+using Postern.Protocols.Mcp;
+using Postern.Upstreams;
+
+namespace Postern.Gateway;
+
+/// <summary>How single parts are made from the options; <see cref="StartAsync"/> is the order in which.</summary>
+public sealed partial class GatewayHost
+{
+    private static async Task<Recorder> OpenRecorderAsync(GatewayOptions options, DataFolder folder, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Recorder.OpenAsync(
+                new RecorderOptions
+                {
+                    DataFolder = folder.Path,
+                    Durability = options.Record.IsStrict ? Durability.Strict : Durability.Relaxed,
+                    ContentBytes = options.Record.ContentBytes,
+                },
+                clock, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RecordingException unusable)
+        {
+            throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
+        }
+    }
+
+    private static SqliteHoldStore OpenHolds(DataFolder folder)
+    {
+        try
+        {
+            return SqliteHoldStore.Open(folder.Path);
+        }
+        catch (InvalidDataException unusable)
+        {
+            throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
+        }
+    }
+
+    private static ImmutableArray<TrustedIssuer> TrustedIssuers(GatewayOptions options, string publicUrl)
+    {
+        var trusted = ImmutableArray.CreateBuilder<TrustedIssuer>();
+        var problems = ImmutableArray.CreateBuilder<SourceProblem>();
+        foreach (var issuer in options.Issuers)
+        {
+            try
+            {
+                trusted.Add(TrustedIssuer.From(issuer, publicUrl));
+            }
+            catch (ArgumentException untrustworthy)
+            {
+                problems.Add(new SourceProblem("issuers", 0, 0, untrustworthy.Message));
+            }
+        }
+        return problems.Count == 0 ? trusted.DrainToImmutable() : throw new GatewayStartException(problems.DrainToImmutable());
+    }
+
+    private static PolicyEnvironment PolicyEnvironmentOf(GatewayOptions options, IConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, byte[] hashKey) => new()
+    {
+        Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
+        Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
+        Issuers = [.. options.Issuers.Select(issuer => issuer.Name)],
+        HashKey = hashKey,
+    };
+
+    private static Func<string, UpstreamTarget?> Targets(GatewayOptions options)
+    {
+        var targets = options.Connections.ToFrozenDictionary(
+            connection => connection.Name,
+            connection => new UpstreamTarget(new Uri(connection.Url))
+            {
+                Credential = connection.Credential is { } credential ? new UpstreamCredential(credential.Header, () => credential.Value) : null,
+            },
+            StringComparer.Ordinal);
+        return name => targets.GetValueOrDefault(name);
+    }
+
+    private static Func<string, IReadOnlyCollection<string>, CancellationToken, ValueTask<int>> AcceptOf(ImmutableArray<IProtocol> protocols) => (connection, names, cancellationToken) =>
+        protocols.OfType<McpProtocol>().Single().Definitions is { } definitions ? definitions.AcceptAsync(connection, names, cancellationToken) : ValueTask.FromResult(0);
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Postern.Core.Masking;
+using Postern.Core.Operations;
+
+namespace Postern.Gateway.Policies;
+
+/// <summary>
+/// The words for administering the gateway itself: a policy grants each by name, so that nobody administers because of a
+/// pattern, and without a rule nobody does.
+/// </summary>
+internal sealed class GatewayVocabulary : Vocabulary
+{
+    public const string Protocol = "gateway";
+
+    /// <summary>Accepting a definition that changed or appeared at a target.</summary>
+    public const string AcceptDefinitions = "definitions.accept";
+
+    private const string AdminFact = "admin";
+
+    public static readonly GatewayVocabulary Instance = new();
+
+    private GatewayVocabulary()
+    {
+    }
+
+    public override string Name => Protocol;
+
+    public override ImmutableArray<string> Protocols => [Protocol];
+
+    public override ImmutableArray<SelectorKey> Keys => [new SelectorKey("admin", AdminFact) { ByNameOnly = true, ClosedValues = [AcceptDefinitions] }];
+
+    public override ImmutableArray<ImmutableArray<string>> RequiredKeys => [["admin"]];
+
+    public override ImmutableArray<WhenVariable> Variables => [];
+
+    public override ImmutableArray<string> AskKeys => ["admin"];
+
+    public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
+    {
+        if (!ask.TryGetValue("admin", out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != AcceptDefinitions)
+        {
+            throw new FormatException($"expected `admin: {AcceptDefinitions}`");
+        }
+        return Of(connection, AcceptDefinitions, now);
+    }
+
+    /// <summary>The gateway as a target of policy; no configured connection may have its name.</summary>
+    public static Connection Itself(string publicUrl) => new(Protocol, Protocol, publicUrl, []);
+
+    /// <summary>An operation on the gateway itself.</summary>
+    public static Operation Of(Connection itself, string admin, DateTimeOffset now) => new()
+    {
+        Id = OperationId.New(now),
+        Connection = itself,
+        Parts = [new Part { Action = $"gateway.{admin}", Facts = [Fact.Of(AdminFact, admin)] }],
+        Request = System.Text.Encoding.UTF8.GetBytes($$"""{"admin":"{{admin}}"}"""),
+        RequestShape = FrameShape.Json,
+        DigestOf = static operation => Digest.Of(operation.Request.Span),
+    };
+
+    /// <summary>A question that any rule on the connection answers with yes: whether this identity may know that it exists.</summary>
+    public static Operation Glimpse(Connection connection, DateTimeOffset now) => new()
+    {
+        Id = OperationId.New(now),
+        Connection = connection,
+        Parts = [new Part { Action = "gateway.glimpse", IsImplied = true }],
+        Request = ReadOnlyMemory<byte>.Empty,
+        RequestShape = FrameShape.Text,
+        DigestOf = static _ => Digest.Of([]),
+    };
+}
