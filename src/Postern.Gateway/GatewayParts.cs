@@ -1,11 +1,11 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Core.Yaml;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
+using Postern.Gateway.Connections;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Storage;
@@ -67,7 +67,7 @@ public sealed partial class GatewayHost
         return problems.Count == 0 ? trusted.DrainToImmutable() : throw new GatewayStartException(problems.DrainToImmutable());
     }
 
-    private static PolicyEnvironment PolicyEnvironmentOf(GatewayOptions options, IConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, byte[] hashKey) => new()
+    private static PolicyEnvironment PolicyEnvironmentOf(GatewayOptions options, ConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, byte[] hashKey) => new()
     {
         Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
         Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
