@@ -32,10 +32,10 @@ public static class PolicyLoader
         var declared = ImmutableArray.CreateBuilder<IDefinitionCatalogue>();
         foreach (var file in files) Read(context, file, rules, masks, tests, ids, declared);
         RuleChecks.Run(context, new KnownDefinitions(environment.Definitions, declared.DrainToImmutable()), [.. rules], [.. tests]);
-        if (context.HasErrors) return new PolicyLoadResult(null, context.Problems);
+        if (context.HasErrors) return new PolicyLoadResult(null, context.ProblemsOf(files));
 
         var set = new PolicySet(new PolicyVersion(versionNumber, HashOf(files)), [.. rules.Select(read => read.Rule)], [.. masks], environment);
-        return new PolicyLoadResult(set, context.Problems) { Tests = tests.DrainToImmutable() };
+        return new PolicyLoadResult(set, context.ProblemsOf(files)) { Tests = tests.DrainToImmutable() };
     }
 
     private static void Read(LoadContext context, PolicyFile file, List<ReadRule> rules, List<Mask> masks, ImmutableArray<PolicyTest>.Builder tests, Dictionary<string, YamlNode> ids, ImmutableArray<IDefinitionCatalogue>.Builder declared)

@@ -92,7 +92,7 @@ internal sealed partial class CelCompiler
         {
             if (string.Equals(variable.Name, name.Id, StringComparison.Ordinal)) return Variable(variable);
         }
-        throw new CelException(name.Offset, $"unknown name `{name.Id}`{NearestWord.Hint(name.Id, KnownNames())}");
+        throw new CelException(name.Offset, $"unknown name `{name.Id}`; this condition may read {string.Join(", ", KnownNames().Select(known => $"`{known}`"))}{NearestWord.Hint(name.Id, KnownNames())}");
     }
 
     private IEnumerable<string> KnownNames() => _locals.Select(local => local.Name).Concat(_variables.Select(variable => variable.Name)).Concat(CommonNames);

@@ -30,7 +30,7 @@ internal static class FieldChecks
                     {
                         if (Missing(definition.InputSchema, path) is not { } why || !reported.Add(path.Text)) continue;
                         var (line, column) = RuleReader.Place(when, when.Text, offset);
-                        context.Add(ProblemSeverity.Error, when.File, line, column, $"in `when`: `{path.Text}` {why} by the definition of `{definition.Name}` on `{connection}`; an absent field is an error, so write `has({path.Text}) && …` or `.?{path.Fields[^1]}.orValue(…)`");
+                        context.Add(ProblemSeverity.Error, when.File, line, column, $"in `when`: `{path.Text}` {why.Text} by the definition of `{definition.Name}` on `{connection}`; {(why.Hint.Length > 0 ? why.Hint : $"an absent field is an error, so write `has({path.Text}) && …` or `.?{path.Fields[^1]}.orValue(…)`")}");
                     }
                 }
             }
@@ -54,7 +54,7 @@ internal static class FieldChecks
         }
     }
 
-    private static string? Missing(ReadOnlyMemory<byte> schema, FieldPath path)
+    private static (string Text, string Hint)? Missing(ReadOnlyMemory<byte> schema, FieldPath path)
     {
         if (schema.IsEmpty) return null;
         try
@@ -69,7 +69,7 @@ internal static class FieldChecks
         }
     }
 
-    private static string? Missing(JsonElement schema, ImmutableArray<string> fields)
+    private static (string Text, string Hint)? Missing(JsonElement schema, ImmutableArray<string> fields)
     {
         foreach (var field in fields)
         {
@@ -79,11 +79,11 @@ internal static class FieldChecks
             var isKnown = hasProperties && properties.TryGetProperty(field, out property);
             if (!isKnown && schema.TryGetProperty("additionalProperties", out var additional) && additional.ValueKind == JsonValueKind.False)
             {
-                return $"is never there{(hasProperties ? NearestWord.Hint(field, properties.EnumerateObject().Select(known => known.Name)) : "")}";
+                return ("is never there", hasProperties ? NearestWord.Hint(field, properties.EnumerateObject().Select(known => known.Name)).TrimStart(';', ' ') : "");
             }
             var isRequired = schema.TryGetProperty("required", out var required) && required.ValueKind == JsonValueKind.Array
                 && required.EnumerateArray().Any(name => name.ValueKind == JsonValueKind.String && name.ValueEquals(field));
-            if (!isRequired) return "may be absent";
+            if (!isRequired) return ("may be absent", "");
             if (!isKnown) return null;
             schema = property;
         }

@@ -32,6 +32,7 @@ internal static class EntryReader
         var isEverything = false;
         ImmutableArray<string>? tags = null;
         ImmutableArray<string>? connections = null;
+        var isUnderstood = true;
         var selectors = ImmutableArray.CreateBuilder<Selector>();
         foreach (var (keyNode, value) in node.Entries)
         {
@@ -46,11 +47,13 @@ internal static class EntryReader
             if (owner is null || key is null)
             {
                 context.Error(keyNode, $"unknown key `{keyNode.Text}`{NearestWord.Hint(keyNode.Text, context.AllKeys.Select(known => known.Name).Concat(CommonKeys))}");
+                isUnderstood = false;
                 continue;
             }
             if (vocabulary is not null && vocabulary != owner)
             {
                 context.Error(keyNode, $"`{keyNode.Text}` is a word of {owner.Name}, `{vocabularyKey!.Text}` one of {vocabulary.Name}; an entry speaks one vocabulary, so write two entries");
+                isUnderstood = false;
                 continue;
             }
             (vocabulary, vocabularyKey) = (owner, keyNode);
@@ -58,7 +61,7 @@ internal static class EntryReader
         }
         var entry = new Entry(connections, tags, vocabulary, isEverything, selectors.DrainToImmutable());
         CheckExclusive(context, node, entry);
-        CheckRequired(context, node, entry, mustName);
+        if (isUnderstood) CheckRequired(context, node, entry, mustName);
         CheckConnections(context, node, entry, connections);
         return entry;
     }

@@ -13,7 +13,12 @@ internal sealed class LoadContext(PolicyEnvironment environment)
 
     public bool HasErrors { get; private set; }
 
-    public ImmutableArray<PolicyProblem> Problems => _problems.ToImmutable();
+    /// <summary>In the order of the files, then of their lines.</summary>
+    public ImmutableArray<PolicyProblem> ProblemsOf(ImmutableArray<PolicyFile> files)
+    {
+        var order = files.Select((file, at) => (file.Path, at)).DistinctBy(pair => pair.Path).ToDictionary(pair => pair.Path, pair => pair.at, StringComparer.Ordinal);
+        return [.. _problems.OrderBy(problem => order.GetValueOrDefault(problem.File)).ThenBy(problem => problem.Line).ThenBy(problem => problem.Column)];
+    }
 
     public void Add(SourceProblem problem) => Add(ProblemSeverity.Error, problem.File, problem.Line, problem.Column, problem.Message);
 

@@ -22,7 +22,7 @@ internal static class MaskReader
         var id = Ids.Read(context, node, "mask");
         var fields = node.Find("fields") is { } fieldsNode ? Fields(context, fieldsNode) : [];
         var detectors = node.Find("detect") is { } detectNode ? Detectors(context, detectNode) : [];
-        if (node.Find("fields") is null && node.Find("detect") is null) context.Error(node, "a mask must say what it hides: `fields`, `detect` or both");
+        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "detect" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `detect` or both");
         return new Mask
         {
             Ordinal = ordinal,
@@ -65,7 +65,7 @@ internal static class MaskReader
         var names = context.Texts(node, "`detect`");
         foreach (var name in names)
         {
-            if (!DetectorNames.All.Contains(name)) context.Error(node, $"no detector is called `{name}`{NearestWord.Hint(name, DetectorNames.All)}; the detectors are {string.Join(", ", DetectorNames.All.Select(known => $"`{known}`"))}");
+            if (!DetectorNames.All.Contains(name)) context.Error(node, $"no detector is called `{name}`; the detectors are {string.Join(", ", DetectorNames.All.Select(known => $"`{known}`"))}{NearestWord.Hint(name, DetectorNames.All)}");
         }
         return names;
     }

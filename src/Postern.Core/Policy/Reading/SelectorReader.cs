@@ -40,7 +40,7 @@ internal static class SelectorReader
             return false;
         }
         if (key.ClosedValues.Contains(value)) return true;
-        context.Error(node, $"`{key.Name}` has no value `{value}`{NearestWord.Hint(value, key.ClosedValues)}; the values are {Shown(key.ClosedValues)}");
+        context.Error(node, $"`{key.Name}` has no value `{value}`; the values are {Shown(key.ClosedValues)}{NearestWord.Hint(value, key.ClosedValues)}");
         return false;
     }
 

@@ -15,7 +15,7 @@ internal static class WhoReader
         if (node is { Kind: YamlKind.Scalar, Text: "anyone" }) return Who.Anyone;
         if (node.Kind != YamlKind.Mapping)
         {
-            context.Error(node, $"{what} is `anyone`, or a map with `users`, `groups`, `agents` or `workloads`; found {LoadContext.Shown(node)}");
+            context.Error(node, $"{what} is `anyone`, or a map with `users`, `groups`, `agents` or `workloads`; found {LoadContext.Shown(node)}{NearestWord.Hint(node.Text, ["anyone"])}");
             return null;
         }
         context.CheckKeys(node, Keys);
@@ -63,7 +63,7 @@ internal static class WhoReader
         {
             var issuer = text[..colon];
             if (issuers.Contains(issuer) && colon + 1 < text.Length) return text;
-            context.Error(node, $"`{text}`: no issuer is called `{issuer}`{NearestWord.Hint(issuer, issuers)}; names are written `issuer:value`");
+            context.Error(node, $"`{text}`: no issuer is called `{issuer}`; names are written `issuer:value`{NearestWord.Hint(issuer, issuers)}");
             return null;
         }
         if (issuers.Length == 1) return $"{issuers[0]}:{text}";
