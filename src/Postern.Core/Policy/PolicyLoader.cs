@@ -22,6 +22,7 @@ public static class PolicyLoader
     /// <param name="files">The files as read.</param>
     /// <param name="environment">What they may name.</param>
     /// <param name="versionNumber">The number that decisions will carry; counts up from 1.</param>
+    /// <exception cref="ArgumentException">A mask hashes and the environment's key is shorter than <see cref="Masking.Masker.MinHashKeyBytes"/>.</exception>
     public static PolicyLoadResult Load(ImmutableArray<PolicyFile> files, PolicyEnvironment environment, int versionNumber)
     {
         var context = new LoadContext(environment);

@@ -57,7 +57,7 @@ public sealed class McpVocabulary : Vocabulary
     public override ImmutableArray<ImmutableArray<string>> ExclusiveKeys { get; } = [["tools", "prompts", "uris", "server_asks", "extensions"]];
 
     /// <inheritdoc/>
-    public override ImmutableArray<WhenVariable> Variables { get; } = [new(Args, WhenType.Map)];
+    public override ImmutableArray<WhenVariable> Variables { get; } = [new(Args, WhenType.Map) { SchemaFact = Tool }];
 
     /// <inheritdoc/>
     public override ImmutableArray<string> AskKeys { get; } = ["tool", "prompt", "uri", "args"];

@@ -21,7 +21,7 @@ internal static class MaskReader
         }
         var id = Ids.Read(context, node, "mask");
         var fields = node.Find("fields") is { } fieldsNode ? Fields(context, fieldsNode) : [];
-        var detectors = node.Find("detect") is { } detectNode ? Detectors(context, detectNode) : [];
+        var detectors = node.Find("detect") is { } detectNode ? DetectorsOf(context, detectNode) : [];
         if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "detect" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `detect` or both");
         return new Mask
         {
@@ -60,18 +60,13 @@ internal static class MaskReader
         return paths.DrainToImmutable();
     }
 
-    private static ImmutableArray<string> Detectors(LoadContext context, YamlNode node)
+    private static ImmutableArray<string> DetectorsOf(LoadContext context, YamlNode node)
     {
         var names = context.Texts(node, "`detect`");
         foreach (var name in names)
         {
-            if (!DetectorNames.All.Contains(name)) context.Error(node, $"no detector is called `{name}`; the detectors are {string.Join(", ", DetectorNames.All.Select(known => $"`{known}`"))}{NearestWord.Hint(name, DetectorNames.All)}");
+            if (!Detectors.Names.Contains(name)) context.Error(node, $"no detector is called `{name}`; the detectors are {string.Join(", ", Detectors.Names.Select(known => $"`{known}`"))}{NearestWord.Hint(name, Detectors.Names)}");
         }
         return names;
     }
-}
-
-internal static class DetectorNames
-{
-    public static readonly ImmutableArray<string> All = ["credit-card", "email", "api-key", "jwt", "private-key"];
 }
