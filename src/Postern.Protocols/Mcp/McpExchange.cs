@@ -248,7 +248,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     /// <summary>Statuses that are part of the protocol go on, with the body if it is a JSON-RPC error; the rest is trouble.</summary>
     private async ValueTask PassRefusalAsync(Clearance clearance, UpstreamResponse response, CancellationToken cancellationToken)
     {
-        if (response.Status is not (400 or 404 or 405 or 406 or 415))
+        if (response.Status is not (400 or 404 or 405 or 406 or 409 or 415))
         {
             // 401 and 403 speak of the gateway's credential, not of the caller's, who would sign in again in vain.
             throw new UpstreamException(

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Postern.Core.Json;
+using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Protocols.Mcp.Wire;
@@ -57,17 +58,37 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
             if (pin.IsQuarantined) continue;
             var operation = McpOperations.ForListing(origin, fact, item.Name, pin, now);
             if (policy.Consider(identity, operation, now) == Possibility.Never) continue;
+            if (RelaxedFor(policy.MasksFor(identity, operation).Caller, item) is not { } document) continue;
             if (!isFirst) output.Write(","u8);
             isFirst = false;
-            output.Write(item.Document.Span);
+            output.Write(document.Span);
         }
         output.Write("]"u8);
         return output.WrittenMemory;
     }
+
+    /// <summary>
+    /// The item with an output schema that masked values satisfy, because clients validate against it and throw. Null when the
+    /// schema cannot be read: nobody could say what its masked values are.
+    /// </summary>
+    private static ReadOnlyMemory<byte>? RelaxedFor(Masker masker, McpListItem item)
+    {
+        if (masker.IsEmpty || item.OutputSchema.IsEmpty) return item.Document;
+        try
+        {
+            var relaxed = new ArrayBufferWriter<byte>(item.OutputSchema.Length);
+            SchemaRelaxer.Relax(item.OutputSchema.Of(item.Document.Span), masker, relaxed);
+            return ByteEdit.Apply(item.Document, [new ByteEdit(item.OutputSchema, relaxed.WrittenMemory)]);
+        }
+        catch (MaskingException)
+        {
+            return null;
+        }
+    }
 }
 
-/// <summary>One item of a list: its decoded name and its bytes.</summary>
-internal sealed record McpListItem(string Name, ReadOnlyMemory<byte> Document);
+/// <summary>One item of a list: its decoded name, its bytes, and where in them its output schema stands.</summary>
+internal sealed record McpListItem(string Name, ReadOnlyMemory<byte> Document, ByteRange OutputSchema);
 
 /// <summary>Reads the items of a list without remodelling them.</summary>
 internal static class McpList
@@ -96,19 +117,23 @@ internal static class McpList
             var start = (int)reader.TokenStartIndex;
             string? name = null;
             var names = 0;
+            var schema = default(ByteRange);
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var isName = reader.ValueTextEquals(nameMember);
+                var isSchema = reader.ValueTextEquals("outputSchema"u8);
                 reader.Read();
                 if (isName)
                 {
                     names++;
                     name = TextOf(ref reader);
                 }
+                var valueStart = (int)reader.TokenStartIndex;
                 reader.Skip();
+                if (isSchema) schema = new ByteRange(valueStart - start, (int)reader.BytesConsumed - valueStart);
             }
             var document = list[start..(int)reader.BytesConsumed];
-            if (names == 1 && name is not null && StrictJson.Check(document.Span) is null) items.Add(new McpListItem(name, document));
+            if (names == 1 && name is not null && StrictJson.Check(document.Span) is null) items.Add(new McpListItem(name, document, schema));
             if (items.Count > MaxItems) throw Unreadable();
         }
         return reader.TokenType == JsonTokenType.EndArray ? items : throw Unreadable();
