@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Postern.Cli.Console;
+using Postern.Cli.Control;
 using Postern.Cli.Output;
 
 namespace Postern.Cli.Commands;
@@ -34,6 +35,9 @@ internal sealed class SharedOptions
 
     /// <summary>Writes in the form that was asked for.</summary>
     public Renderer Renderer(ParseResult parsed) => new(_surroundings, Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true));
+
+    /// <summary>A client of the gateway that is meant, for whoever is signed in there.</summary>
+    public ControlApi Connect(ParseResult parsed) => new(Gateway(parsed), _surroundings.Variable("POSTERN_TOKEN"));
 
     /// <summary>The gateway that is meant.</summary>
     /// <exception cref="CommandException">What was given is not an http or https URL.</exception>

@@ -14,7 +14,7 @@ internal static class VerifyCommand
         new("Verdict", item => (bool)item["good"]! ? "good" : "BAD"),
         Column.Of("Journal", "journal"),
         Column.Of("Records", "records"),
-        Column.Of("Signed through", "signedThrough"),
+        Column.Of("Signed", "signedThrough"),
         Column.Of("Unsigned", "unsigned"),
         Column.Of("Open", "open"),
     ];

@@ -84,22 +84,25 @@ internal sealed class Renderer(Surroundings surroundings, OutputFormat format)
             foreach (var column in columns) cells.Add(new Text(VisibleText.OfLine(column.Text(item) ?? "-")));
             table.AddRow(cells);
         }
+        using var drawn = new StringWriter { NewLine = "\n" };
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = surroundings.IsOutColoured ? AnsiSupport.Yes : AnsiSupport.No,
             ColorSystem = surroundings.IsOutColoured ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
-            Out = new PlainOutput(surroundings),
+            Out = new PlainOutput(surroundings, drawn),
         });
         console.Write(table);
+        // The library pads the last column; nobody wants trailing blanks in a pipe.
+        foreach (var line in drawn.ToString().TrimEnd('\n').Split('\n')) surroundings.Out.WriteLine(line.TrimEnd());
     }
 
-    private sealed class PlainOutput(Surroundings surroundings) : IAnsiConsoleOutput
+    private sealed class PlainOutput(Surroundings surroundings, TextWriter drawn) : IAnsiConsoleOutput
     {
         // Without a terminal a row is never folded: scripts read one entry per line.
         private const int Unbounded = 10_000;
 
-        public TextWriter Writer => surroundings.Out;
+        public TextWriter Writer => drawn;
 
         public bool IsTerminal => surroundings.IsOutTerminal;
 

@@ -13,7 +13,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
 {
     private const int Indent = 4;
     private const int LabelWidth = 11;
-    private const int LinesKeptShort = 4;
+    private const int LinesKeptShort = 3;
 
     private readonly int _width = Math.Clamp(surroundings.Width, 40, 160);
 
@@ -33,7 +33,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
     private void Write(int number, ReplayStep step, ReplayActor usual)
     {
         surroundings.Out.WriteLine();
-        var verdict = $"{step.Decision.Kind}, {step.Ending?.Outcome ?? "not ended"}";
+        var verdict = $"{(step.Approval is null ? step.Decision.Kind : "approved")}, {step.Ending?.Outcome ?? "not ended"}";
         var head = $"{number,3}  {step.At:HH:mm:ss.fff}  {Plain(step.Asked.IsEmpty ? "(nothing)" : step.Asked[0])}";
         var room = _width - verdict.Length - 1;
         surroundings.Out.WriteLine(Bold((head.Length > room ? head[..Math.Max(1, room - 1)] + "…" : head).PadRight(room) + " " + verdict));
@@ -51,7 +51,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         foreach (var frame in step.Frames) Content(frame.Direction == "reply" ? "delivered" : "sent later", frame);
         if (step.Ending is { } ending)
         {
-            var how = string.Join(", ", new[] { ending.Code, ending.Detail, ending.Hold is null || step.Approval is not null ? null : $"hold {ending.Hold}" }.OfType<string>());
+            var how = string.Join(", ", new[] { ending.Code, ending.Detail == step.Decision.Reason ? null : ending.Detail, ending.Hold is null || step.Approval is not null ? null : $"hold {ending.Hold}" }.OfType<string>());
             if (how.Length > 0) Field("ended", Plain(how));
         }
     }

@@ -52,11 +52,11 @@ public sealed class DemoVoice(TextWriter output, bool isColoured)
     }
 
     /// <summary>What was decided, as the record has it, and how long the caller waited.</summary>
-    internal void Decision(RecordedIntent intent, TimeSpan? time)
+    internal void Decision(RecordedIntent intent, TimeSpan? time, bool isApproved = false)
     {
         var rule = intent.Decision.RuleLabel ?? "no rule";
         var waited = time is { } span ? string.Create(CultureInfo.InvariantCulture, $"  {span.TotalMilliseconds:0.0} ms") : "";
-        output.WriteLine(Indent + Paint("2", "decision  ") + $"{intent.Op}  {Paint("1", intent.Decision.Kind)}  {rule}{waited}");
+        output.WriteLine(Indent + Paint("2", "decision  ") + $"{intent.Op}  {Paint("1", isApproved ? "approved" : intent.Decision.Kind)}  {rule}{waited}");
     }
 
     /// <summary>An empty line.</summary>

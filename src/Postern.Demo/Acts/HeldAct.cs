@@ -29,8 +29,8 @@ internal sealed class HeldAct : IAct
         voice.Show("repeats", "the identical call");
         voice.Show("gets", approved.IsError ? approved.Text : $"refund {approved.Data?["refund"]}, {approved.Data?["amount"]} EUR on order {approved.Data?["order"]}");
         var intent = cast.Record.NewestCall("refund");
-        voice.Decision(intent, approved.Time);
         var clearing = cast.Record.ClearingOf(intent.Op);
+        voice.Decision(intent, approved.Time, isApproved: clearing is not null);
         var isDone = voice.Check(!approved.IsError && clearing is not null, $"carried out, approved by {(clearing is null ? "nobody" : string.Join(", ", clearing.Approvers))}");
 
         voice.Gap();
