@@ -29,9 +29,12 @@ public static class CanonicalJson
         return Digest.Of(form.Written);
     }
 
+    // The form is written by recursion, so that depth costs stack whatever a caller permits.
+    private const int MaxDepth = 512;
+
     // A form computed from bytes that can be read in two ways would bind an approval to one of them only.
     private static void ThrowUnlessStrict(ReadOnlySpan<byte> utf8, int maxDepth)
     {
-        if (StrictJson.Check(utf8, maxDepth, maxNames: int.MaxValue) is { } fault) throw new ArgumentException(fault.Message, nameof(utf8));
+        if (StrictJson.Check(utf8, Math.Min(maxDepth, MaxDepth), maxNames: int.MaxValue) is { } fault) throw new ArgumentException(fault.Message, nameof(utf8));
     }
 }

@@ -17,10 +17,10 @@ internal sealed partial class MaskRun
         var start = (int)reader.TokenStartIndex + 1;
         if (mayHoldDocument && Embedded.MayBeDocument(text) && TryDocumentIn(text, raw.Length, level, start, ref walk, ref output)) return;
 
-        _detectors.Find(text, _window, _hits);
-        if (level.Rank == 0 && _hits.Hits.IsEmpty) return;
+        var rank = Math.Max(level.Rank, Find(text));
+        if (rank == 0 && _hits.Hits.IsEmpty) return;
         CopyTo(start, ref walk, ref output);
-        if (level.Rank > 0) Replace(text, Math.Max(level.Rank, _hits.Best), isEscaped: true, ref output);
+        if (rank > 0) Replace(text, Math.Max(rank, _hits.Best), isEscaped: true, ref output);
         else Splice(text, ref output, isEscaped);
         walk.Copied = start + raw.Length;
     }

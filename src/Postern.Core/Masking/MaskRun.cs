@@ -14,6 +14,7 @@ internal sealed partial class MaskRun
 
     private readonly char[] _window = new char[DetectorSet.Window];
     private readonly HitList _hits = new();
+    private readonly HitList _hidden = new();
     private Masker _masker = Masker.None;
     private byte[] _scratch = [];
     private DetectorSet _detectors;
@@ -30,9 +31,9 @@ internal sealed partial class MaskRun
         Span<ulong> state = new ulong[_masker.Paths.Words];
         _masker.Paths.Start(state);
         _detectors = _masker.Detectors.PossibleIn(content, _window);
-        _detectors.Find(content, _window, _hits);
+        var hidden = Find(content);
         var rank = _masker.Paths.Best(state);
-        if (rank > 0 && !content.IsEmpty) Replace(content, Math.Max(rank, _hits.Best), isEscaped: false, ref output);
+        if (Math.Max(rank, hidden) > 0 && !content.IsEmpty) Replace(content, Math.Max(Math.Max(rank, hidden), _hits.Best), isEscaped: false, ref output);
         else Splice(content, ref output, isEscaped: false);
     }
 
@@ -50,6 +51,8 @@ internal sealed partial class MaskRun
     public void End()
     {
         Dispose(ref _scratch);
+        _hits.Trim();
+        _hidden.Trim();
         _masker = Masker.None;
         s_idle = this;
     }
@@ -57,9 +60,12 @@ internal sealed partial class MaskRun
     /// <summary>Two names that were different must not become one, whatever the target put there to make it so.</summary>
     public void ThrowIfNamesMet(ReadOnlySpan<byte> masked, int namesBefore)
     {
-        if (MaskedNames > namesBefore && StrictJson.Check(masked, maxNames: int.MaxValue) is { Kind: JsonFaultKind.DuplicateName })
+        if (MaskedNames == namesBefore) return;
+        // A string may hold several documents in a row: each is checked.
+        while (StrictJson.Check(masked, maxNames: int.MaxValue) is { } fault)
         {
-            throw new MaskingException("two names of an object would be one after masks; blocked");
+            if (fault.Kind != JsonFaultKind.TrailingBytes) throw new MaskingException("names cannot be told apart after masks; blocked");
+            masked = masked[fault.Offset..];
         }
     }
 
@@ -67,6 +73,28 @@ internal sealed partial class MaskRun
     {
         if (scratch.Length > 0) ArrayPool<byte>.Shared.Return(scratch);
         scratch = [];
+    }
+
+    /// <summary>
+    /// Searches the text, and once more as it reads with escapes that are still in it undone (a document inside a string inside
+    /// a document). What only that reading shows has no place of its own, so the whole text gets the treatment returned; 0 for none.
+    /// </summary>
+    private int Find(ReadOnlySpan<byte> text)
+    {
+        _detectors.Find(text, _window, _hits);
+        if (!_detectors.Any || text.IndexOf("\\u"u8) < 0) return 0;
+        var undone = ArrayPool<byte>.Shared.Rent(text.Length);
+        try
+        {
+            var length = EscapedText.Undo(text, undone);
+            if (length == text.Length) return 0;
+            _detectors.Find(undone.AsSpan(0, length), _window, _hidden);
+            return _hidden.Hits.Length > _hits.Hits.Length ? _hidden.Best : 0;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(undone);
+        }
     }
 
     /// <summary>Writes what stands for the whole text.</summary>

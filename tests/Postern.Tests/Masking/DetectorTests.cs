@@ -211,6 +211,20 @@ public sealed class DetectorTests
         Assert.Equal(masker.Apply($"\"{Card}\""), masker.Apply("\"4111-1111 1111-1111\"".Replace(' ', '-')));
     }
 
+    [Theory]
+    [InlineData("bob\\\\u0040example.com")]
+    [InlineData("say {\\\"mail\\\":\\\"bob\\\\u0040example.com\\\"}")]
+    [InlineData("b\\\\\\\\u006fb@example.com or b\\\\\\\\u006fb\\\\\\\\u0040example.com")]
+    [InlineData("\\\\u0041KIAIOSFODNN7EXAMPLE")]
+    [InlineData("\\\\u0034111111111111111")]
+    public void A_value_under_a_second_layer_of_escapes_takes_the_whole_text(string text) =>
+        Assert.Equal("[\"[masked:m]\"]", AllValues().Apply($"[\"{text}\"]"));
+
+    [Theory]
+    [InlineData("C:\\\\users\\\\bob, \\\\u00zz, \\\\u0041, \\\\ud800")]
+    [InlineData("a \\\\u")]
+    public void Escapes_that_hide_nothing_stay(string text) => Assert.Equal($"[\"{text}\"]", AllValues().Apply($"[\"{text}\"]"));
+
     [Fact]
     [Row("M02")]
     public void Names_are_masked_and_stay_different()
@@ -225,6 +239,11 @@ public sealed class DetectorTests
     [Row("M15")]
     public void A_name_planted_to_meet_a_masked_one_blocks_the_frame() =>
         Assert.Throws<MaskingException>(() => AllValues().Apply("""{"[masked:m:1]":0,"bob@example.com":1}"""));
+
+    [Fact]
+    [Row("M15")]
+    public void Every_document_of_a_text_with_several_is_checked_for_names_that_meet() =>
+        Assert.Throws<MaskingException>(() => AllValues().Apply("\"{\\\"a\\\":1}\\n{\\\"[masked:m:1]\\\":0,\\\"bob@example.com\\\":1}\""));
 
     [Fact]
     public void Overlapping_hits_become_one_with_the_strongest_treatment() =>
@@ -259,6 +278,9 @@ public sealed class DetectorTests
     [InlineData("1 - 2")]
     [InlineData("4111-1111 1111.")]
     [InlineData("\\u0040")]
+    [InlineData("\\\\\\\\u005c")]
+    [InlineData("a@b.co ")]
+    [InlineData("xn--.")]
     public void Time_is_linear_whatever_the_text(string unit)
     {
         var masker = AllValues();

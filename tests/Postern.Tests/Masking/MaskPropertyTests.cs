@@ -44,7 +44,7 @@ public sealed class MaskPropertyTests
         for (var seed = 0; seed < Rounds; seed++)
         {
             var samples = new JsonSamples(seed);
-            var document = samples.Damage(Encoding.UTF8.GetBytes(samples.Document()));
+            var document = seed % 5 == 0 ? samples.Noise() : samples.Damage(Encoding.UTF8.GetBytes(samples.Document()));
             var masker = Masker.Compile([Rule("f", MaskKind.Hash, ["$..a", "$..email"], []), Rule("d", MaskKind.Partial, [], [.. Detectors.Names])], Key);
             var output = new ArrayBufferWriter<byte>();
             try
@@ -60,7 +60,7 @@ public sealed class MaskPropertyTests
             }
             using var masked = JsonDocument.Parse(output.WrittenMemory);
         }
-        Assert.InRange(blocked, Rounds / 4, Rounds - (Rounds / 10));
+        Assert.InRange(blocked, Rounds / 4, Rounds - 100);
     }
 
     [Fact]

@@ -13,6 +13,8 @@ internal readonly record struct Hit(int Start, int End, int Rank, bool IsCard);
 /// <summary>Hits in one text. Reused from text to text.</summary>
 internal sealed class HitList
 {
+    private const int MaxIdle = 1024;
+
     private Hit[] _hits = new Hit[16];
     private int _count;
 
@@ -35,6 +37,13 @@ internal sealed class HitList
     }
 
     public void Clear() => _count = 0;
+
+    /// <summary>Gives back what an unusual text made it grow to.</summary>
+    public void Trim()
+    {
+        _count = 0;
+        if (_hits.Length > MaxIdle) _hits = new Hit[16];
+    }
 
     /// <summary>Orders the hits and joins those that overlap: the strongest treatment takes them all.</summary>
     public void Settle()
