@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Runtime.InteropServices;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 
@@ -37,6 +37,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
     public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues)
     {
         var bytes = content.Value.Span;
+        var digest = Digest.Of(bytes);
         lock (_gate)
         {
             ref var flow = ref direction == FrameDirection.Reply ? ref _reply : ref _input;
@@ -45,10 +46,11 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             {
                 return ValueTask.FromException(new RecordingException($"the content is over the {options.ContentBytes} bytes that are kept, and this gateway records in full"));
             }
-            flow.Add(bytes, kept, maskedValues);
+            flow.Add(bytes.Length, digest, kept, maskedValues);
             var slot = journal.Rent(RecordType.Frame);
-            PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length ? flow.Running : null);
-            slot.AppendContent(bytes[..kept]);
+            PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length ? digest : null);
+            if (kept == bytes.Length) slot.AppendContent(bytes, digest);
+            else slot.AppendContent(bytes[..kept]);
             return Enqueue(slot);
         }
     }
@@ -110,50 +112,42 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
 }
 
 /// <summary>One direction of an account, in sum.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal struct AccountFlow
 {
-    private static readonly System.Collections.Concurrent.ConcurrentQueue<IncrementalHash> Hashes = new();
-
-    private IncrementalHash? _hash;
+    private Digest _running;
     private long _bytes;
+    private long _kept;
     private long _masked;
 
     /// <summary>Frames so far.</summary>
     public long Frames { get; private set; }
 
     /// <summary>Bytes kept so far.</summary>
-    public long Kept { get; private set; }
-
-    /// <summary>Digest over everything so far.</summary>
-    public readonly Digest Running
-    {
-        get
-        {
-            Span<byte> value = stackalloc byte[Digest.Size];
-            _hash!.GetCurrentHash(value);
-            return new Digest(value);
-        }
-    }
+    public readonly long Kept => _kept;
 
     /// <summary>Takes one frame.</summary>
-    public void Add(ReadOnlySpan<byte> bytes, int kept, int masked)
+    public void Add(int bytes, Digest digest, int kept, int masked)
     {
-        if (_hash is null && !Hashes.TryDequeue(out _hash)) _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        _hash.AppendData(bytes);
-        _bytes += bytes.Length;
+        _running = Next(_running, digest);
+        _bytes += bytes;
+        _kept += kept;
         _masked += masked;
-        Kept += kept;
         Frames++;
     }
 
-    /// <summary>The sums, or null when nothing went this way; lets go of the hash.</summary>
-    public RecordedFlow? End()
+    /// <summary>The sums, or null when nothing went this way.</summary>
+    public readonly RecordedFlow? End() => Frames == 0 ? null : new RecordedFlow(Frames, _bytes, _kept, _masked, _running.ToString());
+
+    /// <summary>
+    /// The running digest after one more frame: SHA-256 over the value before (32 zero bytes at first) and the frame's own
+    /// SHA-256. Every byte enters it, and is hashed once.
+    /// </summary>
+    public static Digest Next(Digest running, Digest frame)
     {
-        if (_hash is null) return null;
-        Span<byte> value = stackalloc byte[Digest.Size];
-        _hash.GetHashAndReset(value);
-        Hashes.Enqueue(_hash);
-        _hash = null;
-        return new RecordedFlow(Frames, _bytes, Kept, _masked, new Digest(value).ToString());
+        Span<byte> both = stackalloc byte[2 * Digest.Size];
+        running.CopyTo(both);
+        frame.CopyTo(both[Digest.Size..]);
+        return Digest.Of(both);
     }
 }

@@ -134,7 +134,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
 
     private void Take(SegmentScanner scanner, JournalChain chain)
     {
-        chain.Add(scanner.Stored);
+        chain.Add(scanner.Stored[..^scanner.Head.ContentLength], scanner.Head.ContentLength == 0 ? null : Digest.Of(scanner.Content));
         Chain = chain.Value;
         Sequence++;
         Offset = scanner.Next;

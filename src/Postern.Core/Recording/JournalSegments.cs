@@ -87,7 +87,8 @@ internal sealed class JournalSegments : IDisposable
     {
         slot.Sequence = ++Sequence;
         JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed), _seed);
-        Append(slot.Record, slot.Record);
+        Append(slot.Record);
+        _chain.Add(slot.Record[..^slot.ContentLength], slot.ContentDigest);
         Unsigned++;
     }
 
@@ -98,7 +99,8 @@ internal sealed class JournalSegments : IDisposable
         var signature = _signer.Sign(CheckpointText.Of(_journalId, Sequence, chain, now));
         var checkpoint = new RecordedCheckpoint(_journalId, Sequence, chain, now, _signer.KeyId, Convert.ToBase64String(signature));
         var record = Frame(RecordType.Checkpoint, _seed, prefix: 0, output => PayloadWriter.Checkpoint(output, checkpoint));
-        Append(record, record);
+        Append(record);
+        _chain.Add(record, content: null);
         Unsigned = 0;
     }
 
@@ -137,7 +139,8 @@ internal sealed class JournalSegments : IDisposable
         if (bytes.Length > JournalFormat.MaxHeaderBytes) throw new RecordingException($"a segment header of {bytes.Length} bytes is over the limit of {JournalFormat.MaxHeaderBytes}");
         _file = _storage.Create(JournalFormat.SegmentName(_segment));
         _fileLength = 0;
-        Append(bytes, bytes);
+        Append(bytes);
+        _chain.Add(bytes, content: null);
         WriteBatch();
         // INVARIANT: the header, and the file's name, are durable before any record follows; recovery relies on it.
         _file.Flush();
@@ -149,7 +152,6 @@ internal sealed class JournalSegments : IDisposable
     private Span<byte> Frame(RecordType type, uint seed, int prefix, Action<IBufferWriter<byte>> payload)
     {
         _scratch.ResetWrittenCount();
-        _scratch.Advance(0);
         _scratch.GetSpan(prefix + JournalFormat.HeadBytes)[..(prefix + JournalFormat.HeadBytes)].Clear();
         _scratch.Advance(prefix + JournalFormat.HeadBytes);
         payload(_scratch);
@@ -159,7 +161,7 @@ internal sealed class JournalSegments : IDisposable
         return bytes;
     }
 
-    private void Append(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> chained)
+    private void Append(ReadOnlySpan<byte> stored)
     {
         if (BatchLength + stored.Length > _batch.Length)
         {
@@ -167,6 +169,5 @@ internal sealed class JournalSegments : IDisposable
         }
         stored.CopyTo(_batch.AsSpan(BatchLength));
         BatchLength += stored.Length;
-        _chain.Add(chained);
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Threading.Tasks.Sources;
+using Postern.Core.Operations;
 
 namespace Postern.Core.Recording;
 
@@ -27,6 +28,9 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     /// <summary>How many of them are content.</summary>
     public int ContentLength { get; private set; }
 
+    /// <summary>SHA-256 of the content; null when there is none.</summary>
+    public Digest? ContentDigest { get; private set; }
+
     /// <summary>Set while the record is numbered; what the promise answers.</summary>
     public long Sequence { get; set; }
 
@@ -50,8 +54,12 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     public void Advance(int count) => Length += count;
 
     /// <summary>Copies the content behind the JSON; once, and last.</summary>
-    public void AppendContent(ReadOnlySpan<byte> content)
+    public void AppendContent(ReadOnlySpan<byte> content) => AppendContent(content, Digest.Of(content));
+
+    /// <summary>As above, for those who have the digest already.</summary>
+    public void AppendContent(ReadOnlySpan<byte> content, Digest digest)
     {
+        if (content.IsEmpty) return;
         if (content.Length > JournalFormat.MaxPayloadBytes - Length)
         {
             throw new RecordingException($"a record of {Length + (long)content.Length} bytes is over the journal's limit of {JournalFormat.MaxPayloadBytes}");
@@ -60,6 +68,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         content.CopyTo(_buffer.AsSpan(JournalFormat.HeadBytes + Length));
         Length += content.Length;
         ContentLength = content.Length;
+        ContentDigest = digest;
     }
 
     public ValueTask<long> Promise => new(this, _promise.Version);
@@ -75,6 +84,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         Type = type;
         Length = 0;
         ContentLength = 0;
+        ContentDigest = null;
         Sequence = 0;
         IsAwaited = true;
         if (_buffer.Length == 0) _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);

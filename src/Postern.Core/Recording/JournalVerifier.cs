@@ -9,6 +9,8 @@ namespace Postern.Core.Recording;
 /// </summary>
 public static class JournalVerifier
 {
+    private const int RescansOfAWriteUnderWay = 2;
+
     /// <summary>Verifies every journal among the paths. Bad input becomes part of the report and is never thrown.</summary>
     /// <param name="paths">Folders of segment files, data folders, or segment files.</param>
     /// <param name="publicKeyPem">The gateway's public key (<c>journal.pub.pem</c>).</param>
@@ -57,11 +59,12 @@ public static class JournalVerifier
     /// <summary>Verifies one journal wherever it is kept.</summary>
     internal static JournalVerdict VerifyJournal(IJournalStorage storage, JournalPublicKey key, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
     {
-        var scan = new JournalScan(storage, key, strict: true)
+        var scan = Scan(storage, key, unmet, cancellationToken);
+        for (var again = 0; again < RescansOfAWriteUnderWay && scan.Problem is { IsTornTail: true }; again++)
         {
-            OnCheckpoint = checkpoint => unmet.Remove(new JournalAnchor(checkpoint.Journal, checkpoint.Through, checkpoint.Chain)),
-        };
-        scan.Run(cancellationToken);
+            // Beside a running gateway the last write may be half visible; a moment later it is whole.
+            scan = Scan(storage, key, unmet, cancellationToken);
+        }
         var bad = scan.Problem is { } problem
             ? new BadRecord(Path.Combine(storage.Name, problem.File), problem.Offset, problem.Sequence, problem.Text, problem.SuspectAfter + 1 ?? problem.Sequence)
             : null;
@@ -83,6 +86,16 @@ public static class JournalVerifier
             OpenIntents = [.. scan.Open.OrderBy(pair => pair.Value).Select(pair => pair.Key.ToString())],
             Bad = bad,
         };
+    }
+
+    private static JournalScan Scan(IJournalStorage storage, JournalPublicKey key, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
+    {
+        var scan = new JournalScan(storage, key, strict: true)
+        {
+            OnCheckpoint = checkpoint => unmet.Remove(new JournalAnchor(checkpoint.Journal, checkpoint.Through, checkpoint.Chain)),
+        };
+        scan.Run(cancellationToken);
+        return scan;
     }
 
     private static List<(string Folder, IReadOnlyList<string>? Only)> Folders(IEnumerable<string> paths, ImmutableArray<string>.Builder problems)

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Security.Cryptography;
 using Postern.Core.Operations;
 
 namespace Postern.Core.Recording;
@@ -41,22 +40,10 @@ public sealed record RecordedOperation
     public required long LastSequence { get; init; }
 
     /// <summary>
-    /// True when the kept replies, if kept whole, are those that the ending's digest was made over; a difference means that the
-    /// recorder and this reader do not understand each other.
+    /// True when the frames are those that the ending's running digests were made over: what is kept is what was released, and
+    /// nothing is left out.
     /// </summary>
-    public bool RepliesMatchDigest
-    {
-        get
-        {
-            if (Ending?.Reply is not { } sums || sums.Kept != sums.Bytes) return true;
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            foreach (var frame in Frames)
-            {
-                if (string.Equals(frame.Frame.Dir, "reply", StringComparison.Ordinal)) hash.AppendData(frame.Content.Span);
-            }
-            return string.Equals(Convert.ToHexStringLower(hash.GetHashAndReset()), sums.Sha256, StringComparison.Ordinal);
-        }
-    }
+    public bool MatchesDigests => Ending is null || (Matches("reply", Ending.Reply) && Matches("input", Ending.Input));
 
     /// <summary>Puts an operation together from records in order; null when they do not hold its intent.</summary>
     public static RecordedOperation? Assemble(OperationId operation, IEnumerable<JournalRecord> records)
@@ -83,5 +70,20 @@ public sealed record RecordedOperation
             }
         }
         return assembled is null ? null : assembled with { Frames = frames.ToImmutable() };
+    }
+
+    private bool Matches(string direction, RecordedFlow? sums)
+    {
+        // Endings that recovery wrote have no sums: nobody was left to know them.
+        if (sums is null) return true;
+        var running = default(Digest);
+        foreach (var frame in Frames)
+        {
+            if (!string.Equals(frame.Frame.Dir, direction, StringComparison.Ordinal)) continue;
+            if (frame.NotKept is null) running = AccountFlow.Next(running, Digest.Of(frame.Content.Span));
+            else if (Digest.TryParse(frame.Frame.Sha256, out var digest)) running = AccountFlow.Next(running, digest);
+            else return false;
+        }
+        return string.Equals(running.ToString(), sums.Sha256, StringComparison.Ordinal);
     }
 }

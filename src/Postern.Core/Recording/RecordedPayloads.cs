@@ -82,7 +82,7 @@ public sealed record RecordedClearing(
 /// <param name="N">Counts the frames of this direction from 1.</param>
 /// <param name="Bytes">Length in masked form, kept or not.</param>
 /// <param name="Masked">Values replaced in it.</param>
-/// <param name="Sha256">When not all is kept: digest over every masked byte of this direction so far, this frame included.</param>
+/// <param name="Sha256">When not all is kept: digest over the frame's masked bytes.</param>
 public sealed record RecordedFrame(string Op, DateTimeOffset At, string Dir, long N, long Bytes, int Masked, string? Sha256) : RecordedPayload;
 
 /// <summary>One direction of an operation, in sum.</summary>
@@ -90,7 +90,7 @@ public sealed record RecordedFrame(string Op, DateTimeOffset At, string Dir, lon
 /// <param name="Bytes">Masked bytes, kept or not.</param>
 /// <param name="Kept">Of them, kept.</param>
 /// <param name="Masked">Values replaced.</param>
-/// <param name="Sha256">Digest over every masked byte.</param>
+/// <param name="Sha256">The running digest over all frames: SHA-256 over its value before (zeros at first) and the frame's SHA-256.</param>
 public sealed record RecordedFlow(long Frames, long Bytes, long Kept, long Masked, string Sha256);
 
 /// <summary>How an operation ended.</summary>

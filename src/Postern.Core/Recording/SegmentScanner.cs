@@ -46,7 +46,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     /// <summary>The head of the record just read.</summary>
     public RecordHead Head { get; private set; }
 
-    /// <summary>The record as the chain takes it: with the file's prefix for a header. Valid until the next read.</summary>
+    /// <summary>The record as stored, with the file's prefix for a header. Valid until the next read.</summary>
     public ReadOnlySpan<byte> Stored => _buffer.AsSpan(_start - (int)(Next - Offset), (int)(Next - Offset));
 
     /// <summary>The JSON half of the payload. Valid until the next read.</summary>

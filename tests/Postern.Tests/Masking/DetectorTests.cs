@@ -284,11 +284,15 @@ public sealed class DetectorTests
     public void Time_is_linear_whatever_the_text(string unit)
     {
         var masker = AllValues();
-        var small = Time(20_000);
-        var large = Time(400_000);
-
-        // Twenty times the text; quadratic work would take four hundred times as long.
-        Assert.True(large < TimeSpan.FromMilliseconds(400) || large < small * 120, $"{small.TotalMilliseconds} ms, then {large.TotalMilliseconds} ms");
+        var (small, large) = (TimeSpan.Zero, TimeSpan.Zero);
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            small = Time(20_000);
+            large = Time(400_000);
+            // Twenty times the text; quadratic work would take four hundred times as long. A busy machine gets two more chances.
+            if (large < TimeSpan.FromMilliseconds(400) || large < small * 120) return;
+        }
+        Assert.Fail($"{small.TotalMilliseconds} ms, then {large.TotalMilliseconds} ms");
 
         TimeSpan Time(int length)
         {
