@@ -29,8 +29,10 @@ public sealed class FolderStorage : IJournalStorage
     {
         try
         {
+            var isNew = !Directory.Exists(folder);
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
             else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (isNew && Path.GetDirectoryName(Path.GetFullPath(folder)) is { } parent) FlushNames(parent);
             // Held for as long as the process lives; the operating system lets go of it when the process is killed.
             var held = new FileStream(Path.Combine(folder, "journal.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new FolderStorage(folder, held, only: null);
@@ -62,15 +64,19 @@ public sealed class FolderStorage : IJournalStorage
     public void Delete(string name) => File.Delete(Path.Combine(Name, name));
 
     /// <inheritdoc/>
-    public void FlushNames()
+    public void FlushNames() => FlushNames(Name);
+
+    /// <summary>Returns when files made, renamed or removed in the folder stay so through a power loss.</summary>
+    /// <exception cref="IOException">It cannot be flushed.</exception>
+    public static void FlushNames(string folder)
     {
         if (OperatingSystem.IsWindows()) return;
-        var folder = NativeOpen(Encoding.UTF8.GetBytes(Name + '\0'), 0);
-        if (folder < 0) throw new IOException($"cannot open the folder `{Name}` to flush it (error {Marshal.GetLastPInvokeError()})");
-        var result = NativeFlush(folder);
+        var descriptor = NativeOpen(Encoding.UTF8.GetBytes(folder + '\0'), 0);
+        if (descriptor < 0) throw new IOException($"cannot open the folder `{folder}` to flush it (error {Marshal.GetLastPInvokeError()})");
+        var result = NativeFlush(descriptor);
         var error = Marshal.GetLastPInvokeError();
-        _ = NativeClose(folder);
-        if (result != 0) throw new IOException($"cannot flush the folder `{Name}` (error {error})");
+        _ = NativeClose(descriptor);
+        if (result != 0) throw new IOException($"cannot flush the folder `{folder}` (error {error})");
     }
 
     /// <inheritdoc/>

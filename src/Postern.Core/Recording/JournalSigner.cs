@@ -99,6 +99,8 @@ public sealed class FileJournalSigner : IJournalSigner, IDisposable
             file.Flush(flushToDisk: true);
         }
         File.Move(draft, path);
+        // Before anything is signed with it: a journal whose key is lost cannot go on.
+        FolderStorage.FlushNames(folder);
     }
 }
 

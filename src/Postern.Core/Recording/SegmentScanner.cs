@@ -162,6 +162,8 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     private bool Fill(int count)
     {
         if (_end - _start >= count) return true;
+        // Before any memory is taken: a wrong length must not cost more than the file has.
+        if (file.Length - Next < count) return false;
         if (_buffer.Length < count || _buffer.Length - _start < count)
         {
             var target = _buffer.Length < count ? new byte[Math.Max(count, 2 * _buffer.Length)] : _buffer;

@@ -89,5 +89,6 @@ internal sealed class KeptRequests : IDisposable
             file.Flush(flushToDisk: true);
         }
         File.Move(draft, path);
+        Core.Recording.FolderStorage.FlushNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 }

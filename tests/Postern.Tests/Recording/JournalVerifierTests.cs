@@ -245,6 +245,33 @@ public sealed class JournalVerifierTests
         Assert.Equal([intent.Operation.ToString()], verdict.OpenIntents);
     }
 
+    [Fact]
+    [Guarantee("G5")]
+    public async Task Whatever_stands_in_a_journal_is_reported_and_never_thrown()
+    {
+        var storage = await Given.ClosedJournalAsync(operations: 1);
+        var records = Given.Records(storage);
+        var chance = new Random(4711);
+        string[] values = ["null", "[]", "{}", "1e999", "\"\\ud800\"", "true", "-1", "\"x\"", ",", "\"op\":1,"];
+        for (var round = 0; round < 1_000; round++)
+        {
+            var bytes = storage.Bytes(First);
+            var record = records[chance.Next(records.Count)];
+            var start = (int)record.Offset + (record.Offset == 0 ? JournalFormat.PrefixBytes : 0);
+            var at = start + JournalFormat.HeadBytes + chance.Next((int)record.Next - start - JournalFormat.HeadBytes);
+            var value = Encoding.UTF8.GetBytes(values[chance.Next(values.Length)]);
+            value.AsSpan(0, Math.Min(value.Length, (int)record.Next - at)).CopyTo(bytes.AsSpan(at));
+            if (chance.Next(4) == 0) bytes[start + 4 + chance.Next(JournalFormat.HeadBytes - 4)] = (byte)chance.Next(256);
+            Seal(storage, bytes, record);
+
+            var left = new MemoryStorage();
+            left.Put(First, bytes);
+            var verdict = Given.Verify(left);
+
+            Assert.True(verdict.Bad is not null || bytes.AsSpan().SequenceEqual(storage.Bytes(First)), $"round {round}, record {record.Head.Sequence}, byte {at}");
+        }
+    }
+
     private static async Task<MemoryStorage> SegmentedAsync()
     {
         var storage = new MemoryStorage();

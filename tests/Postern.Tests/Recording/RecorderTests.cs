@@ -141,6 +141,26 @@ public sealed class RecorderTests
     }
 
     [Fact]
+    [Guarantee("G4")]
+    public async Task A_second_of_activity_is_signed_at_its_end()
+    {
+        var storage = new MemoryStorage();
+        var clock = new SteppedClock();
+        await using var recorder = await Given.Recorder(storage, clock: clock);
+        // Header, occurrence and checkpoint of the start.
+        await recorder.WaitPastAsync(2, CancellationToken.None);
+        await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+        var before = Given.Verify(storage);
+
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await recorder.WaitPastAsync(4, CancellationToken.None);
+        var after = Given.Verify(storage);
+
+        Assert.Equal((1, 1L), (before.Unanchored, before.Checkpoints));
+        Assert.Equal((0, 2L), (after.Unanchored, after.Checkpoints));
+    }
+
+    [Fact]
     public async Task A_second_ending_is_ignored_and_nothing_follows_an_ending()
     {
         var storage = new MemoryStorage();
