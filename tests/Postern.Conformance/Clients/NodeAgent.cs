@@ -54,9 +54,5 @@ internal sealed class NodeAgent : IAgent
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _child.DisposeAsync();
-        _turn.Dispose();
-    }
+    public ValueTask DisposeAsync() => _child.DisposeAsync();
 }

@@ -9,6 +9,7 @@ internal sealed class Child : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
     private readonly Task _reading;
+    private int _disposed;
 
     private Child(Process process)
     {
@@ -82,6 +83,7 @@ internal sealed class Child : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await KillAsync();
         await _reading;
         _process.Dispose();
