@@ -9,7 +9,7 @@ namespace Postern.Demo.Issuer;
 internal sealed record Consent(DemoClient Client, DemoPersona Persona, string RedirectUri, string Challenge, string? Nonce, string Scope, string? Resource, DateTimeOffset SignedInAt);
 
 /// <summary>The authorization endpoint: code flow with PKCE S256, nothing else (RFC 6749 section 4.1, RFC 7636, RFC 9207).</summary>
-internal sealed class AuthorizeEndpoint(DemoIssuerOptions options, IssuerAddress address, Handles<Consent> codes)
+internal sealed class AuthorizeEndpoint(DemoIssuerOptions options, IssuerAddress address, ClientBook clients, Handles<Consent> codes)
 {
     private readonly Handles<AuthorizeRequest> _pending = new(options.Clock, TimeSpan.FromMinutes(10));
 
@@ -24,7 +24,7 @@ internal sealed class AuthorizeEndpoint(DemoIssuerOptions options, IssuerAddress
     private Task AskAsync(HttpContext context)
     {
         var query = context.Request.Query;
-        if (!Requests.TryOne(query["client_id"], out var clientId) || options.Clients.FirstOrDefault(known => known.Id == clientId) is not { } client)
+        if (!Requests.TryOne(query["client_id"], out var clientId) || clients.Find(clientId) is not { } client)
         {
             return Pages.SayAsync(context, StatusCodes.Status400BadRequest, "Unknown client", "The program that sent you here is not registered with this issuer.");
         }

@@ -115,9 +115,11 @@ public sealed class DemoIssuer : IAsyncDisposable
         routes.MapGet("/.well-known/openid-configuration", (RequestDelegate)(context => TokenEndpoint.WriteAsync(context, Metadata(address.Url))));
         routes.MapGet("/.well-known/oauth-authorization-server", (RequestDelegate)(context => TokenEndpoint.WriteAsync(context, Metadata(address.Url))));
         routes.MapGet("/jwks", (RequestDelegate)(context => TokenEndpoint.WriteAsync(context, keys.ToJson())));
-        new AuthorizeEndpoint(options, address, codes).Map(routes);
-        new DeviceEndpoint(options, address, devices).Map(routes);
-        new TokenEndpoint(options, mint, codes, devices).Map(routes);
+        var clients = new ClientBook(options);
+        clients.Map(routes);
+        new AuthorizeEndpoint(options, address, clients, codes).Map(routes);
+        new DeviceEndpoint(options, address, clients, devices).Map(routes);
+        new TokenEndpoint(options, mint, clients, codes, devices).Map(routes);
     }
 
     // OpenID Connect Discovery section 3, RFC 8414 section 2
@@ -127,6 +129,7 @@ public sealed class DemoIssuer : IAsyncDisposable
         ["authorization_endpoint"] = $"{authority}/authorize",
         ["token_endpoint"] = $"{authority}/token",
         ["device_authorization_endpoint"] = $"{authority}/device_authorization",
+        ["registration_endpoint"] = $"{authority}/register",
         ["jwks_uri"] = $"{authority}/jwks",
         ["response_types_supported"] = new JsonArray("code"),
         ["response_modes_supported"] = new JsonArray("query"),

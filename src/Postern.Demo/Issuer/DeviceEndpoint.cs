@@ -35,7 +35,7 @@ internal sealed class DeviceRequest(DemoClient client, string scope, string? res
 }
 
 /// <summary>Where a program without a browser asks, and where its person answers (RFC 8628 sections 3.1 to 3.3).</summary>
-internal sealed class DeviceEndpoint(DemoIssuerOptions options, IssuerAddress address, Handles<DeviceRequest> devices)
+internal sealed class DeviceEndpoint(DemoIssuerOptions options, IssuerAddress address, ClientBook clients, Handles<DeviceRequest> devices)
 {
     // RFC 8628 section 6.1: no vowels, no look-alikes; 20^8 codes for ten minutes
     private const string Alphabet = "BCDFGHJKLMNPQRSTVWXZ";
@@ -53,7 +53,7 @@ internal sealed class DeviceEndpoint(DemoIssuerOptions options, IssuerAddress ad
     private async Task StartAsync(HttpContext context)
     {
         var form = await Requests.ReadFormAsync(context);
-        if (form is null || options.Clients.FirstOrDefault(known => known.Id == form["client_id"] && known.MayUseDeviceFlow) is not { } client)
+        if (form is null || clients.Find(form["client_id"]) is not { MayUseDeviceFlow: true } client)
         {
             await TokenEndpoint.FailAsync(context, new("invalid_client", "this client may not use the device flow"));
             return;

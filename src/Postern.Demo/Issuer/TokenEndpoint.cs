@@ -27,7 +27,7 @@ internal sealed class SignIn(DemoClient client, DemoPersona persona, string scop
 }
 
 /// <summary>The token endpoint: code, refresh, device code, client credentials.</summary>
-internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, Handles<Consent> codes, Handles<DeviceRequest> devices)
+internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, ClientBook clients, Handles<Consent> codes, Handles<DeviceRequest> devices)
 {
     private readonly Handles<SignIn> _refresh = new(options.Clock, options.RefreshLifetime);
 
@@ -94,7 +94,7 @@ internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, H
             (id, secret) = (named, Uri.UnescapeDataString(password.Replace('+', ' ')));
         }
 
-        var client = options.Clients.FirstOrDefault(known => known.Id == id);
+        var client = clients.Find(id);
         return client is not null && Requests.Same(client.Secret ?? string.Empty, secret) ? client : null;
     }
 

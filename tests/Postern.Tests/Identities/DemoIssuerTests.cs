@@ -190,6 +190,48 @@ public sealed class DemoIssuerTests
         Assert.Equal("expired_token", (await PostAsync(issuer, poll)).Answer["error"]!.ToString());
     }
 
+    [Fact]
+    public async Task An_agent_that_knows_no_issuer_registers_itself_and_acts_for_a_person()
+    {
+        await using var issuer = await StartAsync();
+        using var http = new HttpClient();
+        using var answer = await http.PostAsync($"{issuer.Issuer}/register", Json("""{"client_name":"<b>Agent</b>","redirect_uris":["http://localhost:1234/cb"],"token_endpoint_auth_method":"none"}"""));
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        var id = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["client_id"]!.ToString();
+
+        using var browser = new Browser();
+        await browser.OpenAsync(AuthorizeUrl(issuer, "http://localhost:4321/cb").Replace(DemoClient.CommandLineId, id, StringComparison.Ordinal));
+        Assert.Contains("&lt;b&gt;Agent&lt;/b&gt;", browser.Body, StringComparison.Ordinal);
+        await browser.PickAsync("alice", stopAt: uri => uri.AbsolutePath == "/cb");
+        Assert.Contains("code=", browser.Address!.Query, StringComparison.Ordinal);
+
+        // it never becomes a workload
+        Assert.Equal("unauthorized_client", (await PostAsync(issuer, new() { ["grant_type"] = "client_credentials", ["client_id"] = id })).Answer["error"]!.ToString());
+    }
+
+    [Theory]
+    [InlineData("""{"redirect_uris":["https://evil.example/cb"]}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":["http://127.0.0.1/cb","http://evil.example/cb"]}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":["javascript:alert(1)"]}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":[]}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":["\ud800"]}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":"http://127.0.0.1/cb"}""", "invalid_redirect_uri")]
+    [InlineData("""{"redirect_uris":["http://127.0.0.1/cb"],"redirect_uris":["http://127.0.0.1/x"]}""", "invalid_client_metadata")]
+    [InlineData("""{"redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"client_secret_post"}""", "invalid_client_metadata")]
+    [InlineData("[]", "invalid_client_metadata")]
+    [InlineData("{", "invalid_client_metadata")]
+    public async Task A_registration_that_leads_off_this_machine_or_is_unclear_is_refused(string body, string error)
+    {
+        await using var issuer = await StartAsync();
+        using var http = new HttpClient();
+        using var answer = await http.PostAsync($"{issuer.Issuer}/register", Json(body));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(error, JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["error"]!.ToString());
+    }
+
+    private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
+
     private static Task<DemoIssuer> StartAsync() => DemoIssuer.StartAsync(new() { DefaultAudience = "https://gate.example", DevicePollInterval = TimeSpan.FromHours(1) });
 
     private static string AuthorizeUrl(DemoIssuer issuer, string redirect) =>

@@ -451,4 +451,66 @@ public sealed class HostileTokenTests : IDisposable
             await authenticator.RefusesAsync(_forge.Sign(Encoding.UTF8.GetBytes(header), body));
         }
     }
+
+    [Fact]
+    [Row("J11")]
+    public async Task A_token_of_another_tenant_is_refused_where_the_configuration_names_the_tenant()
+    {
+        using var authenticator = _forge.Authenticator(_forge.Trusted(issuer => new()
+        {
+            Name = issuer.Name,
+            Authority = issuer.Authority,
+            Audiences = issuer.Audiences,
+            RequiredClaims = System.Collections.Frozen.FrozenDictionary.ToFrozenDictionary(new Dictionary<string, string> { ["tid"] = "t-1" }),
+        }));
+
+        await authenticator.AcceptsAsync(_forge.Token(claims => claims["tid"] = "t-1"));
+        await authenticator.RefusesAsync(_forge.Token(claims => claims["tid"] = "t-2"));
+        await authenticator.RefusesAsync(_forge.Token(claims => claims["tid"] = new JsonArray("t-1")));
+        await authenticator.RefusesAsync(_forge.Token());
+    }
+
+    [Theory]
+    [Row("J10")]
+    [InlineData("https://issuer.example/")]
+    [InlineData("https://issuer.example/v2.0")]
+    [InlineData("https://ISSUER.example")]
+    [InlineData("http://issuer.example")]
+    [InlineData("https://issuer.example:443")]
+    [InlineData("https://sts.issuer.example")]
+    [InlineData("https://issuer.example\u0000")]
+    [InlineData("")]
+    public async Task An_issuer_is_matched_exactly(string issuer)
+    {
+        using var authenticator = _forge.Authenticator();
+
+        await authenticator.RefusesAsync(_forge.Token(claims => claims["iss"] = issuer));
+        Assert.Empty(_forge.Fetched);
+    }
+
+    [Fact]
+    public async Task No_damage_to_header_or_claims_is_more_than_a_refusal()
+    {
+        using var authenticator = _forge.Authenticator();
+        var (header, claims) = (Encoding.UTF8.GetBytes(_forge.Header().ToJsonString()), Encoding.UTF8.GetBytes(_forge.Claims().ToJsonString()));
+        await authenticator.AcceptsAsync(_forge.Sign(header, claims));
+        var random = new Random(20300101);
+        var (accepted, refused) = (0, 0);
+        for (var round = 0; round < 3000; round++)
+        {
+            var (head, body) = ((byte[])header.Clone(), (byte[])claims.Clone());
+            var target = random.Next(2) == 0 ? head : body;
+            for (var hits = random.Next(1, 4); hits > 0; hits--)
+            {
+                target[random.Next(target.Length)] = (byte)random.Next(256);
+            }
+
+            // signed by nobody: whatever the damage says, it must never be accepted, and never throw
+            var token = $"{Base64Url.EncodeToString(head)}.{Base64Url.EncodeToString(body)}.{Base64Url.EncodeToString(new byte[256])}";
+            _ = await authenticator.AuthenticateAsync(token, TokenForge.Resource, CancellationToken.None) is Authentication.Accepted ? accepted++ : refused++;
+        }
+
+        Assert.Equal(0, accepted);
+        Assert.Equal(3000, refused);
+    }
 }
