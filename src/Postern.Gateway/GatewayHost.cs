@@ -13,6 +13,7 @@ using Postern.Gateway.Health;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
 using Postern.Gateway.Policies;
+using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
 using Postern.Upstreams;
@@ -99,7 +100,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 3. Stores. The journal before all else that could happen: what cannot be written down is not done.
         var database = teardown.Own(GatewayDatabase.Open(folder.Path));
-        var recorder = teardown.Own(await OpenRecorderAsync(options, folder, clock, cancellationToken).ConfigureAwait(false));
+        var recording = RecordingOf(options, folder);
+        var recorder = teardown.Own(await OpenRecorderAsync(recording, clock, cancellationToken).ConfigureAwait(false));
+        var index = teardown.Own(OpenIndex(recording, recorder));
+        teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
         var holds = teardown.Own(OpenHolds(folder));
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
 
@@ -145,8 +149,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
         new HoldPages(holds, desk, signIn, clock).Map(server);
-        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, ControlRoutes.Of(new ControlParts(
-            connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), recorder, publicUrl, clock)));
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), recorder, publicUrl, clock);
+        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock)]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

@@ -8,6 +8,7 @@ using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Policies;
+using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
@@ -18,22 +19,34 @@ namespace Postern.Gateway;
 /// <summary>How single parts are made from the options; <see cref="StartAsync"/> is the order in which.</summary>
 public sealed partial class GatewayHost
 {
-    private static async Task<Recorder> OpenRecorderAsync(GatewayOptions options, DataFolder folder, TimeProvider clock, CancellationToken cancellationToken)
+    private static RecorderOptions RecordingOf(GatewayOptions options, DataFolder folder) => new()
+    {
+        DataFolder = folder.Path,
+        Durability = options.Record.IsStrict ? Durability.Strict : Durability.Relaxed,
+        ContentBytes = options.Record.ContentBytes,
+    };
+
+    private static async Task<Recorder> OpenRecorderAsync(RecorderOptions recording, TimeProvider clock, CancellationToken cancellationToken)
     {
         try
         {
-            return await Recorder.OpenAsync(
-                new RecorderOptions
-                {
-                    DataFolder = folder.Path,
-                    Durability = options.Record.IsStrict ? Durability.Strict : Durability.Relaxed,
-                    ContentBytes = options.Record.ContentBytes,
-                },
-                clock, cancellationToken).ConfigureAwait(false);
+            return await Recorder.OpenAsync(recording, clock, cancellationToken).ConfigureAwait(false);
         }
         catch (RecordingException unusable)
         {
-            throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
+            throw new GatewayStartException([new SourceProblem(recording.DataFolder, 0, 0, unusable.Message)]);
+        }
+    }
+
+    private static RecordingIndex OpenIndex(RecorderOptions recording, Recorder recorder)
+    {
+        try
+        {
+            return RecordingIndex.Open(recording, recorder);
+        }
+        catch (InvalidDataException unusable)
+        {
+            throw new GatewayStartException([new SourceProblem(recording.DataFolder, 0, 0, unusable.Message)]);
         }
     }
 
