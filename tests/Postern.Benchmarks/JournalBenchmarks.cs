@@ -26,6 +26,32 @@ public static class JournalBenchmarks
         }
     }
 
+    /// <summary>Writes what a start (recovery) and a verification cost per MB of journal.</summary>
+    public static async Task RunReadingAsync(TextWriter output, int operations = 20_000)
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-journal-");
+        try
+        {
+            var options = new RecorderOptions { DataFolder = folder.FullName, Durability = Durability.Relaxed };
+            await using (var recorder = await Recorder.OpenAsync(options, TimeProvider.System, CancellationToken.None))
+            {
+                var reply = new Masked<ReadOnlyMemory<byte>>(Encoding.ASCII.GetBytes(new string('x', 1_024)));
+                await WriteAsync(recorder, Intent(), reply, operations, new double[operations]);
+            }
+            var megabytes = Directory.EnumerateFiles(options.JournalFolder).Sum(file => new FileInfo(file).Length) / 1e6;
+            var watch = Stopwatch.StartNew();
+            await (await Recorder.OpenAsync(options, TimeProvider.System, CancellationToken.None)).DisposeAsync();
+            var start = watch.Elapsed;
+            watch.Restart();
+            var report = JournalVerifier.Verify([folder.FullName], await File.ReadAllTextAsync(Path.Combine(folder.FullName, FileJournalSigner.PublicKeyFile)));
+            await output.WriteLineAsync($"journal of {megabytes:F1} MB, {operations} operations: start {start.TotalMilliseconds:F0} ms ({megabytes / start.TotalSeconds:F0} MB/s), verify {watch.Elapsed.TotalMilliseconds:F0} ms ({megabytes / watch.Elapsed.TotalSeconds:F0} MB/s), good: {report.IsGood}");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static async Task MeasureAsync(TextWriter output, Durability durability, int writers, int bytes, int operations)
     {
         var folder = Directory.CreateTempSubdirectory("postern-journal-");

@@ -26,9 +26,6 @@ internal sealed class Journal : IDisposable
     /// <summary>A batch is written when it has grown to this, even while more is waiting.</summary>
     public const int BatchBytes = 1024 * 1024;
 
-    /// <summary>Bytes that may wait for the disk before new work is refused (G16).</summary>
-    public const long MaxWaitingBytes = 256L * 1024 * 1024;
-
     /// <summary>The longest that activity goes without a checkpoint, and relaxed records without a flush.</summary>
     public static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(1);
 
@@ -37,6 +34,7 @@ internal sealed class Journal : IDisposable
 
     private readonly JournalSegments _segments;
     private readonly Durability _durability;
+    private readonly long _maxWaitingBytes;
     private readonly TimeProvider _clock;
     private readonly JournalSlots _slots = new();
     private readonly Thread _thread;
@@ -57,10 +55,11 @@ internal sealed class Journal : IDisposable
     private TaskCompletionSource? _advanced;
 
     /// <summary>Takes over the segments where recovery left them.</summary>
-    public Journal(JournalSegments segments, Durability durability, TimeProvider clock)
+    public Journal(JournalSegments segments, RecorderOptions options, TimeProvider clock)
     {
         _segments = segments;
-        _durability = durability;
+        _durability = options.Durability;
+        _maxWaitingBytes = options.WaitingBytes;
         _clock = clock;
         _durable = segments.Flushed;
         _timer = clock.CreateTimer(static state => ((Journal)state!).CheckpointIsDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -91,9 +90,9 @@ internal sealed class Journal : IDisposable
         {
             refusal = _fault;
             if (refusal is null && _closing) refusal = new RecordingException("the journal is closed");
-            if (refusal is null && !always && _waitingBytes > MaxWaitingBytes)
+            if (refusal is null && !always && _waitingBytes > _maxWaitingBytes)
             {
-                refusal = new RecordingException($"more than {MaxWaitingBytes >> 20} MiB wait for the disk; new work is refused until it catches up");
+                refusal = new RecordingException($"more than {_maxWaitingBytes} bytes wait for the disk; new work is refused until it catches up");
             }
             if (refusal is null)
             {

@@ -87,7 +87,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
             segments.Dispose();
             throw;
         }
-        var recorder = new Recorder(new Journal(segments, options.Durability, clock), storage, ownedSigner, options, clock);
+        var recorder = new Recorder(new Journal(segments, options, clock), storage, ownedSigner, options, clock);
         try
         {
             await recorder.TellRecoveryAsync(recovered).ConfigureAwait(false);

@@ -161,6 +161,56 @@ public sealed class RecorderTests
     }
 
     [Fact]
+    [Row("F04")]
+    [Guarantee("G16")]
+    public async Task Beyond_what_may_wait_for_a_slow_disk_new_work_is_refused_and_endings_are_not()
+    {
+        var storage = new MemoryStorage();
+        IAccount account;
+        await using (var recorder = await Given.Recorder(storage, Given.Options() with { WaitingBytes = 10_000 }))
+        {
+            account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+            using var mayFlush = new ManualResetEventSlim();
+            using var isFlushing = new ManualResetEventSlim();
+            storage.BeforeFlush = () =>
+            {
+                isFlushing.Set();
+                mayFlush.Wait();
+            };
+            var begun = new List<Task> { recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask() };
+            isFlushing.Wait();
+
+            // The intent that reaches the limit is still taken; the next is not.
+            while (begun.Count < 100 && !begun[^1].IsFaulted) begun.Add(recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask());
+            await account.EndAsync(Given.Done());
+            mayFlush.Set();
+
+            Assert.InRange(begun.Count, 10, 30);
+            await Assert.ThrowsAsync<RecordingException>(() => begun[^1]);
+            await Task.WhenAll(begun.SkipLast(1));
+            await Given.OperationAsync(recorder);
+        }
+        Assert.True(storage.Bytes("journal-000001.pjl").AsSpan().IndexOf("\"outcome\":\"done\""u8) > 0);
+        Assert.True(Given.Verify(storage).IsGood);
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_record_never_goes_on_on_the_journals_thread()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage);
+        using var mayFlush = new ManualResetEventSlim();
+        storage.BeforeFlush = mayFlush.Wait;
+        var goneOn = new TaskCompletionSource<string?>();
+        var note = recorder.NoteAsync(new Occurrence("test", Given.Noon, []), CancellationToken.None);
+        note.GetAwaiter().UnsafeOnCompleted(() => goneOn.SetResult(Thread.CurrentThread.Name));
+
+        mayFlush.Set();
+
+        Assert.NotEqual("journal", await goneOn.Task);
+    }
+
+    [Fact]
     public async Task A_second_ending_is_ignored_and_nothing_follows_an_ending()
     {
         var storage = new MemoryStorage();
