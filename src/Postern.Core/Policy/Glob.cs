@@ -12,6 +12,7 @@ internal sealed class Glob
 
     private readonly (bool IsStar, bool Crosses, char Character)[] _steps;
     private readonly char? _segment;
+    private readonly string _start;
 
     public Glob(string text, char? segment)
     {
@@ -30,6 +31,7 @@ internal sealed class Glob
             steps.Add((true, crosses || segment is null, '*'));
         }
         _steps = [.. steps];
+        _start = text[..Math.Max(0, text.IndexOf('*', StringComparison.Ordinal))];
         MatchesAll = _steps is [(true, true, _)];
     }
 
@@ -45,6 +47,7 @@ internal sealed class Glob
     public bool IsMatch(string value)
     {
         if (MatchesAll) return true;
+        if (!value.StartsWith(_start, StringComparison.Ordinal)) return false;
         var count = _steps.Length;
         Span<bool> reached = stackalloc bool[count + 1];
         Span<bool> next = stackalloc bool[count + 1];

@@ -15,7 +15,8 @@ internal sealed class Judgement
     private static Judgement? t_spare;
 
     private readonly List<Clause> _found = [];
-    private readonly List<Rule> _seen = [];
+    private Stamps _seen = new();
+    private Stamps _noted = new();
     private ConnectionIndex _index = null!;
     private Identity _identity = null!;
     private Operation _operation = null!;
@@ -55,6 +56,7 @@ internal sealed class Judgement
         judgement._operation = operation;
         judgement._now = now;
         judgement._assumeUnknown = assumeUnknown;
+        judgement._noted.Begin();
         if (operation.Parts.IsDefaultOrEmpty) judgement.IsUngiven = true;
         else foreach (var part in operation.Parts) judgement.Judge(part, isQuestion);
         return judgement;
@@ -65,7 +67,6 @@ internal sealed class Judgement
         Matched.Clear();
         Reported.Clear();
         _found.Clear();
-        _seen.Clear();
         Failed = null;
         Failure = null;
         IsForbidden = IsUngiven = IsHeld = IsOpen = false;
@@ -77,15 +78,14 @@ internal sealed class Judgement
     {
         var isGiven = part.IsImplied && CouldPermitSomething();
         _found.Clear();
-        _seen.Clear();
+        _seen.Begin();
         _index.Find(part, _identity, _found);
         var isHeld = false;
         var hasDefinition = _operation.Definition is not null;
         foreach (var clause in _found)
         {
             var rule = clause.Rule;
-            if (!rule.IsInForce(_now) || _seen.Contains(rule) || !rule.Who.Includes(_identity) || !clause.Matches(part, _index.Vocabulary!, hasDefinition)) continue;
-            _seen.Add(rule);
+            if (!rule.IsInForce(_now) || !clause.Matches(part, _index.Vocabulary!, hasDefinition) || !rule.Who.Includes(_identity) || !_seen.Add(rule)) continue;
             var outcome = Evaluate(rule, part, _assumeUnknown, out var error);
             if (rule.IsReport)
             {
@@ -159,8 +159,30 @@ internal sealed class Judgement
         Failure = error;
     }
 
-    private static void Note(List<Rule> rules, Rule rule)
+    private void Note(List<Rule> rules, Rule rule)
     {
-        if (!rules.Contains(rule)) rules.Add(rule);
+        if (_noted.Add(rule)) rules.Add(rule);
+    }
+
+    /// <summary>A set of rules that is emptied by counting up, so that many matching rules cost no more than few.</summary>
+    private struct Stamps()
+    {
+        private int[] _stamps = new int[64];
+        private int _now;
+
+        public void Begin()
+        {
+            if (_now++ < int.MaxValue - 1) return;
+            Array.Clear(_stamps);
+            _now = 1;
+        }
+
+        public bool Add(Rule rule)
+        {
+            if (rule.Ordinal >= _stamps.Length) Array.Resize(ref _stamps, Math.Max(rule.Ordinal + 1, _stamps.Length * 2));
+            if (_stamps[rule.Ordinal] == _now) return false;
+            _stamps[rule.Ordinal] = _now;
+            return true;
+        }
     }
 }

@@ -8,24 +8,28 @@ namespace Postern.Core.Policy.Checking;
 /// <summary>Finds rules that never matter: on no connection, under a deny that takes all they give, or a guard on what nothing gives.</summary>
 internal static class ReachChecks
 {
+    private const int MaxComparisons = 1_000_000;
+
     public static void Run(LoadContext context, ImmutableArray<ReadRule> rules)
     {
         var connections = context.Environment.Connections;
         var places = rules.Select(read => read.Rule.On.SelectMany(entry => connections.Where(entry.IsOn).Select(connection => (Entry: entry, Connection: connection))).ToList()).ToList();
+        ImmutableArray<Rule> denies = [.. rules.Select(read => read.Rule).Where(rule => rule is { Effect: RuleEffect.Deny, When: null, IsReport: false } && rule.Until == DateTimeOffset.MaxValue && ReferenceEquals(rule.Who, Who.Anyone))];
+        // A courtesy that compares rules with each other; a policy too large for it goes without.
+        if ((long)rules.Length * (denies.Length + rules.Count(read => read.Rule.Effect == RuleEffect.Guard)) > MaxComparisons) return;
         for (var at = 0; at < rules.Length; at++)
         {
             var (rule, node) = rules[at];
             if (rule.On.IsEmpty) continue;
             if (places[at].Count == 0) context.Warn(node, $"`{rule.Id}` is never reached: no connection is what its `on` asks for");
-            else if (rule.Gives && places[at].TrueForAll(place => rules.Any(other => Takes(other.Rule, place.Entry, place.Connection)))) context.Warn(node, $"`{rule.Id}` is never reached: a deny takes all that it gives");
+            else if (rule.Gives && places[at].TrueForAll(place => denies.Any(deny => Takes(deny, place.Entry, place.Connection)))) context.Warn(node, $"`{rule.Id}` is never reached: a deny takes all that it gives");
             else if (rule.Effect == RuleEffect.Guard && !IsGiven(rules, places, places[at])) context.Warn(node, $"`{rule.Id}` guards what no rule permits");
         }
     }
 
     // A deny that always applies and touches whatever the entry could cover on this connection.
     private static bool Takes(Rule rule, Entry given, Connection connection) =>
-        rule is { Effect: RuleEffect.Deny, When: null, IsReport: false } && rule.Until == DateTimeOffset.MaxValue && ReferenceEquals(rule.Who, Who.Anyone)
-        && rule.On.Any(entry => entry.IsOn(connection) && entry.Selectors.All(taken => given.Selectors.Any(selector => IsWithin(selector, taken))));
+        rule.On.Any(entry => entry.IsOn(connection) && entry.Selectors.All(taken => given.Selectors.Any(selector => IsWithin(selector, taken))));
 
     private static bool IsWithin(Selector given, Selector taken) =>
         given.Key.Fact == taken.Key.Fact && given.IsLiteral && given.Literals.All(taken.Names);
