@@ -43,16 +43,15 @@ public sealed class PolicySet
     /// <summary>Decides one operation (policy.md section 2). Never throws: an error inside policy is a deny.</summary>
     public Decision Decide(Identity identity, Operation operation, DateTimeOffset now)
     {
-        var index = IndexOf(operation.Connection);
-        if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation);
-        if (index.Vocabulary is null) return new Decision.Deny(Version, [], $"nothing here speaks `{operation.Connection.Protocol}`", RefusalCode.NotPermitted);
-
-        var judgement = Judgement.Of(index, identity, operation, now, isQuestion: false, assumeUnknown: false);
-        var verdict = Verdict.Of(judgement, Version);
-        judgement.Release();
-
-        if (verdict is Decision.Deny deny) return Verdict.WithVisibility(deny, CouldBePermitted(index, identity, operation, now));
-        return operation.IsQuarantined ? Quarantined(verdict) : verdict;
+        try
+        {
+            return DecideOrThrow(identity, operation, now);
+        }
+        catch (Exception fault)
+        {
+            // Whatever goes wrong inside judging, the answer is no, and the record says that it was a fault.
+            return new Decision.Deny(Version, [], $"judging failed: {fault.GetType().Name}", RefusalCode.PolicyError);
+        }
     }
 
     /// <summary>
@@ -61,10 +60,18 @@ public sealed class PolicySet
     /// </summary>
     public Possibility Consider(Identity identity, Operation operation, DateTimeOffset now)
     {
-        var index = IndexOf(operation.Connection);
-        if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation) is Decision.Allow ? Possibility.Always : Possibility.Never;
-        if (index.Vocabulary is null || operation.IsQuarantined) return Possibility.Never;
-        return Ask(index, identity, operation, now, assumeUnknown: false);
+        try
+        {
+            var index = IndexOf(operation.Connection);
+            if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation) is Decision.Allow ? Possibility.Always : Possibility.Never;
+            if (index.Vocabulary is null || operation.IsQuarantined) return Possibility.Never;
+            return Ask(index, identity, operation, now, assumeUnknown: false);
+        }
+        catch (Exception)
+        {
+            // What cannot be judged is not shown.
+            return Possibility.Never;
+        }
     }
 
     /// <summary>The masks that touch the operation, compiled; cached per set of masks.</summary>
@@ -81,9 +88,21 @@ public sealed class PolicySet
         return _cabinet.Plan(caller, record);
     }
 
-    internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
+    private Decision DecideOrThrow(Identity identity, Operation operation, DateTimeOffset now)
+    {
+        var index = IndexOf(operation.Connection);
+        if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation);
+        if (index.Vocabulary is null) return new Decision.Deny(Version, [], $"nothing here speaks `{operation.Connection.Protocol}`", RefusalCode.NotPermitted);
 
-    internal ImmutableArray<Rule> Rules => _rules;
+        var judgement = Judgement.Of(index, identity, operation, now, isQuestion: false, assumeUnknown: false);
+        var verdict = Verdict.Of(judgement, Version);
+        judgement.Release();
+
+        if (verdict is Decision.Deny deny) return Verdict.WithVisibility(deny, CouldBePermitted(index, identity, operation, now));
+        return operation.IsQuarantined ? Quarantined(verdict) : verdict;
+    }
+
+    internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
 
     private bool CouldBePermitted(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now) =>
         Ask(index, identity, operation, now, assumeUnknown: true) != Possibility.Never;

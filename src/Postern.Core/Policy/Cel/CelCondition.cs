@@ -17,6 +17,9 @@ internal enum Outcome
 /// <summary>A loaded <c>when</c>: parsed, typed, compiled. Immutable, safe for concurrent use, never throws.</summary>
 internal sealed class CelCondition
 {
+    // What the checks and the evaluator walk by recursion; far from any thread's stack.
+    private const int MaxDepth = 128;
+
     private readonly CelCode _code;
     private readonly int _locals;
 
@@ -34,6 +37,7 @@ internal sealed class CelCondition
     public static CelCondition Load(string source, ImmutableArray<WhenVariable> variables)
     {
         var root = CelParser.Parse(source);
+        if (CelWalk.Depth(root) > MaxDepth) throw new CelException(root.Offset, $"nested deeper than {MaxDepth} levels; use a list with `in`, or several rules");
         var code = CelCompiler.Compile(root, variables, out var locals);
         return new CelCondition(root, code, locals);
     }

@@ -13,6 +13,19 @@ internal static class CelWalk
         }
     }
 
+    /// <summary>Levels of the tree; without recursion, as it is asked before anything else walks it.</summary>
+    public static int Depth(CelNode root)
+    {
+        var deepest = 0;
+        var waiting = new Stack<(CelNode Node, int Depth)>([(root, 1)]);
+        while (waiting.TryPop(out var next))
+        {
+            deepest = Math.Max(deepest, next.Depth);
+            foreach (var child in Children(next.Node)) waiting.Push((child, next.Depth + 1));
+        }
+        return deepest;
+    }
+
     public static IEnumerable<CelNode> Children(CelNode node) => node switch
     {
         CelNode.Select select => [select.Target],

@@ -32,6 +32,8 @@ public sealed class DecideMatchesReferenceTests
             var expected = reference.Decide(identity, operation, Toy.Now);
             var found = loaded.Set.Decide(identity, operation, Toy.Now);
             Same(policy, at, expected, found);
+            var reported = reference.Reported(identity, operation, Toy.Now);
+            if (!reported.SetEquals(found.Reported.Select(match => match.Rule))) throw Differ(policy, at, $"reported {string.Join(",", reported)}", string.Join(",", found.Reported));
             var possible = reference.Consider(identity, operation, Toy.Now);
             var considered = loaded.Set.Consider(identity, operation, Toy.Now);
             if (possible != considered) throw Differ(policy, at, $"possible {possible}", considered.ToString());

@@ -56,6 +56,10 @@ internal sealed class ReferencePolicy(IReadOnlyList<ModelRule> rules, ImmutableA
         return worst;
     }
 
+    /// <summary>Rules in <c>mode: report</c> that matched some part: recorded, without effect.</summary>
+    public ImmutableSortedSet<string> Reported(Identity identity, Operation operation, DateTimeOffset now) =>
+        [.. operation.Parts.SelectMany(part => Matching(identity, operation, part, now, allUnknown: false, isReport: true)).Select(pair => pair.Rule.Id)];
+
     private static bool Gives(ModelRule rule) => rule.Then is RuleEffect.Allow or RuleEffect.Hold;
 
     // What is not known takes and does not give.
@@ -69,8 +73,8 @@ internal sealed class ReferencePolicy(IReadOnlyList<ModelRule> rules, ImmutableA
         !rule.Report && Gives(rule) && IsInForce(rule, now) && Includes(rule, identity) && rule.On.Any(entry => IsOn(entry, operation.Connection))
         && Evaluate(rule, identity, part: null, allUnknown: true) is Truth.True or Truth.Unknown);
 
-    private List<(ModelRule Rule, Truth Truth)> Matching(Identity identity, Operation operation, Part part, DateTimeOffset now, bool allUnknown) => rules
-        .Where(rule => !rule.Report && IsInForce(rule, now) && Includes(rule, identity) && rule.On.Any(entry => IsOn(entry, operation.Connection) && Matches(rule, entry, operation, part)))
+    private List<(ModelRule Rule, Truth Truth)> Matching(Identity identity, Operation operation, Part part, DateTimeOffset now, bool allUnknown, bool isReport = false) => rules
+        .Where(rule => rule.Report == isReport && IsInForce(rule, now) && Includes(rule, identity) && rule.On.Any(entry => IsOn(entry, operation.Connection) && Matches(rule, entry, operation, part)))
         .Select(rule => (rule, Evaluate(rule, identity, part, allUnknown)))
         .Where(pair => pair.Item2 != Truth.False)
         .ToList();
