@@ -28,6 +28,7 @@ internal static class EchoRun
             using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
             await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url);
             var token = issuer.IssueToken("alice", client: "demo-agent");
+            foreach (var peer in peers) await ProbeAsync(peer, token);
             var samples = new List<Sample>();
             foreach (var size in Sizes)
             {
@@ -55,6 +56,18 @@ internal static class EchoRun
             foreach (var peer in peers) peer.Dispose();
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>One call whose answer is looked at, before calls are only counted.</summary>
+    private static async Task ProbeAsync(Peer peer, string token)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(60) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, peer.Url) { Content = new StringContent(PeerFiles.Call(1, Sizes[0])) };
+        request.Content.Headers.ContentType = new("application/json");
+        foreach (var (name, value) in PeerFiles.Headers(token)) request.Headers.TryAddWithoutValidation(name, value);
+        using var response = await http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        if (!text.Contains(Samples.Words(Sizes[0]), StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Name} does not echo: {(int)response.StatusCode} {text}");
     }
 
     private static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream)

@@ -48,15 +48,25 @@ internal static class PeerFiles
         record: { durability: {{(isStrict ? "strict" : "relaxed")}} }
         """;
 
-    /// <summary>Makes the calls for wrk: the same bytes whoever is asked. The id counts up.</summary>
+    /// <summary>One call; the same bytes whoever is asked.</summary>
+    public static string Call(int id, int size) => $"{Head}{id}{Tail(size)}";
+
+    /// <summary>What goes with each call.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Headers(string token) =>
+    [
+        new("Accept", "application/json, text/event-stream"),
+        new("Authorization", $"Bearer {token}"),
+        new("MCP-Protocol-Version", "2026-07-28"),
+        new("Mcp-Method", "tools/call"),
+        new("Mcp-Name", "echo"),
+    ];
+
+    /// <summary>Makes the calls for wrk. The id counts up.</summary>
     public static string Wrk(int size, string token) => $$$"""
         local n = 0
-        local head = '{"jsonrpc":"2.0","id":'
-        local tail = ',"method":"tools/call","params":{"name":"echo","arguments":{"size":{{{size}}},"text":"{{{Samples.Words(200)}}}"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{} } } }'
-        local headers = {
-          ["Content-Type"] = "application/json", ["Accept"] = "application/json, text/event-stream", ["Authorization"] = "Bearer {{{token}}}",
-          ["MCP-Protocol-Version"] = "2026-07-28", ["Mcp-Method"] = "tools/call", ["Mcp-Name"] = "echo"
-        }
+        local head = '{{{Head}}}'
+        local tail = '{{{Tail(size)}}}'
+        local headers = { ["Content-Type"] = "application/json", {{{string.Join(", ", Headers(token).Select(each => $"[\"{each.Key}\"] = \"{each.Value}\""))}}} }
         request = function()
           n = n + 1
           return wrk.format("POST", nil, headers, head .. n .. tail)
@@ -67,4 +77,9 @@ internal static class PeerFiles
             summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50), latency:percentile(99)))
         end
         """;
+
+    private const string Head = """{"jsonrpc":"2.0","id":""";
+
+    private static string Tail(int size) =>
+        $$$""","method":"tools/call","params":{"name":"echo","arguments":{"size":{{{size}}},"text":"{{{Samples.Words(200)}}}"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{} } } }""";
 }

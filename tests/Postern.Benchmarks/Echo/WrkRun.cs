@@ -34,9 +34,11 @@ internal static class WrkRun
         using var result = JsonDocument.Parse(line["RESULT ".Length..]);
         double Number(string name) => result.RootElement.GetProperty(name).GetDouble();
 
+        // The first second of a cold process is not judged; a busy machine may not even finish one call in it.
+        if (!isKept) return null;
         var requests = Number("requests");
         // A refusal is a well-formed answer too; only size tells it from the echo.
         if (Number("errors") > 0 || requests == 0 || Number("bytes") / requests < size) throw new InvalidOperationException($"{peer.Name}, {size} B, {clients} clients: not every call was answered with its echo: {line}");
-        return isKept ? new Sample(peer.Name, size, clients, round, requests / (Number("micros") / 1e6), Number("p50"), Number("p99"), cpu * 1e6 / requests) : null;
+        return new Sample(peer.Name, size, clients, round, requests / (Number("micros") / 1e6), Number("p50"), Number("p99"), cpu * 1e6 / requests);
     }
 }
