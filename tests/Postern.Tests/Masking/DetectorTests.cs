@@ -15,6 +15,7 @@ public sealed class DetectorTests
     [InlineData("4111.1111.1111.1111")]
     [InlineData("4111_1111_1111_1111")]
     [InlineData("4111/1111/1111/1111")]
+    [InlineData("4111-1111 1111.1111")]
     [InlineData("4111 - 1111 - 1111 - 1111")]
     [InlineData("4111\u00a01111\u00a01111\u00a01111")]
     [InlineData("4111\u20091111\u20091111\u20091111")]

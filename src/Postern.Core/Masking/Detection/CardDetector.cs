@@ -2,7 +2,7 @@ namespace Postern.Core.Masking.Detection;
 
 /// <summary>
 /// Payment card numbers (ISO/IEC 7812): 12 to 19 digits are too common to be masked for their check digit alone, so an issuer
-/// range must fit as well. Digits stand in one run, or in groups with the same separator between them. Linear in the text.
+/// range must fit as well. Digits stand in one run, or in groups with separators between them. Linear in the text.
 /// </summary>
 internal static class CardDetector
 {
@@ -13,6 +13,9 @@ internal static class CardDetector
     private const int MinFirstGroup = 4;
     private const int MinGroup = 2;
     private const int MaxSeparator = 9;
+
+    // Groups that a card can have: four digits, seven times two, and one.
+    private const int MaxGroups = 9;
 
     public static void Find(ReadOnlySpan<byte> text, int rank, HitList hits)
     {
@@ -70,24 +73,22 @@ internal static class CardDetector
         return IsCardNumber(digits[..(int)length]);
     }
 
-    /// <summary>Reads groups of digits with one separator between them, and returns where to go on.</summary>
+    /// <summary>Reads groups of digits with separators between them, and returns where to go on.</summary>
     private static int Chain(ReadOnlySpan<byte> text, int at, scoped Span<(int Start, int End)> groups, int rank, HitList hits)
     {
         var count = 0;
-        ReadOnlySpan<byte> separator = default;
         while (true)
         {
             var end = EndOfDigits(text, at);
             groups[count++] = (at, end);
             var next = text.Slice(end, SeparatorLength(text[end..]));
             var isLast = next.IsEmpty || end + next.Length == text.Length || !char.IsAsciiDigit((char)text[end + next.Length]);
-            if (isLast || count == groups.Length || (count > 1 && !next.SequenceEqual(separator)))
+            if (isLast || count == groups.Length)
             {
                 var covered = FindIn(text, groups[..count], rank, hits);
-                // The last group may begin a chain with the other separator, unless a card has taken it.
-                return isLast || count == 1 || covered == count ? end : groups[Math.Max(covered, 1)].Start;
+                // A longer chain goes on from the first group whose runs were not all tried.
+                return isLast || covered == count ? end : groups[Math.Max(covered, count - MaxGroups)].Start;
             }
-            separator = next;
             at = end + next.Length;
         }
     }
