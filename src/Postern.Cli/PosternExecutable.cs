@@ -17,6 +17,7 @@ internal static class PosternExecutable
         {
             DemoCommand.Create(surroundings),
             ServeCommand.Create(surroundings),
+            PolicyCommand.Create(surroundings, shared),
             ApprovalsCommand.Create(surroundings, shared),
             SessionsCommand.Create(surroundings, shared),
             VerifyCommand.Create(surroundings, shared),

@@ -114,7 +114,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var protocols = ProtocolCatalog.Create();
         var leash = teardown.Own(new Leash(clock));
         var policies = teardown.Own(await PolicyStore.OpenAsync(
-            new PolicySources(options.Policy), PolicyEnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
+            new PolicySources(options.Policy), PolicyWorkbench.EnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
             new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
 
         // 5. People: where they are told, and where they answer.

@@ -80,14 +80,6 @@ public sealed partial class GatewayHost
         return problems.Count == 0 ? trusted.DrainToImmutable() : throw new GatewayStartException(problems.DrainToImmutable());
     }
 
-    private static PolicyEnvironment PolicyEnvironmentOf(GatewayOptions options, ConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, byte[] hashKey) => new()
-    {
-        Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
-        Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
-        Issuers = [.. options.Issuers.Select(issuer => issuer.Name)],
-        HashKey = hashKey,
-    };
-
     private static Func<string, UpstreamTarget?> Targets(GatewayOptions options)
     {
         var targets = options.Connections.ToFrozenDictionary(
