@@ -17,6 +17,9 @@ internal static class PosternExecutable
         {
             DemoCommand.Create(surroundings),
             ServeCommand.Create(surroundings),
+            LoginCommand.Create(surroundings, shared),
+            LogoutCommand.Create(surroundings, shared),
+            WhoAmICommand.Create(shared),
             PolicyCommand.Create(surroundings, shared),
             ApprovalsCommand.Create(surroundings, shared),
             SessionsCommand.Create(surroundings, shared),

@@ -15,10 +15,11 @@ internal static class PosternProcess
     public static Task<PosternRun> RunAsync(params string[] arguments) => RunAsync("dotnet", [Library, .. arguments]);
 
     /// <summary>Runs any program to its end.</summary>
-    public static async Task<PosternRun> RunAsync(string program, IEnumerable<string> arguments)
+    public static async Task<PosternRun> RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>(StringComparer.Ordinal)) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -21,7 +21,7 @@ internal static class ApprovalsListCommand
         var command = new Command("list", "List approvals that you asked for or may answer, newest first.");
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var api = shared.Connect(parsed);
+            using var api = await shared.ConnectAsync(parsed, cancellationToken);
             shared.Renderer(parsed).WriteList(await api.ListAsync("approvals", "approvals", cancellationToken), "no approvals yet", Columns);
             return ExitCode.Ok;
         });

@@ -35,7 +35,7 @@ internal static class ApprovalsShowCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var name = parsed.GetRequiredValue(id);
-            using var api = shared.Connect(parsed);
+            using var api = await shared.ConnectAsync(parsed, cancellationToken);
             if (await api.GetAsync($"approvals/{Uri.EscapeDataString(name)}", $"approval `{name}`", cancellationToken) is not JsonObject hold) throw new CommandException(ExitCode.Failure, "the gateway's answer is not an approval");
             var renderer = shared.Renderer(parsed);
             renderer.WriteItem(hold, Fields);

@@ -13,7 +13,7 @@ internal static class SessionsListCommand
     private static readonly Column[] Columns =
     [
         Column.Of("Session", "id"),
-        Column.Of("Began", "startedAt"),
+        Column.Of("Began", "started"),
         Column.Of("Who", "identity"),
         Column.Of("Agent", "agent"),
         Column.Of("Connection", "connection"),
@@ -22,19 +22,26 @@ internal static class SessionsListCommand
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var journal = new Option<string?>("--journal") { Description = "The journal folder to read.", HelpName = "folder", Required = true };
+        var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
         var command = new Command("list", "List recorded sessions, newest first.") { journal };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            shared.Renderer(parsed).WriteList(FromJournal(parsed.GetValue(journal)!), "no sessions are recorded", Columns);
+            var sessions = parsed.GetValue(journal) is { } folder ? FromJournal(folder) : await FromGatewayAsync(shared, parsed, cancellationToken);
+            shared.Renderer(parsed).WriteList(sessions, "no sessions are recorded", Columns);
             return ExitCode.Ok;
         });
         return command;
     }
 
+    private static async Task<IReadOnlyList<JsonObject>> FromGatewayAsync(SharedOptions shared, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        using var api = await shared.ConnectAsync(parsed, cancellationToken);
+        return await api.ListAsync("sessions", "sessions", cancellationToken);
+    }
+
     private static List<JsonObject> FromJournal(string folder) =>
     [
-        .. JournalSessions.Read(folder).Steps.GroupBy(step => step.Session).Select(Item).OrderByDescending(item => (string?)item["startedAt"], StringComparer.Ordinal),
+        .. JournalSessions.Read(folder).Steps.GroupBy(step => step.Session).Select(Item).OrderByDescending(item => (string?)item["started"], StringComparer.Ordinal),
     ];
 
     private static JsonObject Item(IGrouping<string, ReplayStep> session)
@@ -43,7 +50,7 @@ internal static class SessionsListCommand
         return new JsonObject
         {
             ["id"] = session.Key,
-            ["startedAt"] = first.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            ["started"] = first.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
             ["identity"] = first.Actor.Key,
             ["agent"] = first.Actor.Agent,
             ["connection"] = first.Connection,

@@ -11,18 +11,25 @@ internal static class SessionsReplayCommand
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var session = new Argument<string>("session") { Description = "The session's id." };
-        var journal = new Option<string?>("--journal") { Description = "The journal folder to read.", HelpName = "folder", Required = true };
+        var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
         var full = new Option<bool>("--full") { Description = "Show contents whole." };
         var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, full };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            var steps = FromJournal(parsed.GetValue(journal)!, parsed.GetRequiredValue(session));
+            var id = parsed.GetRequiredValue(session);
+            var steps = parsed.GetValue(journal) is { } folder ? FromJournal(folder, id) : await FromGatewayAsync(shared, parsed, id, cancellationToken);
             var renderer = shared.Renderer(parsed);
             if (renderer.Format == OutputFormat.Table) new ReplayText(surroundings, parsed.GetValue(full)).Write(steps);
             else renderer.WriteList([.. steps.Select(ReplayJson.Of)], "");
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static async Task<IReadOnlyList<ReplayStep>> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string session, CancellationToken cancellationToken)
+    {
+        using var api = await shared.ConnectAsync(parsed, cancellationToken);
+        return await new ApiSessions(api).ReadAsync(session, cancellationToken);
     }
 
     private static List<ReplayStep> FromJournal(string folder, string session)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Postern.Cli.Console;
 using Postern.Cli.Control;
 using Postern.Cli.Output;
+using Postern.Cli.SignIn;
 
 namespace Postern.Cli.Commands;
 
@@ -36,8 +37,22 @@ internal sealed class SharedOptions
     /// <summary>Writes in the form that was asked for.</summary>
     public Renderer Renderer(ParseResult parsed) => new(_surroundings, Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true));
 
-    /// <summary>A client of the gateway that is meant, for whoever is signed in there.</summary>
-    public ControlApi Connect(ParseResult parsed) => new(Gateway(parsed), _surroundings.Variable("POSTERN_TOKEN"));
+    /// <summary>A client of the gateway that is meant, for whoever is signed in there; POSTERN_TOKEN goes before.</summary>
+    /// <exception cref="CommandException">The kept sign-in cannot be used.</exception>
+    public async Task<ControlApi> ConnectAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var gateway = Gateway(parsed);
+        if (_surroundings.Variable("POSTERN_TOKEN") is { } given) return new ControlApi(gateway, given);
+        using var oauth = new OAuthClient();
+        try
+        {
+            return new ControlApi(gateway, await new LoginFlow(new SignInStore(XdgFolders.State(_surroundings)), oauth, _surroundings.Clock).TokenAsync(gateway, cancellationToken));
+        }
+        catch (SignInException e)
+        {
+            throw new CommandException(ExitCode.LoginNeeded, e.Message);
+        }
+    }
 
     /// <summary>The gateway that is meant.</summary>
     /// <exception cref="CommandException">What was given is not an http or https URL.</exception>

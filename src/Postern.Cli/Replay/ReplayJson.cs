@@ -47,7 +47,7 @@ internal static class ReplayJson
             ["code"] = ending.Code,
             ["detail"] = ending.Detail,
             ["hold"] = ending.Hold,
-            ["at"] = Instant(ending.At),
+            ["at"] = ending.At is { } at ? Instant(at) : null,
         },
     };
 

@@ -40,15 +40,15 @@ internal sealed record ReplayStep
 }
 
 /// <summary>Who asked, and through what.</summary>
-internal sealed record ReplayActor(string Key, string Kind, string? Name, string? Agent, string? Client, ImmutableArray<string> Groups);
+internal sealed record ReplayActor(string Key, string? Kind, string? Name, string? Agent, string? Client, ImmutableArray<string> Groups);
 
 /// <summary>What policy said, and by which rules.</summary>
 /// <param name="Kind"><c>allow</c>, <c>hold</c> or <c>deny</c>.</param>
 /// <param name="Rules">Each matching rule with its version and effect, the deciding one first.</param>
 /// <param name="Code">With a deny: the refusal code.</param>
-/// <param name="Reason">Why.</param>
+/// <param name="Reason">Why; null where the source does not tell.</param>
 /// <param name="Version">The policy version.</param>
-internal sealed record ReplayDecision(string Kind, ImmutableArray<ReplayRule> Rules, string? Code, string Reason, int Version);
+internal sealed record ReplayDecision(string Kind, ImmutableArray<ReplayRule> Rules, string? Code, string? Reason, int Version);
 
 /// <summary>A rule, written <c>id@version</c>, and its effect.</summary>
 internal sealed record ReplayRule(string Label, string Effect);
@@ -65,4 +65,4 @@ internal sealed record ReplayApproval(string Hold, string Continues, ImmutableAr
 internal sealed record ReplayContent(string Direction, long Bytes, long? MaskedValues, ReadOnlyMemory<byte> Kept, string? NotKept);
 
 /// <summary>How an operation ended.</summary>
-internal sealed record ReplayEnding(string Outcome, string? Code, string? Detail, string? Hold, DateTimeOffset At);
+internal sealed record ReplayEnding(string Outcome, string? Code, string? Detail, string? Hold, DateTimeOffset? At);

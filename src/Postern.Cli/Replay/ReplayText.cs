@@ -23,7 +23,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         var first = steps[0];
         var who = first.Actor;
         Line($"session     {Plain(first.Session)}");
-        Line($"who         {Plain(who.Key)}{(who.Name is null ? "" : $" ({Plain(who.Name)})")}, {Plain(who.Kind)}{(who.Groups.IsEmpty ? "" : $", groups {Plain(string.Join(", ", who.Groups))}")}");
+        Line($"who         {Plain(who.Key)}{(who.Name is null ? "" : $" ({Plain(who.Name)})")}{(who.Kind is null ? "" : ", " + Plain(who.Kind))}{(who.Groups.IsEmpty ? "" : $", groups {Plain(string.Join(", ", who.Groups))}")}");
         Line($"through     {Plain(who.Agent ?? "no agent named")}{(who.Client is null ? "" : $", which calls itself \"{Plain(who.Client)}\"")}");
         Line($"connection  {Plain(first.Connection)}");
         Line($"steps       {steps.Count.ToString(CultureInfo.InvariantCulture)}, from {first.At:yyyy-MM-dd HH:mm:ss} UTC");
@@ -41,7 +41,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         if (step.Actor.Key != usual.Key) Field("who", Plain(step.Actor.Key));
         Field("decision", step.Operation + (step.Decision.Rules is [var rule, ..] ? "  " + Plain(rule.Label) : ""));
         foreach (var other in step.Decision.Rules.Skip(1)) Field("also", $"{Plain(other.Label)} ({Plain(other.Effect)})");
-        Field("because", Plain(step.Decision.Reason));
+        if (step.Decision.Reason is { } reason) Field("because", Plain(reason));
         if (step.Approval is { } approval)
         {
             Field("approved", $"by {Plain(string.Join(", ", approval.Approvers))}, hold {Plain(approval.Hold)}");

@@ -9,13 +9,16 @@ internal sealed record CommandLineResult(int ExitCode, string Out, string Error)
 /// <summary>Runs command lines in this process, with streams and an environment of their own.</summary>
 internal static class CommandLine
 {
+    private static readonly string NoState = Path.Combine(Path.GetTempPath(), "postern-tests-no-state");
+
     public static Task<CommandLineResult> RunAsync(params string[] arguments) => RunAsync(arguments, environment: null);
 
     public static async Task<CommandLineResult> RunAsync(string[] arguments, Dictionary<string, string>? environment)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        var surroundings = new Surroundings { Out = output, Error = error, Variable = name => environment?.GetValueOrDefault(name) };
+        // Whoever runs the tests may be signed in somewhere; the tests are not.
+        var surroundings = new Surroundings { Out = output, Error = error, Variable = name => environment?.GetValueOrDefault(name) ?? (name == "XDG_STATE_HOME" ? NoState : null) };
         var code = await PosternExecutable.RunAsync(arguments, surroundings, TestContext.Current.CancellationToken);
         return new CommandLineResult(code, output.ToString(), error.ToString());
     }

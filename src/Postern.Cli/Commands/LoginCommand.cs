@@ -1,0 +1,40 @@
+using System.CommandLine;
+using Postern.Cli.Console;
+using Postern.Cli.SignIn;
+
+namespace Postern.Cli.Commands;
+
+/// <summary><c>postern login</c>: signs a person in at the gateway's issuer.</summary>
+internal static class LoginCommand
+{
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
+    {
+        var device = new Option<bool>("--device") { Description = "Sign in on another device; for machines without a browser." };
+        var issuer = new Option<string?>("--issuer") { Description = "The issuer's URL, where the gateway trusts several.", HelpName = "url" };
+        var client = new Option<string>("--client-id") { Description = "The client to sign in as.", HelpName = "id", DefaultValueFactory = _ => "postern-cli" };
+        var command = new Command("login", "Sign in. The token reads your own records; approving always asks for a fresh sign-in in a browser.") { device, issuer, client };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var request = new LoginRequest
+            {
+                Gateway = shared.Gateway(parsed),
+                ClientId = parsed.GetRequiredValue(client),
+                Issuer = parsed.GetValue(issuer),
+                UseDevice = parsed.GetValue(device),
+            };
+            using var oauth = new OAuthClient();
+            try
+            {
+                var signIn = await new LoginFlow(new SignInStore(XdgFolders.State(surroundings)), oauth, surroundings.Clock)
+                    .RunAsync(request, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
+                surroundings.Error.WriteLine($"signed in at {signIn.Gateway}; `postern whoami` shows as whom");
+                return ExitCode.Ok;
+            }
+            catch (SignInException e)
+            {
+                throw new CommandException(ExitCode.LoginNeeded, e.Message);
+            }
+        });
+        return command;
+    }
+}

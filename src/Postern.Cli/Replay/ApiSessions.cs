@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using Postern.Cli.Control;
+
+namespace Postern.Cli.Replay;
+
+/// <summary>Reads sessions from a gateway: one's own, as its control API tells them.</summary>
+internal sealed class ApiSessions(ControlApi api)
+{
+    /// <summary>The steps of one session, in order.</summary>
+    /// <exception cref="CommandException">There is no such session, or the gateway's answer cannot be read.</exception>
+    public async Task<IReadOnlyList<ReplayStep>> ReadAsync(string session, CancellationToken cancellationToken)
+    {
+        var detail = await api.GetAsync($"sessions/{Uri.EscapeDataString(session)}", $"session `{session}`", cancellationToken);
+        if (detail["operations"] is not JsonArray operations) throw NotUnderstood("operations");
+        var steps = new List<ReplayStep>(operations.Count);
+        foreach (var summary in operations)
+        {
+            var id = Text(summary, "id");
+            var operation = await api.GetAsync($"operations/{Uri.EscapeDataString(id)}", $"operation `{id}`", cancellationToken);
+            steps.Add(StepOf(operation, summary!, await ApprovalAsync(operation, cancellationToken)));
+        }
+        return steps.Count > 0 ? steps : throw new CommandException(ExitCode.NotFound, $"session `{session}` holds no operations");
+    }
+
+    private async Task<ReplayApproval?> ApprovalAsync(JsonNode operation, CancellationToken cancellationToken)
+    {
+        if (OptionalText(operation, "hold") is not { } id || OptionalText(operation, "outcome") is "pending" or "denied") return null;
+        var hold = await api.GetAsync($"approvals/{Uri.EscapeDataString(id)}", $"approval `{id}`", cancellationToken);
+        var answers = hold["answers"] as JsonArray ?? [];
+        return new ReplayApproval(id, Text(hold, "operation"), [.. answers.Where(answer => OptionalText(answer, "answer") == "approve").Select(answer => Text(answer, "by"))], Instant(operation, "at"));
+    }
+
+    private static ReplayStep StepOf(JsonNode operation, JsonNode summary, ReplayApproval? approval)
+    {
+        var rule = OptionalText(operation, "rule");
+        var decision = Text(operation, "decision");
+        return new ReplayStep
+        {
+            Operation = Text(operation, "id"),
+            Session = Text(operation, "session"),
+            At = Instant(operation, "at"),
+            Actor = new ReplayActor(Text(operation, "identity"), Kind: null, Name: null, OptionalText(operation, "agent"), OptionalText(operation, "client"), []),
+            Connection = Text(operation, "connection"),
+            Asked = [Text(summary, "summary")],
+            Decision = new ReplayDecision(decision, rule is null ? [] : [new ReplayRule(rule, decision)], OptionalText(operation, "code"), Reason: null, (int?)operation["policyVersion"] ?? 0),
+            Approval = approval,
+            Request = new ReplayContent("request", Encoding.UTF8.GetByteCount(Text(operation, "request")), MaskedValues: null, Encoding.UTF8.GetBytes(Text(operation, "request")), NotKept: null),
+            Frames = [.. (operation["frames"] as JsonArray ?? []).Select(ContentOf)],
+            Ending = OptionalText(operation, "outcome") is not { } outcome ? null : new ReplayEnding(outcome, OptionalText(operation, "code"), Detail: null, OptionalText(operation, "hold"), OptionalInstant(summary, "endedAt")),
+        };
+    }
+
+    private static ReplayContent ContentOf(JsonNode? frame) =>
+        new(Text(frame, "direction"), (long?)frame!["bytes"] ?? 0, (long?)frame["maskedValues"], Encoding.UTF8.GetBytes(Text(frame, "content")), OptionalText(frame, "notKept"));
+
+    private static string Text(JsonNode? node, string member) => OptionalText(node, member) ?? throw NotUnderstood(member);
+
+    private static string? OptionalText(JsonNode? node, string member) => node?[member] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+
+    private static DateTimeOffset Instant(JsonNode? node, string member) => OptionalInstant(node, member) ?? throw NotUnderstood(member);
+
+    private static DateTimeOffset? OptionalInstant(JsonNode? node, string member) =>
+        DateTimeOffset.TryParse(OptionalText(node, member), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var instant) ? instant : null;
+
+    private static CommandException NotUnderstood(string member) => new(ExitCode.Failure, $"the gateway's answer has no readable `{member}`; it may be of another version than this executable");
+}
