@@ -1,19 +1,38 @@
-using System.Diagnostics;
 using Postern.Tests;
 
 namespace Postern.Conformance;
 
 /// <summary>The main job as a newcomer sees it: the executable in a process of its own, nothing else running.</summary>
-public sealed class DemoTests
+public sealed class DemoTests(DemoTests.AutoRun auto) : IClassFixture<DemoTests.AutoRun>
 {
+    /// <summary>One run of <c>demo --auto</c>, and the folder that it keeps.</summary>
+    public sealed class AutoRun : IAsyncLifetime
+    {
+        internal PosternRun Run { get; private set; } = null!;
+
+        internal string Folder { get; private set; } = "";
+
+        public async ValueTask InitializeAsync()
+        {
+            Run = await PosternProcess.RunAsync("demo", "--auto");
+            Folder = Run.Out.Split('\n').Single(line => line.TrimStart().StartsWith("folder ", StringComparison.Ordinal)).Trim()["folder ".Length..].Trim();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Directory.Delete(Folder, recursive: true);
+            return ValueTask.CompletedTask;
+        }
+    }
+
     [Fact]
     [Guarantee("G1")]
     [Guarantee("G7")]
     [Guarantee("G11")]
     [Guarantee("G12")]
-    public async Task Five_acts_have_the_expected_outcome()
+    public void Five_acts_have_the_expected_outcome()
     {
-        var run = await PosternProcess.RunAsync("demo", "--auto");
+        var run = auto.Run;
 
         Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}\n{run.Out}\n{run.Error}");
         foreach (var expected in (string[])
@@ -29,9 +48,9 @@ public sealed class DemoTests
     }
 
     [Fact]
-    public async Task Its_output_fits_80_columns_and_needs_no_colour()
+    public void Its_output_fits_80_columns_and_needs_no_colour()
     {
-        var run = await PosternProcess.RunAsync("demo", "--auto");
+        var run = auto.Run;
 
         Assert.DoesNotContain('\u001b', run.Out);
         // Only what is meant to be copied may be longer: it must not be broken.
@@ -41,24 +60,17 @@ public sealed class DemoTests
     [Fact]
     public async Task What_it_leaves_behind_verifies_and_holds_no_secret()
     {
-        var run = await PosternProcess.RunAsync("demo", "--auto");
-        var folder = run.Out.Split('\n').Single(line => line.TrimStart().StartsWith("folder ", StringComparison.Ordinal)).Trim()["folder ".Length..].Trim();
-        try
-        {
-            var verified = await PosternProcess.RunAsync("verify", Path.Combine(folder, "data", "journal"), "--key", Path.Combine(folder, "data", "journal.pub.pem"));
-            var journal = string.Concat(Directory.EnumerateFiles(Path.Combine(folder, "data", "journal"), "*.pjl").Select(file => System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file))));
-            var shopSecret = (await File.ReadAllTextAsync(Path.Combine(folder, "secrets", "shop"), TestContext.Current.CancellationToken))["Bearer ".Length..];
+        var folder = auto.Folder;
 
-            Assert.Equal((0, ""), (verified.ExitCode, verified.Error));
-            Assert.Contains("delete_customer", journal);
-            Assert.DoesNotContain(shopSecret, journal);
-            Assert.DoesNotContain("4111 1111 1111 1111", journal);
-            Assert.DoesNotContain("mia.hartmann@example.com", journal);
-            Assert.DoesNotContain("eyJ", journal);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        var verified = await PosternProcess.RunAsync("verify", Path.Combine(folder, "data", "journal"), "--key", Path.Combine(folder, "data", "journal.pub.pem"));
+        var journal = string.Concat(Directory.EnumerateFiles(Path.Combine(folder, "data", "journal"), "*.pjl").Select(file => System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file))));
+        var shopSecret = (await File.ReadAllTextAsync(Path.Combine(folder, "secrets", "shop"), TestContext.Current.CancellationToken))["Bearer ".Length..];
+
+        Assert.Equal((0, ""), (verified.ExitCode, verified.Error));
+        Assert.Contains("delete_customer", journal);
+        Assert.DoesNotContain(shopSecret, journal);
+        Assert.DoesNotContain("4111 1111 1111 1111", journal);
+        Assert.DoesNotContain("mia.hartmann@example.com", journal);
+        Assert.DoesNotContain("eyJ", journal);
     }
 }

@@ -20,7 +20,8 @@ public sealed partial class InteractiveDemoTests
         try
         {
             var error = process.StandardError.ReadToEndAsync(limit.Token);
-            var link = await LineAsync(process, line => line.Trim().StartsWith("http", StringComparison.Ordinal) && line.Contains("/approve/", StringComparison.Ordinal), limit.Token);
+            var folder = await LineAsync(process, line => line.TrimStart().StartsWith("folder ", StringComparison.Ordinal), limit.Token);
+            var link = await LineAsync(process, line => line.Trim().StartsWith("http", StringComparison.Ordinal) && line.Contains("/approve/", StringComparison.Ordinal) && !line.Trim().Contains(' ', StringComparison.Ordinal), limit.Token);
 
             await Approver.ApproveAsync(new Uri(link.Trim()), "bob", "seen", limit.Token);
 
@@ -31,6 +32,7 @@ public sealed partial class InteractiveDemoTests
             await process.WaitForExitAsync(limit.Token);
             Assert.True(process.ExitCode == 0, $"exit code {process.ExitCode}: {await error}");
             Assert.Contains("Bearer", client);
+            Directory.Delete(folder.Trim()["folder ".Length..].Trim(), recursive: true);
         }
         finally
         {
