@@ -67,6 +67,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             _ended = true;
             var slot = journal.Rent(RecordType.Ending);
             slot.IsAwaited = false;
+            slot.Operation = operation;
             try
             {
                 PayloadWriter.Ending(slot, operation, ending, _reply.End(), _input.End());
@@ -77,6 +78,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
                 slot.Return();
                 slot = journal.Rent(RecordType.Ending);
                 slot.IsAwaited = false;
+                slot.Operation = operation;
                 PayloadWriter.Ending(slot, operation, ending with { Code = null, Detail = null, Hold = null }, reply: null, input: null);
             }
             try

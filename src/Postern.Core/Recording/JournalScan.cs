@@ -16,13 +16,15 @@ internal sealed record ScanProblem(string File, long Offset, long Sequence, stri
 }
 
 /// <summary>
-/// Walks all segments of one journal from its first record: numbers, chain, checkpoints, one ending per intent. Recovery and
-/// verification are this same walk; verification (<c>strict</c>) also reads every payload to the last member.
+/// Walks the segments of one journal: numbers, chain, checkpoints, one ending per intent. Recovery and verification are this same
+/// walk. Verification (<c>strict</c>) begins at the first record and reads every payload to the last member; recovery begins at the
+/// segment of the oldest intent that can still be open, so that a start takes no longer as the journal grows.
 /// </summary>
 internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key, bool strict)
 {
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly HashSet<OperationId> _closed = [];
+    private bool _isPartial;
 
     /// <summary>The journal's id; empty when there is no segment.</summary>
     public string JournalId { get; private set; } = "";
@@ -65,7 +67,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     {
         var names = storage.List().Where(name => name.EndsWith(".pjl", StringComparison.Ordinal)).ToList();
         using var chain = new JournalChain();
-        for (var i = 0; i < names.Count; i++)
+        for (var i = strict ? 0 : FirstNeeded(names, chain); i < names.Count; i++)
         {
             if (!JournalFormat.TryReadSegmentName(names[i], out var number) || number != i + 1)
             {
@@ -75,6 +77,38 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
             using var scanner = new SegmentScanner(storage.Open(names[i]));
             if (!RunSegment(scanner, names[i], number, isLast: i == names.Count - 1, chain, cancellationToken)) return;
         }
+    }
+
+    /// <summary>
+    /// The segment from which recovery needs to read, and the state at its begin. A forged header gains nothing: the chain value that
+    /// it states goes into the next checkpoint's signature. Where anything is odd, everything is read.
+    /// </summary>
+    private int FirstNeeded(List<string> names, JournalChain chain)
+    {
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (!string.Equals(names[i], JournalFormat.SegmentName(i + 1), StringComparison.Ordinal)) return 0;
+        }
+        long? needed = null;
+        for (var i = names.Count - 1; i > 0; i--)
+        {
+            using var scanner = new SegmentScanner(storage.Open(names[i]));
+            if (scanner.ReadHeader(out var header) != ScanStep.Record || header is null)
+            {
+                // The last header may be torn; then the segment before it is the last that counts.
+                if (i == names.Count - 1) continue;
+                return 0;
+            }
+            needed ??= header.OldestOpen ?? header.First;
+            if (header.First > needed) continue;
+            if (!Digest.TryParse(header.Previous, out var previous)) return 0;
+            chain.Value = previous;
+            JournalId = header.Journal;
+            Sequence = header.First - 1;
+            _isPartial = true;
+            return i;
+        }
+        return 0;
     }
 
     private bool RunSegment(SegmentScanner scanner, string name, int number, bool isLast, JournalChain chain, CancellationToken cancellationToken)
@@ -95,6 +129,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
         if (!string.Equals(header.Previous, chain.Value.ToString(), StringComparison.Ordinal)) return Stop("the header does not continue the chain of the segment before");
         if (!string.Equals(header.Signer, key.KeyId, StringComparison.Ordinal)) return Stop($"the segment is signed with key {header.Signer}; the key given is {key.KeyId}");
         if (header.First != Sequence + 1 || scanner.Head.Sequence != header.First) return Stop($"the header has sequence {scanner.Head.Sequence}, expected {Sequence + 1}");
+        if (strict && header.OldestOpen != (_open.Count == 0 ? null : _open.Values.Min())) return Stop("the header does not name the oldest open intent");
         JournalId = header.Journal;
         SegmentScanner.TrySeed(JournalId, out var seed);
         Seed = seed;
@@ -173,6 +208,8 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
             if (!_open.TryAdd(operation, Sequence + 1) || _closed.Contains(operation)) return $"a second intent for operation {operation}";
             return null;
         }
+        // Read from the middle, operations that began before are met without their intents; they ended before the last segment began.
+        if (_isPartial && !_open.ContainsKey(operation)) return null;
         if (!_open.ContainsKey(operation)) return $"operation {operation} has no open intent before this record";
         if (type != RecordType.Ending) return null;
         _open.Remove(operation);

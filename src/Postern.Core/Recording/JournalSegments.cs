@@ -14,6 +14,7 @@ internal sealed class JournalSegments : IDisposable
     private readonly IJournalSigner _signer;
     private readonly long _segmentBytes;
     private readonly JournalChain _chain = new();
+    private readonly Dictionary<OperationId, long> _open = [];
     private readonly ArrayBufferWriter<byte> _scratch = new(1024);
     private string _journalId = "";
     private uint _seed;
@@ -61,6 +62,7 @@ internal sealed class JournalSegments : IDisposable
         _segment = scan.Segment;
         Sequence = scan.Sequence;
         Unsigned = scan.Unsigned;
+        foreach (var (operation, sequence) in scan.Open) _open.Add(operation, sequence);
         _chain.Value = scan.Chain;
         _file = _storage.Open(JournalFormat.SegmentName(_segment));
         if (_file.Length != scan.Offset) _file.SetLength(scan.Offset);
@@ -89,6 +91,8 @@ internal sealed class JournalSegments : IDisposable
         JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed), _seed);
         Append(slot.Record);
         _chain.Add(slot.Record[..^slot.ContentLength], slot.ContentDigest);
+        if (slot.Type == RecordType.Intent) _open[slot.Operation] = Sequence;
+        else if (slot.Type == RecordType.Ending) _open.Remove(slot.Operation);
         Unsigned++;
     }
 
@@ -132,7 +136,7 @@ internal sealed class JournalSegments : IDisposable
     private void CreateSegment(DateTimeOffset now)
     {
         var header = new RecordedHeader(
-            _journalId, ++_segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString());
+            _journalId, ++_segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.
         var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
         JournalFormat.WritePrefix(bytes);

@@ -31,6 +31,9 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     /// <summary>SHA-256 of the content; null when there is none.</summary>
     public Digest? ContentDigest { get; private set; }
 
+    /// <summary>The operation that an intent opens or an ending closes.</summary>
+    public OperationId Operation { get; set; }
+
     /// <summary>Set while the record is numbered; what the promise answers.</summary>
     public long Sequence { get; set; }
 
@@ -85,6 +88,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         Length = 0;
         ContentLength = 0;
         ContentDigest = null;
+        Operation = default;
         Sequence = 0;
         IsAwaited = true;
         if (_buffer.Length == 0) _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);

@@ -30,6 +30,8 @@ internal static class PayloadWriter
         json.WriteString("signer"u8, header.Signer);
         json.WriteString("created"u8, header.Created);
         json.WriteString("previous"u8, header.Previous);
+        if (header.OldestOpen is { } oldest) json.WriteNumber("oldestOpen"u8, oldest);
+        else json.WriteNull("oldestOpen"u8);
         End(json);
     }
 

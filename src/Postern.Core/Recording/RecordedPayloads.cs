@@ -15,7 +15,9 @@ public abstract record RecordedPayload;
 /// <param name="Signer">Which key signs checkpoints, as SHA-256 of its public half.</param>
 /// <param name="Created">When.</param>
 /// <param name="Previous">Chain value after the last record of the segment before; 64 zeros for the first.</param>
-public sealed record RecordedHeader(string Journal, int Segment, long First, string Codec, string DataKey, string Signer, DateTimeOffset Created, string Previous) : RecordedPayload;
+/// <param name="OldestOpen">Sequence of the oldest intent without an ending at that point, or null; a start reads no further back.</param>
+public sealed record RecordedHeader(
+    string Journal, int Segment, long First, string Codec, string DataKey, string Signer, DateTimeOffset Created, string Previous, long? OldestOpen) : RecordedPayload;
 
 /// <summary>A signature over everything so far.</summary>
 /// <param name="Journal">The journal's id.</param>

@@ -107,6 +107,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
         var slot = _journal.Rent(RecordType.Intent);
         try
         {
+            slot.Operation = intent.Operation;
             PayloadWriter.Intent(slot, intent);
             slot.AppendContent(intent.Request.Value.Span);
         }
@@ -179,8 +180,11 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
         }
         foreach (var operation in recovered.OpenIntents)
         {
-            await Write(RecordType.Ending, operation, (slot, id) => PayloadWriter.Ending(
-                slot, id, new Ending(Outcome.Unknown, null, "the gateway stopped before the operation ended", null, now), reply: null, input: null)).ConfigureAwait(false);
+            await Write(RecordType.Ending, operation, (slot, id) =>
+            {
+                slot.Operation = id;
+                PayloadWriter.Ending(slot, id, new Ending(Outcome.Unknown, null, "the gateway stopped before the operation ended", null, now), reply: null, input: null);
+            }).ConfigureAwait(false);
         }
         await NoteAsync(new Occurrence(OpenedKind, now, []), CancellationToken.None).ConfigureAwait(false);
         _journal.CheckpointIsDue();

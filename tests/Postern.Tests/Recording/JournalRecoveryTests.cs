@@ -157,6 +157,61 @@ public sealed class JournalRecoveryTests
     }
 
     [Fact]
+    [Guarantee("G3")]
+    public async Task A_start_reads_from_the_oldest_open_intent_and_ends_it_however_many_segments_later()
+    {
+        var storage = new MemoryStorage();
+        var recorder = await Given.Recorder(storage, Given.Options() with { SegmentBytes = 4_096 });
+        while (storage.List().Count < 3) await Given.OperationAsync(recorder);
+        var early = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+        while (storage.List().Count < 5) await Given.OperationAsync(recorder);
+        var open = Given.Intent();
+        await recorder.BeginAsync(open, CancellationToken.None);
+        while (storage.List().Count < 7) await Given.OperationAsync(recorder);
+        await early.EndAsync(Given.Done());
+        while (storage.List().Count < 9) await Given.OperationAsync(recorder);
+        await recorder.NoteAsync(new Occurrence("test.settled", Given.Noon, []), CancellationToken.None);
+        var left = storage.AfterKill();
+        await recorder.DisposeAsync();
+        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        var scan = new JournalScan(left, key, strict: false);
+        scan.Run(CancellationToken.None);
+        var whole = Given.Verify(left);
+
+        Assert.Null(scan.Problem);
+        Assert.Equal([open.Operation], scan.Open.Keys);
+        Assert.Equal(whole.Records, scan.Sequence);
+        Assert.Equal([open.Operation.ToString()], whole.OpenIntents);
+        Assert.True(scan.Checkpoints < whole.Checkpoints);
+        await (await Given.Recorder(left)).DisposeAsync();
+        var recovered = Given.Verify(left);
+        Assert.True(recovered.IsGood, recovered.Bad?.ToString());
+        Assert.Empty(recovered.OpenIntents);
+    }
+
+    [Fact]
+    public async Task A_forged_header_in_the_middle_is_found_by_the_next_signature()
+    {
+        var storage = new MemoryStorage();
+        await using (var recorder = await Given.Recorder(storage, Given.Options() with { SegmentBytes = 4_096 }))
+        {
+            while (storage.List().Count < 4) await Given.OperationAsync(recorder);
+        }
+        var name = storage.List()[^1];
+        var bytes = storage.Bytes(name);
+        var header = Given.Records(storage, name)[0];
+        var at = bytes.AsSpan().IndexOf("\"previous\":\""u8) + 12;
+        bytes[at] = bytes[at] == (byte)'0' ? (byte)'1' : (byte)'0';
+        var record = bytes.AsSpan(JournalFormat.PrefixBytes, (int)header.Next - JournalFormat.PrefixBytes);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(record, JournalFormat.Checksum(record[4..], 0));
+        storage.Put(name, bytes);
+
+        var fault = await Assert.ThrowsAsync<RecordingException>(() => Given.Recorder(storage).AsTask());
+
+        Assert.Contains("chain", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Content_that_imitates_a_record_does_not_pass_for_one()
     {
         var storage = await Given.ClosedJournalAsync(operations: 1);
