@@ -208,4 +208,19 @@ public sealed class BrowserSignInTests
         Assert.IsType<Authentication.Refused>(await stage.Authenticator.AuthenticateSignInAsync(Id(claims => claims["aud"] = stage.Url), trusted, "n", None));
         Assert.IsType<Authentication.Refused>(await stage.Authenticator.AuthenticateSignInAsync(Id(claims => claims["events"] = new System.Text.Json.Nodes.JsonObject()), trusted, "n", None));
     }
+
+    [Fact]
+    public async Task A_failed_sign_in_says_so_and_leads_back_to_the_local_page_alone()
+    {
+        await using var stage = await SignInStage.StartAsync();
+        using var browser = new Browser();
+        await browser.OpenAsync($"{stage.Url}/signin?return=%2Fpage%3Fa%3D%22%3E%3Cb%3E");
+        await browser.PickAsync("nobody");
+
+        Assert.Equal(HttpStatusCode.Forbidden, browser.Last.StatusCode);
+        Assert.Contains("Not signed in", browser.Body, StringComparison.Ordinal);
+        Assert.Contains("/signin?return=%2Fpage%3Fa%3D%22%3E%3Cb%3E", browser.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"><b>", browser.Body, StringComparison.Ordinal);
+        Assert.False(browser.Cookies.GetAllCookies().Any(cookie => cookie.Name == "postern-loopback"));
+    }
 }
