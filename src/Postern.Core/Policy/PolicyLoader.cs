@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Operations;
 using Postern.Core.Policy.Checking;
@@ -89,16 +88,8 @@ public static class PolicyLoader
         context.Error(id, $"duplicate id `{id.Text}`; it already stands in {first.File}, line {first.Line}");
     }
 
-    // Over every byte that was read, with lengths so that text cannot move from one file to another unseen.
-    private static Digest HashOf(ImmutableArray<PolicyFile> files)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in files)
-        {
-            var text = Encoding.UTF8.GetBytes(file.Text);
-            hash.AppendData(BitConverter.GetBytes((long)text.Length));
-            hash.AppendData(text);
-        }
-        return new Digest(hash.GetHashAndReset());
-    }
+    // Over every byte that was read, whatever the order of the files; the digests are of one length, so that no text can move
+    // from one file to another unseen.
+    private static Digest HashOf(ImmutableArray<PolicyFile> files) =>
+        Digest.Of(Encoding.UTF8.GetBytes(string.Join('\n', files.Select(file => Digest.Of(Encoding.UTF8.GetBytes(file.Text)).ToString()).Order(StringComparer.Ordinal))));
 }
