@@ -157,6 +157,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         [
             new ReadinessCheck("record", _ => ValueTask.FromResult(recorder.Fault)),
             new ReadinessCheck("database", database.ComplaintAsync),
+            new ReadinessCheck("issuers", authenticator.ComplaintAsync),
             new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);

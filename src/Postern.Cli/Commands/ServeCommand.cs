@@ -6,6 +6,7 @@ using Postern.Cli.Console;
 using Postern.Core.Yaml;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
+using Postern.Gateway.Listening;
 using Postern.Protocols;
 
 namespace Postern.Cli.Commands;
@@ -23,6 +24,8 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(Surroundings surroundings, string file, CancellationToken stop)
     {
+        // Before the first socket of the process: the runtime looks once.
+        InlineCompletions.Prefer();
         var loaded = ConfigurationLoader.Load(file, surroundings.Variables, ProtocolCatalog.Create().Select(protocol => protocol.Name));
         if (loaded.Options is not { } options) return Report(surroundings, loaded.Problems);
         // stdout is for data, and a gateway has none: every log line goes to stderr.

@@ -74,6 +74,17 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         return VerifyAsync(token, digest, resource, now, cancellationToken);
     }
 
+    /// <summary>Null once the keys of at least one issuer are at hand; asks for them when nobody did yet, at most as often as keys are ever asked for.</summary>
+    internal async ValueTask<string?> ComplaintAsync(CancellationToken cancellationToken)
+    {
+        foreach (var source in _sources)
+        {
+            if (await source.Keys.CurrentAsync(cancellationToken).ConfigureAwait(false) is not null) return null;
+        }
+
+        return "the keys of no issuer can be read, so nobody can be let in";
+    }
+
     /// <summary>Refuses this token from now on. What already runs on it is cut by the leash, not here.</summary>
     public void RevokeToken(string token)
     {

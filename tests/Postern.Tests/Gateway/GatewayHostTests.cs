@@ -146,6 +146,46 @@ public sealed class GatewayHostTests
         Assert.Contains("\"version\":1,", await policy.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Row("F12")]
+    public async Task Without_the_keys_of_any_issuer_it_is_alive_and_not_ready()
+    {
+        await using var gateway = await RunningGateway.StartAsync();
+        using var folder = new TemporaryFolder();
+        var options = new GatewayOptions
+        {
+            Url = "http://127.0.0.1:0",
+            Management = "http://127.0.0.1:0",
+            Data = Path.Combine(folder.Path, "data"),
+            Issuers = [new IssuerOptions { Name = "demo", Authority = "http://127.0.0.1:9" }],
+            Connections = gateway.Options.Connections,
+            Policy = gateway.Options.Policy,
+        };
+        await using var host = await GatewayHost.StartAsync(options);
+        using var http = new HttpClient();
+
+        using var readiness = await http.GetAsync(host.ManagementUrl + "/readyz");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, readiness.StatusCode);
+        Assert.Contains("\"issuers\"", await readiness.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("""{"status":"alive"}""", await http.GetStringAsync(host.ManagementUrl + "/healthz"));
+    }
+
+    /// <summary>Connections that wait for the next request do not hold a stop up.</summary>
+    [Fact]
+    public async Task Idle_connections_do_not_delay_the_stop()
+    {
+        await using var gateway = await RunningGateway.StartAsync();
+        using var http = new HttpClient();
+        using var kept = await http.GetAsync(gateway.Host.Url + "/assets/postern.css");
+        var begun = TimeProvider.System.GetTimestamp();
+
+        await gateway.Host.StopAsync();
+
+        Assert.True(TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(5));
+        await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync(gateway.Host.Url + "/assets/postern.css"));
+    }
+
     private static async Task<string> EventuallyAsync(Func<Task<string>> ask, Func<string, bool> isThere)
     {
         for (var attempt = 0; ; attempt++)
