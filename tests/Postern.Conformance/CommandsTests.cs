@@ -64,6 +64,30 @@ public sealed class CommandsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Ones_own_sessions_are_listed_and_replayed_and_nobody_elses()
+    {
+        await using var agent = await SdkAgent.ConnectAsync(_stage.Endpoint.AbsoluteUri, _stage.Issuer.IssueToken("alice", client: "demo-agent"), TestContext.Current.CancellationToken);
+        _ = await agent.CallAsync("get_customer", new { customer = "C-101" }, TestContext.Current.CancellationToken);
+
+        var listed = await RunAsync("alice", "sessions", "list", "-o", "ndjson");
+        var sessions = listed.Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetString()!).ToList();
+        var replays = new List<string>();
+        foreach (var session in sessions) replays.Add((await RunAsync("alice", "sessions", "replay", session)).Out);
+        var shown = await RunAsync("alice", "sessions", "show", sessions[0]);
+        var stranger = await RunAsync("bob", "sessions", "replay", sessions[0]);
+
+        Assert.Equal((0, ""), (listed.ExitCode, listed.Error));
+        var replay = Assert.Single(replays, text => text.Contains("get_customer", StringComparison.Ordinal));
+        Assert.Contains("demo:alice", replay);
+        Assert.Contains("support-reads-shop@1", replay);
+        Assert.Contains("[masked:customer-pii]", replay);
+        Assert.DoesNotContain("mia.hartmann", replay);
+        Assert.Equal(0, shown.ExitCode);
+        Assert.Equal(7, stranger.ExitCode);
+        Assert.Empty(stranger.Out);
+    }
+
+    [Fact]
     public async Task The_requester_cannot_approve_even_in_a_browser()
     {
         await using var agent = await SdkAgent.ConnectAsync(_stage.Endpoint.AbsoluteUri, _stage.Issuer.IssueToken("alice", client: "demo-agent"), TestContext.Current.CancellationToken);

@@ -6,9 +6,10 @@ namespace Postern.Cli.Commands;
 /// <summary><c>postern sessions</c>: what was recorded.</summary>
 internal static class SessionsCommand
 {
-    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("sessions", "Recorded sessions: list them, and replay one step by step.")
+    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("sessions", "Recorded sessions: list them, show one, or replay one step by step.")
     {
         SessionsListCommand.Create(surroundings, shared),
+        SessionsShowCommand.Create(shared),
         SessionsReplayCommand.Create(surroundings, shared),
     };
 }

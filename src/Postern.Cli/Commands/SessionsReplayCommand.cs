@@ -32,7 +32,9 @@ internal static class SessionsReplayCommand
         return await new ApiSessions(api).ReadAsync(session, cancellationToken);
     }
 
-    private static List<ReplayStep> FromJournal(string folder, string session)
+    /// <summary>The steps of one session, from a journal folder.</summary>
+    /// <exception cref="CommandException">The journal holds no such session.</exception>
+    internal static List<ReplayStep> FromJournal(string folder, string session)
     {
         var steps = JournalSessions.Read(folder).Steps.Where(step => step.Session == session).ToList();
         if (steps.Count == 0) throw new CommandException(ExitCode.NotFound, $"the journal `{folder}` holds no session `{session}`; `postern sessions list --journal {folder}` shows what it holds");

@@ -64,6 +64,19 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public async Task The_operations_of_a_session_are_one_line_each()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+
+        var result = await CommandLine.RunAsync("sessions", "show", RecordedFolder.Session, "--journal", folder.Path);
+
+        Assert.Equal(0, result.ExitCode);
+        var lines = result.Out.TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        Assert.Matches(@"^12:00:00 +\w{26} +mcp\.tools\.call get_customer +allow +support-reads@7 +done +1$", lines[1]);
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_exit_7()
     {
         using var folder = await RecordedFolder.CreateAsync();
