@@ -16,6 +16,7 @@ internal sealed class OriginGuard
     {
         var own = new Uri(services.PublicUrl);
         _hosts.Add(own.Authority);
+        _hosts.Add($"{own.Host}:{own.Port}"); // the default port spelt out
         _origins.Add(own.GetLeftPart(UriPartial.Authority));
         foreach (var host in services.AllowedHosts) _hosts.Add(host);
         foreach (var origin in services.AllowedOrigins) _origins.Add(origin.TrimEnd('/'));

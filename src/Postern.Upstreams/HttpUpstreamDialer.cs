@@ -87,8 +87,10 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
     private static void AddContent(HttpRequestMessage message, UpstreamRequest request, ReadOnlyMemory<byte> body)
     {
         if (request.Method is not ("GET" or "DELETE" or "HEAD")) message.Content = new ReadOnlyMemoryContent(body);
-        foreach (var (name, value) in request.Headers)
+        // By index: the enumerator of an interface would be allocated for each request.
+        for (var i = 0; i < request.Headers.Count; i++)
         {
+            var (name, value) = request.Headers[i];
             var added = name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
                 ? message.Content?.Headers.TryAddWithoutValidation(name, value) ?? true
                 : message.Headers.TryAddWithoutValidation(name, value);

@@ -1,5 +1,5 @@
+using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -20,7 +20,10 @@ internal sealed class McpEndpoint(McpGateway gateway)
     public const int MaxBody = 4 * 1024 * 1024;
 
     private readonly OriginGuard _origins = new(gateway.Services);
+    private readonly McpIntake _intake = new(gateway);
     private readonly ProtocolServices _services = gateway.Services;
+    private readonly ConcurrentDictionary<string, string> _resources = new(StringComparer.Ordinal);
+    private readonly Func<string, string> _resourceUrl = name => ProtectedResource.ResourceUrl(gateway.Services.PublicUrl, PathOf(name));
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -30,7 +33,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
         // 1. Not led here by a foreign page or a rebound name.
         if (!_origins.Permits(http))
         {
-            await RefuseAsync(http, 403, JsonRpcCodes.OriginRefused, "host or origin is not served here", "foreign host or origin").ConfigureAwait(false);
+            await RefuseAsync(http, 403, JsonRpcCodes.OriginRefused, "host or origin is not served here").ConfigureAwait(false);
             return;
         }
 
@@ -38,7 +41,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
         var name = http.Request.RouteValues["connection"] as string ?? "";
         if (_services.Connections.Find(name) is not { Protocol: McpProtocol.ProtocolName } connection)
         {
-            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "no such connection", "unknown connection").ConfigureAwait(false);
+            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "no such connection").ConfigureAwait(false);
             return;
         }
 
@@ -57,10 +60,12 @@ internal sealed class McpEndpoint(McpGateway gateway)
                 return;
             default:
                 http.Response.Headers.Allow = "GET, POST, DELETE";
-                await RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "expected `GET`, `POST` or `DELETE`", "method", connection, identity).ConfigureAwait(false);
+                await RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "expected `GET`, `POST` or `DELETE`", connection, identity).ConfigureAwait(false);
                 return;
         }
     }
+
+    private static string PathOf(string connection) => "/mcp/" + connection;
 
     private async ValueTask<Identity?> AuthenticateAsync(HttpContext http, Connection connection)
     {
@@ -68,7 +73,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
         var header = http.Request.Headers.Authorization;
         var reason = "no token";
         string? error = null;
-        if (http.Request.Query.ContainsKey("access_token") || header.Count > 1)
+        if ((http.Request.QueryString.HasValue && http.Request.Query.ContainsKey("access_token")) || header.Count > 1)
         {
             reason = "a token in the query, or more than one";
             error = "invalid_request";
@@ -82,11 +87,10 @@ internal sealed class McpEndpoint(McpGateway gateway)
             reason = "no bearer token";
             error = "invalid_request";
         }
-        var path = "/mcp/" + connection.Name;
         var transient = false;
         if (token is not null)
         {
-            switch (await _services.Authenticator.AuthenticateAsync(token, ProtectedResource.ResourceUrl(_services.PublicUrl, path), http.RequestAborted).ConfigureAwait(false))
+            switch (await _services.Authenticator.AuthenticateAsync(token, _resources.GetOrAdd(connection.Name, _resourceUrl), http.RequestAborted).ConfigureAwait(false))
             {
                 case Authentication.Accepted accepted:
                     return accepted.Identity;
@@ -102,7 +106,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
             }
         }
         await gateway.Notes.NoteAsync("auth.refused", reason, connection.Name).ConfigureAwait(false);
-        if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, path, error);
+        if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, PathOf(connection.Name), error);
         await WriteAsync(http, transient ? 503 : 401, McpReplies.Error(null, JsonRpcCodes.Unauthenticated, "expected a valid bearer token for this connection; sign in")).ConfigureAwait(false);
         return null;
     }
@@ -124,112 +128,57 @@ internal sealed class McpEndpoint(McpGateway gateway)
     {
         if (!IsJson(http.Request.ContentType))
         {
-            await RefuseAsync(http, 415, JsonRpcCodes.InvalidRequest, "expected `Content-Type: application/json`", "content type", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 415, JsonRpcCodes.InvalidRequest, "expected `Content-Type: application/json`", connection, identity).ConfigureAwait(false);
             return;
         }
         if (!Accepts(http.Request.Headers.Accept, "application/json") || !Accepts(http.Request.Headers.Accept, "text/event-stream"))
         {
-            await RefuseAsync(http, 406, JsonRpcCodes.InvalidRequest, "expected `Accept: application/json, text/event-stream`", "accept", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 406, JsonRpcCodes.InvalidRequest, "expected `Accept: application/json, text/event-stream`", connection, identity).ConfigureAwait(false);
             return;
         }
         if (await ReadBodyAsync(http).ConfigureAwait(false) is not { } body)
         {
-            await RefuseAsync(http, 413, JsonRpcCodes.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the message is larger than {MaxBody} bytes"), "too large", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 413, JsonRpcCodes.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the message is larger than {MaxBody} bytes"), connection, identity).ConfigureAwait(false);
             return;
         }
 
-        // One meaning for every reader, before anyone reads.
-        if (StrictJson.Check(body.Span, JsonRpcReader.MaxDepth) is { } fault)
-        {
-            var code = fault.Kind is JsonFaultKind.DuplicateName or JsonFaultKind.TooDeep or JsonFaultKind.TooManyNames or JsonFaultKind.NulInName ? JsonRpcCodes.InvalidRequest : JsonRpcCodes.ParseError;
-            await RefuseAsync(http, 400, code, fault.Message, $"json: {fault.Kind}", connection, identity).ConfigureAwait(false);
-            return;
-        }
-        var message = JsonRpcReader.Read(body.Span);
-        if (message.Kind == JsonRpcKind.Invalid)
-        {
-            await RefuseAsync(http, 400, message.IsNotJson ? JsonRpcCodes.ParseError : JsonRpcCodes.InvalidRequest, message.Fault!, message.Fault!, connection, identity).ConfigureAwait(false);
-            return;
-        }
-        var rawId = message.Kind == JsonRpcKind.Request ? Encoding.UTF8.GetString(message.Id.Of(body.Span)) : null;
-        if (!TryHeaders(http, out var headers) || McpHeaders.Check(headers.Version, headers.Method, headers.Name, message, out var era) is not null)
-        {
-            await RefuseHeadersAsync(http, connection, identity, rawId, headers, message).ConfigureAwait(false);
-            return;
-        }
+        // The first request of a connection waits until what its target defines was read.
+        if (!gateway.Definitions.Knows(connection.Name)) await gateway.Definitions.EnsureAsync(connection, http.RequestAborted).ConfigureAwait(false);
 
-        McpSession? session = null;
-        if (era == McpEra.Sessions && message.Method != McpMethods.Initialize && !TrySession(http, identity, connection, out session))
+        var exchange = _intake.Read(http, connection, identity, body, out var refused, out var ask);
+        if (exchange is not null)
         {
-            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "session not found; initialize again", "unknown session", connection, identity, rawId).ConfigureAwait(false);
-            return;
+            using (exchange) await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
         }
-        if (message.Kind is JsonRpcKind.Result or JsonRpcKind.Error)
+        else if (ask is not null && await ask.AnswerAsync(body).ConfigureAwait(false))
         {
-            await AnswerAskAsync(http, connection, identity, session, message, body).ConfigureAwait(false);
-            return;
+            http.Response.StatusCode = StatusCodes.Status202Accepted;
         }
-        await RunAsync(http, connection, identity, era, session, headers, message, rawId, body).ConfigureAwait(false);
-    }
-
-    private async Task RunAsync(
-        HttpContext http, Connection connection, Identity identity, McpEra era, McpSession? session, Headers headers, JsonRpcMessage message, string? rawId, ReadOnlyMemory<byte> body)
-    {
-        var pin = default(McpPin);
-        await gateway.Definitions.EnsureAsync(connection, http.RequestAborted).ConfigureAwait(false);
-        if (McpOperations.DefinitionFact(message) is { } fact && message.Name is not null) pin = gateway.Definitions.PinOf(connection.Name, fact, message.Name);
-
-        var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName);
-        if (!McpOperations.TryRead(origin, era, message, body, pin, _services.Clock.GetUtcNow(), out var operation, out var fault))
+        else
         {
-            await RefuseAsync(http, fault.Status, fault.Code, fault.Message, fault.Message, connection, identity, rawId).ConfigureAwait(false);
-            return;
+            await RefuseAsync(http, refused ?? Refused.Stray, connection, identity).ConfigureAwait(false);
         }
-        if (session is not null && rawId is not null && !session.TryOpen(new OpenRequest(rawId, message.Method!, operation.Parts[0].Facts.FirstOrDefault())))
-        {
-            await RefuseAsync(http, 400, JsonRpcCodes.InvalidRequest, "a request with this `id` is in flight already", "reused id", connection, identity, rawId).ConfigureAwait(false);
-            return;
-        }
-        var call = new McpCall
-        {
-            HttpMethod = "POST",
-            Era = era,
-            Version = headers.Version,
-            Message = message,
-            RawId = rawId,
-            ProgressToken = message.ProgressToken.IsEmpty ? null : Encoding.UTF8.GetString(message.ProgressToken.Of(body.Span)),
-            Session = session,
-            MethodHeader = headers.Method,
-            NameHeader = headers.Name,
-            ParamHeaders = era == McpEra.Stateless ? McpParamHeaders.Verified(http.Request.Headers, gateway.Definitions.Find(connection.Name, McpVocabulary.Tool, message.Name ?? ""), message, body, out var wrong) : NoParams(out wrong),
-        };
-        if (wrong)
-        {
-            await RefuseAsync(http, 400, JsonRpcCodes.HeaderMismatch, "`Mcp-Param-*` must say what the arguments say", "header mismatch", connection, identity, rawId).ConfigureAwait(false);
-            return;
-        }
-        using var exchange = new McpExchange(gateway, http, identity, origin, operation, call);
-        await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
     }
 
     /// <summary>GET opens or resumes a stream, DELETE ends a session; both belong to the sessions era.</summary>
     private async Task TransportAsync(HttpContext http, Connection connection, Identity identity)
     {
-        if (!TryHeaders(http, out var headers) || (headers.Version is not null && !McpVersions.IsOfSessions(headers.Version)))
+        var headers = McpRequestHeaders.Of(http);
+        if (headers.IsDoubled || (headers.Version is not null && !McpVersions.IsOfSessions(headers.Version)))
         {
             http.Response.Headers.Allow = "POST";
-            await RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "this revision knows `POST` only", "method", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "this revision knows `POST` only", connection, identity).ConfigureAwait(false);
             return;
         }
-        if (!TrySession(http, identity, connection, out var session))
+        if (!_intake.TrySession(http, identity, connection, out var session))
         {
-            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "session not found; initialize again", "unknown session", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "session not found; initialize again", connection, identity).ConfigureAwait(false);
             return;
         }
         var isGet = http.Request.Method == "GET";
         if (isGet && !Accepts(http.Request.Headers.Accept, "text/event-stream"))
         {
-            await RefuseAsync(http, 406, JsonRpcCodes.InvalidRequest, "expected `Accept: text/event-stream`", "accept", connection, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 406, JsonRpcCodes.InvalidRequest, "expected `Accept: text/event-stream`", connection, identity).ConfigureAwait(false);
             return;
         }
         string? after = null;
@@ -238,7 +187,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
             after = session is not null && last is [{ } sealedId] ? gateway.Sessions.EventIds.Open(session, sealedId) : null;
             if (after is null)
             {
-                await RefuseAsync(http, 400, JsonRpcCodes.InvalidRequest, "`Last-Event-ID` names no event of this session", "unknown event id", connection, identity).ConfigureAwait(false);
+                await RefuseAsync(http, 400, JsonRpcCodes.InvalidRequest, "`Last-Event-ID` names no event of this session", connection, identity).ConfigureAwait(false);
                 return;
             }
         }
@@ -249,52 +198,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
         var call = new McpCall { HttpMethod = http.Request.Method, Era = McpEra.Sessions, Version = headers.Version, Session = session, ResumeAfter = after, Resumable = resumable };
         using var exchange = new McpExchange(gateway, http, identity, origin, operation, call);
         await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
-    }
-
-    /// <summary>A response is let in only as the answer to a question that this session was asked and has not answered (row P08).</summary>
-    private async Task AnswerAskAsync(HttpContext http, Connection connection, Identity identity, McpSession? session, JsonRpcMessage message, ReadOnlyMemory<byte> body)
-    {
-        var ask = message.Id.IsEmpty ? null : session?.Asks.TryTake(Encoding.UTF8.GetString(message.Id.Of(body.Span)));
-        if (ask is not null && await ask.AnswerAsync(body).ConfigureAwait(false))
-        {
-            http.Response.StatusCode = StatusCodes.Status202Accepted;
-            return;
-        }
-        await RefuseAsync(http, 400, JsonRpcCodes.InvalidRequest, "a response to nothing that was asked", "stray response", connection, identity).ConfigureAwait(false);
-    }
-
-    private async Task RefuseHeadersAsync(HttpContext http, Connection connection, Identity identity, string? rawId, Headers headers, JsonRpcMessage message)
-    {
-        var fault = headers.IsDoubled
-            ? new HeaderFault(JsonRpcCodes.HeaderMismatch, "a header stands there twice")
-            : McpHeaders.Check(headers.Version, headers.Method, headers.Name, message, out _)!;
-        await gateway.Notes.NoteAsync("request.refused", fault.Message, connection.Name, identity.Key).ConfigureAwait(false);
-        await WriteAsync(http, 400, fault.IsVersion ? McpReplies.UnsupportedVersion(rawId, headers.Version!) : McpReplies.Error(rawId, fault.Code, fault.Message)).ConfigureAwait(false);
-    }
-
-    private bool TrySession(HttpContext http, Identity identity, Connection connection, out McpSession? session)
-    {
-        session = null;
-        if (!http.Request.Headers.TryGetValue(McpHeaders.SessionId, out var ids)) return true;
-        session = ids is [{ } id] ? gateway.Sessions.Find(id, identity, connection) : null;
-        return session is not null;
-    }
-
-    private static bool TryHeaders(HttpContext http, out Headers headers)
-    {
-        var all = http.Request.Headers;
-        headers = new Headers(Single(all[McpHeaders.ProtocolVersion]), Single(all[McpHeaders.Method]), Single(all[McpHeaders.Name]), IsDoubled: false);
-        if (all[McpHeaders.ProtocolVersion].Count <= 1 && all[McpHeaders.Method].Count <= 1 && all[McpHeaders.Name].Count <= 1) return true;
-        headers = headers with { IsDoubled = true };
-        return false;
-
-        static string? Single(StringValues values) => values.Count == 1 ? values[0] : null;
-    }
-
-    private static List<KeyValuePair<string, string>> NoParams(out bool wrong)
-    {
-        wrong = false;
-        return [];
     }
 
     private static bool IsJson(string? contentType)
@@ -344,11 +247,13 @@ internal sealed class McpEndpoint(McpGateway gateway)
         }
     }
 
-    private async ValueTask RefuseAsync(
-        HttpContext http, int status, int code, string message, string reason, Connection? connection = null, Identity? identity = null, string? rawId = null)
+    private ValueTask RefuseAsync(HttpContext http, int status, int code, string message, Connection? connection = null, Identity? identity = null) =>
+        RefuseAsync(http, new Refused(status, code, message), connection, identity);
+
+    private async ValueTask RefuseAsync(HttpContext http, Refused refused, Connection? connection, Identity? identity)
     {
-        await gateway.Notes.NoteAsync("request.refused", reason, connection?.Name ?? "-", identity?.Key).ConfigureAwait(false);
-        await WriteAsync(http, status, McpReplies.Error(rawId, code, message)).ConfigureAwait(false);
+        await gateway.Notes.NoteAsync("request.refused", refused.Message, connection?.Name ?? "-", identity?.Key).ConfigureAwait(false);
+        await WriteAsync(http, refused.Status, refused.UnsupportedVersion is { } version ? McpReplies.UnsupportedVersion(refused.RawId, version) : McpReplies.Error(refused.RawId, refused.Code, refused.Message)).ConfigureAwait(false);
     }
 
     private static async ValueTask WriteAsync(HttpContext http, int status, ReadOnlyMemory<byte> body)
@@ -358,7 +263,4 @@ internal sealed class McpEndpoint(McpGateway gateway)
         http.Response.ContentLength = body.Length;
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
     }
-
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Auto)]
-    private readonly record struct Headers(string? Version, string? Method, string? Name, bool IsDoubled);
 }

@@ -65,7 +65,7 @@ internal sealed class McpExchange : IExchange, IDisposable
             return;
         }
         using var frames = UpstreamFrames.Of(response) ?? throw Invalid("the target answered with neither JSON nor an event stream");
-        if (_call is { IsRequest: true, Message.Method: McpMethods.Initialize }) OpenSession(response);
+        if (_call is { IsRequest: true, Method: McpMethods.Initialize }) OpenSession(response);
         if (frames.IsStream) await StreamAsync(clearance, frames, cancellationToken).ConfigureAwait(false);
         else await AnswerAsync(clearance, frames, cancellationToken).ConfigureAwait(false);
     }
@@ -104,7 +104,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     {
         if (response.Header(McpHeaders.SessionId) is not { } upstreamId) return;
         if (upstreamId.Length is 0 or > 1024 || !McpHeaders.IsPlain(upstreamId)) throw Invalid("the target's session id is not visible ASCII");
-        var session = _gateway.Sessions.Open(_identity, _origin.Connection, upstreamId, Operation.Id, _call.Message.ClientName);
+        var session = _gateway.Sessions.Open(_identity, _origin.Connection, upstreamId, Operation.Id, _call.ClientName);
         _wire.Header(McpHeaders.SessionId, session.Id);
     }
 
@@ -206,7 +206,7 @@ internal sealed class McpExchange : IExchange, IDisposable
 
     private async ValueTask<FrameVerdict> JudgeResponseAsync(ReadOnlyMemory<byte> data, JsonRpcMessage message, CancellationToken cancellationToken)
     {
-        var method = _call.Message.Method;
+        var method = _call.Method;
         var isLast = _call.RawId is not null && IsRaw(message.Id.Of(data.Span), _call.RawId);
         if (!isLast)
         {

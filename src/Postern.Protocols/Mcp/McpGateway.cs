@@ -37,8 +37,11 @@ internal sealed class McpCall
     /// <summary>The version header as sent, or null.</summary>
     public string? Version { get; init; }
 
-    /// <summary>Default for GET and DELETE.</summary>
-    public JsonRpcMessage Message { get; init; }
+    /// <summary>The method of the message, or null for GET and DELETE.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>What the client calls itself in this message, or null.</summary>
+    public string? ClientName { get; init; }
 
     /// <summary>The request id's raw token; null when nothing is to be answered.</summary>
     public string? RawId { get; init; }
@@ -63,5 +66,6 @@ internal sealed class McpCall
     /// <summary>The verified <c>Mcp-Param-*</c> headers as sent.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> ParamHeaders { get; init; } = [];
 
-    public bool IsRequest => Message.Kind == JsonRpcKind.Request;
+    /// <summary>True when the message wants an answer.</summary>
+    public bool IsRequest => RawId is not null;
 }

@@ -17,7 +17,7 @@ internal static class McpReplies
     /// A refusal as a message. A tool call gets a result with <c>isError</c>, which models read and which is exempt from the
     /// output schema; every other request gets a JSON-RPC error.
     /// </summary>
-    public static ReadOnlyMemory<byte> Refusal(Refusal refusal, McpCall call) => call is { IsRequest: true, Message.Method: McpMethods.ToolsCall }
+    public static ReadOnlyMemory<byte> Refusal(Refusal refusal, McpCall call) => call is { IsRequest: true, Method: McpMethods.ToolsCall }
         ? ToolResult(refusal, call)
         : Error(call.RawId, CodeFor(refusal, call), IsUnknownMethod(refusal, call) ? "Method not found" : Envelope.TextOf(refusal), writer => Envelope.Write(writer, refusal));
 
@@ -26,7 +26,7 @@ internal static class McpReplies
     {
         if (!call.IsRequest) return refusal.Retry == RetryMode.After ? 503 : 403;
         // A client that only probes takes 400, 429 and an error under 200 for "speaks the older revisions" and downgrades itself.
-        if (call.Message.Method == McpMethods.Discover) return refusal.Retry == RetryMode.After ? 503 : 403;
+        if (call.Method == McpMethods.Discover) return refusal.Retry == RetryMode.After ? 503 : 403;
         if (call.Era == McpEra.Stateless && IsUnknownMethod(refusal, call)) return 404;
         return 200;
     }
@@ -93,7 +93,7 @@ internal static class McpReplies
     }
 
     private static bool IsUnknownMethod(Refusal refusal, McpCall call) =>
-        refusal.Code == RefusalCode.NotPermitted && call.IsRequest && !McpMethods.IsSpecified(call.Message.Method!, call.Era);
+        refusal.Code == RefusalCode.NotPermitted && call.IsRequest && !McpMethods.IsSpecified(call.Method!, call.Era);
 
     private static int CodeFor(Refusal refusal, McpCall call)
     {

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Operations;
 using Postern.Protocols.Mcp.Wire;
+using Postern.Upstreams;
 
 namespace Postern.Protocols.Mcp;
 
@@ -37,6 +38,19 @@ internal sealed class McpSession
 
     /// <summary>What the server asked and the client is to answer.</summary>
     public ServerAsks Asks { get; } = new();
+
+    private volatile PostForm? _post;
+
+    /// <summary>How its messages travel to the target; the same for each, so made once.</summary>
+    public UpstreamRequest PostRequest(string? version)
+    {
+        if (_post is { } known && string.Equals(known.Version, version, StringComparison.Ordinal)) return known.Request;
+        var request = UpstreamHeaders.Post(version, UpstreamId);
+        _post = new PostForm(version, request);
+        return request;
+    }
+
+    private sealed record PostForm(string? Version, UpstreamRequest Request);
 
     public bool BelongsTo(Identity identity, Connection connection) =>
         string.Equals(IdentityKey, identity.Key, StringComparison.Ordinal)

@@ -30,7 +30,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
 
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(10);
 
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private SemaphoreSlim? _turn;
     private long _lastWrite;
 
     /// <summary>An event stream was begun.</summary>
@@ -38,6 +38,9 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
 
     /// <summary>A whole JSON body was written; nothing can follow.</summary>
     public bool IsWhole { get; private set; }
+
+    // Made on first use: most answers are one body by one writer.
+    private SemaphoreSlim Turn => _turn ?? Interlocked.CompareExchange(ref _turn, new SemaphoreSlim(1, 1), null) ?? _turn!;
 
     /// <summary>Sets the status of an answer that has no body, or whose body follows.</summary>
     public void Status(int status) => http.Response.StatusCode = status;
@@ -74,7 +77,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     public async ValueTask BeginStreamAsync(CancellationToken cancellationToken)
     {
         if (IsStream) return;
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (IsStream) return;
@@ -83,7 +86,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
         }
         finally
         {
-            _turn.Release();
+            Turn.Release();
         }
     }
 
@@ -91,7 +94,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     public async ValueTask KeepAliveAsync(CancellationToken cancellationToken)
     {
         if (IsStream && clock.GetElapsedTime(_lastWrite) < KeepAliveInterval) return;
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (!IsStream) BeginStream();
@@ -101,12 +104,12 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
         }
         finally
         {
-            _turn.Release();
+            Turn.Release();
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _turn.Dispose();
+    public void Dispose() => _turn?.Dispose();
 
     private async ValueTask WriteWholeAsync(ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
@@ -118,7 +121,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
 
     private async ValueTask WriteEventAsync(ReadOnlyMemory<byte> data, SseTag tag, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (!IsStream) BeginStream();
@@ -128,7 +131,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
         }
         finally
         {
-            _turn.Release();
+            Turn.Release();
         }
     }
 

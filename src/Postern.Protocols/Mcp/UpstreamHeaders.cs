@@ -10,8 +10,12 @@ internal static class UpstreamHeaders
     private static readonly KeyValuePair<string, string> AcceptBoth = new("Accept", "application/json, text/event-stream");
     private static readonly KeyValuePair<string, string> AcceptStream = new("Accept", "text/event-stream");
 
+    private static readonly UpstreamRequest PlainPost = new("POST", [JsonContent, AcceptBoth]);
+
     public static UpstreamRequest For(McpCall call)
     {
+        if (call is { HttpMethod: "POST", Era: McpEra.Sessions })
+            return call.Session is not null ? call.Session.PostRequest(call.Version) : call.Version is null ? PlainPost : Post(call.Version, null);
         var headers = new List<KeyValuePair<string, string>>(6);
         if (call.HttpMethod == "POST")
         {
@@ -34,12 +38,15 @@ internal static class UpstreamHeaders
         return new UpstreamRequest(call.HttpMethod, headers);
     }
 
-    /// <summary>A client's answer to a server's question, under the clearance of that question.</summary>
-    public static UpstreamRequest ForAnswer(McpCall call, ReadOnlyMemory<byte> answer)
+    /// <summary>A POST of the sessions era.</summary>
+    public static UpstreamRequest Post(string? version, string? upstreamSession)
     {
         var headers = new List<KeyValuePair<string, string>>(4) { JsonContent, AcceptBoth };
-        if (call.Version is not null) headers.Add(new(McpHeaders.ProtocolVersion, call.Version));
-        if (call.Session is { } session) headers.Add(new(McpHeaders.SessionId, session.UpstreamId));
-        return new UpstreamRequest("POST", headers) { Input = answer };
+        if (version is not null) headers.Add(new(McpHeaders.ProtocolVersion, version));
+        if (upstreamSession is not null) headers.Add(new(McpHeaders.SessionId, upstreamSession));
+        return new UpstreamRequest("POST", headers);
     }
+
+    /// <summary>A client's answer to a server's question, under the clearance of that question.</summary>
+    public static UpstreamRequest ForAnswer(McpCall call, ReadOnlyMemory<byte> answer) => Post(call.Version, call.Session?.UpstreamId) with { Input = answer };
 }

@@ -65,6 +65,8 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
 
     public McpProtocol Protocol { get; } = new();
 
+    public ApprovalDesk Desk { get; private set; } = null!;
+
     public PolicySet Current { get; private set; }
 
     public ImmutableArray<Connection> All { get; }
@@ -80,10 +82,10 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         var bed = new McpTestBed(server, policy);
         bed._app.UseRouting();
         const string PublicUrl = "http://gateway.test:7600";
-        var desk = new ApprovalDesk(bed.Holds, bed.Recorder, [], TimeProvider.System);
+        bed.Desk = new ApprovalDesk(bed.Holds, bed.Recorder, [], TimeProvider.System);
         bed.Protocol.Map(bed._app, new ProtocolServices
         {
-            Pipeline = new OperationPipeline(bed, bed.Recorder, desk, new SessionBook(TimeProvider.System), bed._leash, PublicUrl, TimeProvider.System),
+            Pipeline = new OperationPipeline(bed, bed.Recorder, bed.Desk, new SessionBook(TimeProvider.System), bed._leash, PublicUrl, TimeProvider.System),
             Authenticator = bed, Connections = bed, Policies = bed, Recorder = bed.Recorder, Upstreams = bed._dialer, Definitions = bed,
             PublicUrl = PublicUrl, AuthorizationServers = ["http://issuer.test"], Clock = TimeProvider.System, Logs = NullLoggerFactory.Instance,
         });

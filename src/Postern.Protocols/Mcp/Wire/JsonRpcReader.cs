@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -256,7 +257,8 @@ internal static class JsonRpcReader
     {
         for (var i = 0; i < reserved.Length; i++)
         {
-            if (!reader.ValueTextEquals(reserved[i])) continue;
+            // Plain keys are compared as bytes; only escaped ones need decoding.
+            if (reader.ValueIsEscaped ? !reader.ValueTextEquals(reserved[i]) : !Ascii.Equals(reader.ValueSpan, reserved[i])) continue;
             if ((seen & (1 << i)) != 0)
             {
                 message.Fault = $"`{reserved[i]}` stands there twice";
