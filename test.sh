@@ -3,15 +3,19 @@
 #
 #   ./test.sh           everything that guards a landing
 #   ./test.sh kills     kill -9 under load, 200 rounds (POSTERN_KILL_ROUNDS)
+#   ./test.sh fuzz      variants of sound input for every reader, 5 minutes a target (POSTERN_FUZZ_SECONDS)
 #   ./test.sh bench     the measurements of docs/benchmarks.md
 #
 # Ends with `N passed, N failed, N skipped`; exits 0 only when something passed and nothing failed or was skipped.
 set -euo pipefail
+
+# The braces make bash read all of it before it runs any: an edit during a run changes nothing.
+{
 cd "$(dirname "${BASH_SOURCE[0]}")"
 lane=${1:-all}
 case $lane in
-  all | kills | bench) ;;
-  *) echo "test.sh: unknown lane \`$lane\`; expected nothing, kills or bench" >&2; exit 2 ;;
+  all | kills | fuzz | bench) ;;
+  *) echo "test.sh: unknown lane \`$lane\`; expected nothing, kills, fuzz or bench" >&2; exit 2 ;;
 esac
 
 need() {
@@ -77,7 +81,13 @@ case $lane in
     export POSTERN_KILL_ROUNDS=${POSTERN_KILL_ROUNDS:-200}
     run Postern.Conformance --filter-trait "Lane=kills"
     ;;
+  fuzz)
+    export POSTERN_FUZZ_SECONDS=${POSTERN_FUZZ_SECONDS:-300}
+    run Postern.Tests --filter-trait "Lane=fuzz"
+    ;;
 esac
 
 echo
 node tests/node/matrix.mjs "$lane" "$results"
+exit
+}

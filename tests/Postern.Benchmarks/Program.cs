@@ -16,10 +16,13 @@ switch (args)
     case ["echo", var rounds, var seconds]:
         await EchoRun.RunAsync(int.Parse(rounds, CultureInfo.InvariantCulture), double.Parse(seconds, CultureInfo.InvariantCulture));
         return 0;
+    case ["allocation"]:
+        await AllocationRun.RunAsync();
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | echo [ROUNDS SECONDS]");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | allocation | echo [ROUNDS SECONDS]");
         return 2;
 }
