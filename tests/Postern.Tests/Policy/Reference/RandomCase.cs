@@ -28,7 +28,7 @@ internal sealed record RandomCase(int Seed, ImmutableArray<ModelRule> Rules)
     public static RandomCase Of(int seed)
     {
         var random = new Random(seed);
-        return new RandomCase(seed, [.. Enumerable.Range(0, random.Next(1, random.Next(4) == 0 ? 40 : 9)).Select(at => Rule(random, at))]);
+        return new RandomCase(seed, [.. Enumerable.Range(0, random.Next(1, random.Next(16) switch { 0 => 160, < 5 => 40, _ => 9 })).Select(at => Rule(random, at))]);
     }
 
     /// <summary>Smaller policies that may still show the same fault.</summary>
