@@ -148,7 +148,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var server = new GatewayServer(new HostNames(publicUrl, listener.Url, options.AllowedHosts), notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, logs);
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
-        new HoldPages(holds, desk, signIn, clock).Map(server);
+        new HoldPages(holds, desk, signIn, notes, clock).Map(server);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), recorder, publicUrl, clock);
         new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock)]);
 

@@ -20,7 +20,14 @@ internal sealed class ApiSignIn(IAuthenticator authenticator, IPageSession sessi
     public async ValueTask<ApiSignInOutcome> IdentifyAsync(HttpContext context, ApiAccess access)
     {
         var credential = (string?)context.Request.Headers.Authorization;
-        if (access == ApiAccess.FreshBrowser) return credential is null ? FromBrowser(context) : Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "This needs a person in a browser who signed in just now. A token cannot do it.");
+        if (access == ApiAccess.FreshBrowser)
+        {
+            var outcome = credential is null
+                ? FromBrowser(context)
+                : Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "This needs a person in a browser who signed in just now. A token cannot do it.");
+            if (outcome.Problem is { } problem) await notes.NoteAsync("form.refused", problem.Reason, "gateway").ConfigureAwait(false);
+            return outcome;
+        }
         if (credential is null) return sessions.TryGet(context, out var person) ? new ApiSignInOutcome(person, null, WasPresented: false) : SignInFirst(wasPresented: false);
         if (!credential.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {

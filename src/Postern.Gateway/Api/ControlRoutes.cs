@@ -134,7 +134,9 @@ internal static class ControlRoutes
     {
         var hold = await parts.Holds.FindAsync(call.Value("id"), call.Gone).ConfigureAwait(false);
         if (hold is null || !parts.Desk.MaySee(hold, call.Identity)) return ApiAnswer.NotFound();
-        return new ApiAnswer.Document(json => ApiDocuments.Hold(json, hold, call.Identity, parts.Desk.MayAnswer(hold, call.Identity), parts.PublicUrl, withRequest: true, parts.Clock.GetUtcNow()));
+        // What somebody else asked for is shown to a person in a browser only: a stolen token must not read it.
+        var withRequest = hold.Requester == call.Identity.Key || call.Identity.InteractiveSince is not null;
+        return new ApiAnswer.Document(json => ApiDocuments.Hold(json, hold, call.Identity, parts.Desk.MayAnswer(hold, call.Identity), parts.PublicUrl, withRequest, parts.Clock.GetUtcNow()));
     }
 
     private static bool MaySee(ControlParts parts, Identity identity, Connection connection)

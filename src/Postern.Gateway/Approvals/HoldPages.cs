@@ -10,6 +10,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Pages;
+using Postern.Protocols;
 
 namespace Postern.Gateway.Approvals;
 
@@ -17,7 +18,7 @@ namespace Postern.Gateway.Approvals;
 /// The pages on which people see and answer holds: plain forms, no script. GET shows and never acts; POST acts only for a person
 /// who signed in just now, from a form of ours.
 /// </summary>
-internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSession sessions, TimeProvider clock)
+internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSession sessions, RefusalNotes notes, TimeProvider clock)
 {
     private const int MaxForm = 16 * 1024;
     private const int MaxListed = 200;
@@ -114,6 +115,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
         var form = await FormAsync(context).ConfigureAwait(false);
         if (form is null || !sessions.IsOwnForm(context, form[IPageSession.CsrfField]))
         {
+            await notes.NoteAsync("form.refused", "an answer did not come from a form of ours", "gateway", person.Key).ConfigureAwait(false);
             await WriteAsync(context, StatusCodes.Status403Forbidden, person, "Not accepted", Html.Of($"<h1>Not accepted</h1><p>The answer did not come from a page of this gateway, or that page was too old. Nothing was answered. <a href=\"/approvals\">Open the approval again</a>.</p>")).ConfigureAwait(false);
             return;
         }
@@ -144,6 +146,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
                 await sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
                 return;
             case AnswerResult.NotAllowed:
+                await notes.NoteAsync("hold.answer_refused", "the person may not answer it", "gateway", person.Key).ConfigureAwait(false);
                 await ShowAsync(context, person, id, StatusCodes.Status403Forbidden, "Nothing was answered: you may see this, but not answer it.").ConfigureAwait(false);
                 return;
             case AnswerResult.Over:

@@ -111,6 +111,9 @@ public sealed class HoldPagesTests : IAsyncLifetime
 
         using var read = await _gateway.ApiAsync($"/approvals/{id}", stolen);
         Assert.Equal(HttpStatusCode.OK, read.StatusCode);
+        Assert.DoesNotContain("broken", await read.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var own = await _gateway.ApiAsync($"/approvals/{id}", _gateway.TokenOf("alice", "postern-cli"));
+        Assert.Contains("broken", await own.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var form = new HttpRequestMessage(HttpMethod.Post, $"{_gateway.Host.Url}/approve/{id}") { Content = new FormUrlEncodedContent([new("answer", "approve"), new("csrf", stolen)]) };
         form.Headers.Authorization = new AuthenticationHeaderValue("Bearer", stolen);
         form.Headers.Add("Origin", _gateway.Host.Url);
