@@ -22,6 +22,9 @@ public sealed record DemoOptions
 /// <summary>Everything that the demo needs, on this machine, in this process: an issuer, a shop, and a gateway between them and the world.</summary>
 public sealed class DemoStage : IAsyncDisposable
 {
+    // Longer than a hold waits for its answer: the agent must still be signed in when it comes.
+    private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(1);
+
     private DemoStage(string folder, DemoIssuer issuer, ShopServer shop, GatewayHost gateway)
     {
         Folder = folder;
@@ -66,7 +69,7 @@ public sealed class DemoStage : IAsyncDisposable
         ShopServer? shop = null;
         try
         {
-            issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = gatewayUrl, Clock = options.Clock }, cancellationToken);
+            issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = gatewayUrl, TokenLifetime = TokenLifetime, Clock = options.Clock }, cancellationToken);
             shop = await ShopServer.StartAsync(shopSecret, port: 0, cancellationToken);
             var file = DemoFiles.Write(folder, gatewayUrl, issuer.Issuer, DemoClient.GatewayId, DemoClient.GatewaySecret, shop.Url, shopSecret);
             // The file alone decides: variables of the surrounding shell must not change what the demo shows.

@@ -67,13 +67,14 @@ internal static class DemoCommand
     private static async Task SayNextAsync(DemoStage stage, DemoPlay play, DemoVoice voice, bool isAuto, CancellationToken cancellationToken)
     {
         voice.Title("What to try next");
+        if (Environment.ProcessPath is { } executable && Path.GetFileNameWithoutExtension(executable) == "postern") voice.Say($"`postern` below is {executable}.");
         voice.Say("The folder above is kept: read policy.yaml, change it, and ask what it means:");
         voice.Literal($"postern policy test {stage.Folder}/policy.yaml --config {stage.Folder}/postern.yaml");
         voice.Say("Change one byte of the recording and verify it again:");
         voice.Literal($"postern verify {stage.JournalFolder} --key {stage.PublicKeyFile}");
         if (isAuto) return;
         voice.Gap();
-        voice.Say("Point your own MCP client at the gateway. It is alice's, for 15 minutes:");
+        voice.Say("Point your own MCP client at the gateway. This token is alice's, for an hour:");
         voice.Gap();
         voice.Literal($"claude mcp add --transport http shop {stage.Endpoint} \\");
         voice.Literal($"  --header \"Authorization: Bearer {await play.TokenAsync(cancellationToken)}\"");

@@ -21,7 +21,7 @@ internal sealed class Refusals(string publicUrl)
             return new Refusal
             {
                 DecisionId = id, Decision = Denied, Code = RefusalCode.NotPermitted, Retry = RetryMode.AfterChange,
-                Reason = "This is not permitted for you here. The refusal is intended; repeating the call unchanged will not help.",
+                Reason = "This is not permitted for you here.",
             };
         }
         return new Refusal
@@ -31,7 +31,7 @@ internal sealed class Refusals(string publicUrl)
             {
                 RefusalCode.PolicyError => "The policy could not be evaluated for these arguments, so the call is refused. Check that every expected argument is there.",
                 RefusalCode.Quarantined => "The definition of this changed since it was accepted. It stays unavailable until an administrator accepts it.",
-                _ => "These arguments are not permitted for you here. The refusal is intended; repeating the call unchanged will not help.",
+                _ => "These arguments are not permitted for you here.",
             },
             Alternatives = decision.Alternatives,
         };
@@ -41,7 +41,7 @@ internal sealed class Refusals(string publicUrl)
     {
         DecisionId = id, Decision = Held, Code = RefusalCode.HoldPending, Rule = decision.RuleLabel, Retry = RetryMode.SameCall,
         Reason = (decision.Message is { } message ? message + " " : "")
-            + "This waits for people to approve exactly this call. Nothing was done. Once it is approved, repeat the identical call.",
+            + "This waits for people to approve exactly this call. Nothing was done.",
         RequestUrl = LinkTo(hold), Approvers = ApproversOf(decision.Terms), Alternatives = decision.Alternatives,
     };
 

@@ -5,8 +5,6 @@ namespace Postern.Demo.Acts;
 /// <summary>It waits for a human, then happens exactly once.</summary>
 internal sealed class HeldAct : IAct
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(2);
-
     public string Title => "4 · Held and approved";
 
     public async Task<bool> PlayAsync(DemoCast cast, CancellationToken cancellationToken)
@@ -53,15 +51,11 @@ internal sealed class HeldAct : IAct
     {
         cast.Voice.Say("Your turn: open this link in a browser, sign in as Bob Berger (on-call), and approve.");
         cast.Voice.Literal(link);
-        cast.Voice.Say("The agent repeats the identical call every two seconds. Try signing in as Alice first: nobody approves their own request. Ctrl-C ends the demo.");
+        cast.Voice.Say("Try signing in as Alice Archer first: nobody approves their own request. The agent goes on once you have answered.");
         cast.Voice.Gap();
-        using var timer = new PeriodicTimer(Poll, cast.Clock);
-        while (await timer.WaitForNextTickAsync(cancellationToken))
-        {
-            var reply = await RefundAsync(cast, cancellationToken);
-            if (!IsPending(reply)) return reply;
-        }
-        throw new OperationCanceledException(cancellationToken);
+        var answer = await new HoldWatch(cast.Stage, cast.Clock).AnsweredAsync(new Uri(link), cancellationToken);
+        cast.Voice.Say($"Answered: {answer}.");
+        return await RefundAsync(cast, cancellationToken);
     }
 
     private static Task<AgentReply> RefundAsync(DemoCast cast, CancellationToken cancellationToken) => cast.Agent.CallAsync("refund", Arguments(), cancellationToken);
