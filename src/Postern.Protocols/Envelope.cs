@@ -14,6 +14,9 @@ public static class Envelope
     /// <summary>The longest text, in words.</summary>
     public const int MaxWords = 120;
 
+    // An author's long reason must not push out the link, the advice and the decision's id.
+    private const int MaxReasonWords = 50;
+
     /// <summary>Writes the envelope as one JSON object.</summary>
     public static void Write(Utf8JsonWriter writer, Refusal refusal)
     {
@@ -51,7 +54,7 @@ public static class Envelope
     {
         ArgumentNullException.ThrowIfNull(refusal);
         var text = new StringBuilder();
-        text.Append(Opening(refusal)).Append(' ').Append(refusal.Reason.TrimEnd('.')).Append(". ");
+        text.Append(Opening(refusal)).Append(' ').Append(Shorten(refusal.Reason.TrimEnd('.'), MaxReasonWords)).Append(". ");
         text.Append(refusal.Retry switch
         {
             RetryMode.SameCall when refusal.RequestUrl is not null => $"Ask for approval at {refusal.RequestUrl} and repeat the identical call once it is given.",
@@ -61,9 +64,9 @@ public static class Envelope
             RetryMode.AfterChange => "Repeating it unchanged will not help.",
             _ => "Do not repeat it.",
         });
-        if (!refusal.Alternatives.IsDefaultOrEmpty) text.Append(" Permitted instead: ").AppendJoin("; ", refusal.Alternatives).Append('.');
+        if (!refusal.Alternatives.IsDefaultOrEmpty) text.Append(" Permitted instead: ").Append(Shorten(string.Join("; ", refusal.Alternatives), MaxReasonWords / 2)).Append('.');
         text.Append(" Decision ").Append(refusal.DecisionId.ToString()).Append('.');
-        return Shorten(text.ToString());
+        return Shorten(text.ToString(), MaxWords);
     }
 
     private static string Opening(Refusal refusal)
@@ -90,9 +93,9 @@ public static class Envelope
         writer.WriteEndArray();
     }
 
-    private static string Shorten(string text)
+    private static string Shorten(string text, int most)
     {
         var words = text.Split(' ');
-        return words.Length <= MaxWords ? text : string.Join(' ', words[..(MaxWords - 1)]) + " …";
+        return words.Length <= most ? text : string.Join(' ', words[..(most - 1)]) + " …";
     }
 }

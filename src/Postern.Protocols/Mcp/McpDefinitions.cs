@@ -72,6 +72,13 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
         return pinned.IsKnown ? default : RefreshAsync(connection, pinned, isForced: false, cancellationToken);
     }
 
+    /// <summary>Fetches now if nothing is known yet: the target just answered, so it is there.</summary>
+    internal ValueTask EnsureNowAsync(Connection connection, CancellationToken cancellationToken)
+    {
+        var pinned = For(connection.Name);
+        return pinned.IsKnown ? default : RefreshAsync(connection, pinned, isForced: true, cancellationToken);
+    }
+
     /// <summary>Fetches in the background, once however often it is asked for meanwhile.</summary>
     internal void RefreshSoon(Connection connection)
     {

@@ -35,7 +35,10 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
             var items = McpList.Read(message.Items.Of(data), McpList.NameMember(method));
             var fact = McpList.FactOf(method);
             if (fact is McpVocabulary.Tool or McpVocabulary.Prompt)
+            {
+                await definitions.EnsureNowAsync(origin.Connection, cancellationToken).ConfigureAwait(false);
                 await definitions.ObserveAsync(origin.Connection, fact, items, cancellationToken).ConfigureAwait(false);
+            }
             edits.Add(new ByteEdit(message.Items, Filter(identity, origin, fact, items)));
         }
         return ByteEdit.Apply(data, edits);

@@ -71,14 +71,52 @@ public sealed class McpListTests
     }
 
     [Fact]
-    public async Task A_target_that_was_down_at_the_start_is_read_when_it_is_there()
+    public async Task Definitions_are_read_by_the_gateways_own_identity_and_recorded()
     {
         await using var bed = await McpTestBed.StartAsync(script: server => server.IsLegacyOnly = true);
 
         Assert.Equal(["list_orders", "refund"], Names(await bed.SendAsync(List)));
-        Assert.True(bed.Protocol.Definitions!.Knows("shop"));
         Assert.NotNull(bed.Protocol.Definitions!.Find("shop", "tool", "refund"));
-        Assert.Contains("intent mcp.definitions.read", bed.Recorder.Log);
+        Assert.Contains(bed.Recorder.Intents, intent => intent.Parts[0].Action == "mcp.definitions.read" && intent.Identity.Key == "gateway:postern");
+    }
+
+    [Fact]
+    public async Task A_target_that_was_down_at_the_start_is_read_as_soon_as_it_is_there()
+    {
+        var isDown = true;
+        await using var bed = await McpTestBed.StartAsync(script: server => server.Override = (http, _) =>
+        {
+            http.Response.StatusCode = isDown ? 503 : 200;
+            return Task.FromResult(isDown);
+        });
+        Assert.Equal(50300, (await bed.SendAsync(List)).ErrorCode);
+        Assert.False(bed.Protocol.Definitions!.Knows("shop"));
+
+        isDown = false;
+
+        Assert.Equal(["list_orders", "refund"], Names(await bed.SendAsync(List)));
+    }
+
+    [Fact]
+    [Guarantee("G19")]
+    public async Task When_the_target_says_that_its_tools_changed_they_are_read_again()
+    {
+        await using var bed = await McpTestBed.StartAsync();
+        await bed.SendAsync(List);
+        bed.Server.Tools = """[{"name":"list_orders","description":"new words"}]""";
+        bed.Server.Override = async (http, received) =>
+        {
+            if (received.Method != "tools/call") return false;
+            await FakeMcpServer.SseAsync(http, """{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}""", $$$"""{"jsonrpc":"2.0","id":{{{received.Json.GetProperty("id").GetRawText()}}},"result":{"content":[]}}""");
+            return true;
+        };
+
+        var answer = await bed.CallAsync("list_orders");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (bed.Protocol.Definitions!.Of("shop").All(definition => definition.AcceptedHash == definition.SeenHash)) await Task.Delay(10, patience.Token);
+
+        Assert.Contains("list_changed", answer.Events[0], StringComparison.Ordinal);
+        Assert.Equal("definition.quarantined", (await bed.CallAsync("list_orders")).Envelope.GetProperty("code").GetString());
     }
 
     private static string[] Names(Answer answer) => [.. answer.Result.GetProperty("tools").EnumerateArray().Select(tool => tool.GetProperty("name").GetString()!)];
