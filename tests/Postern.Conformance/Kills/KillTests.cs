@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Postern.Conformance.Clients;
 using Postern.Conformance.Gateways;
-using Postern.Core.Recording;
 using Postern.Tests;
 
 namespace Postern.Conformance.Kills;
@@ -73,48 +72,11 @@ public sealed partial class KillTests
             await gateway.StartAsync(cancellationToken);
             // After the restart, whoever did not get an answer asks again.
             foreach (var number in approved) await caller.CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
-            Judge(Recordings.Read(gateway.Data), witness, caller, $"round {round}, seed {seed}");
+            var complaints = KillJudge.Complaints(Recordings.Read(gateway.Data), witness.Seen, caller.Answers).Take(5).ToArray();
+            Assert.True(complaints.Length == 0, $"round {round}, seed {seed}: {string.Join("; ", complaints)}");
         }
         Assert.True(witness.Seen.Count(each => each.Key.StartsWith("read:", StringComparison.Ordinal)) >= Rounds, "the load never reached the target");
         Assert.Contains(witness.Seen, each => each.Key.StartsWith("write:", StringComparison.Ordinal));
-    }
-
-    private static void Judge(Recording recording, WitnessServer witness, Caller caller, string when)
-    {
-        Assert.True(recording.Problem is null, $"{when}: {recording.Problem}");
-        var byRequest = recording.Calls.ToLookup(story => KeyOf(story.Request));
-        foreach (var (key, count) in witness.Seen)
-        {
-            // G1: what the target saw has an intent.
-            Assert.True(byRequest[key].Any(story => story.Decision == "allow" || story.Clearings.Count == 1), $"{when}: the target saw {key}, of which the record knows nothing");
-            // G7: nothing that people approved once ran twice; and nothing runs more often than it was asked.
-            Assert.True(count == 1, $"{when}: {key} ran {count} times");
-        }
-        foreach (var story in recording.Operations)
-        {
-            // G3: nothing is in flight now; every intent has its one ending.
-            Assert.True(story.Endings.Count == 1, $"{when}: {story.Intent.Op} has {story.Endings.Count} endings");
-            Assert.True(story.Clearings.Count <= 1, $"{when}: {story.Intent.Op} was cleared {story.Clearings.Count} times");
-        }
-        var spent = recording.Operations.SelectMany(story => story.Clearings).GroupBy(clearing => clearing.Hold, StringComparer.Ordinal);
-        Assert.All(spent, uses => Assert.True(uses.Count() == 1, $"{when}: hold {uses.Key} was used {uses.Count()} times"));
-        foreach (var (key, answer) in caller.Answers)
-        {
-            // G2: what a caller received stands in the record.
-            Assert.True(byRequest[key].Any(story => Contains(story.Replies.ToString(), answer)), $"{when}: the caller of {key} received what the record does not hold");
-        }
-    }
-
-    private static bool Contains(string recorded, string answer)
-    {
-        var sentence = DoneSentence().Match(answer).Value;
-        return sentence.Length > 0 && recorded.Contains(sentence, StringComparison.Ordinal);
-    }
-
-    private static string KeyOf(string request)
-    {
-        var match = RequestWords().Match(request);
-        return $"{match.Groups["tool"].Value}:{match.Groups["n"].Value}";
     }
 
     private static async Task LoadAsync(string url, string token, Caller caller, CancellationToken over)
@@ -138,10 +100,4 @@ public sealed partial class KillTests
 
     [GeneratedRegex(@"https?://[^\s""'<>\\]+/approve/[^\s""'<>.,)\\]+", RegexOptions.NonBacktracking)]
     private static partial Regex ApprovalLink();
-
-    [GeneratedRegex(@"(read|write) \d+ is done", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex DoneSentence();
-
-    [GeneratedRegex(@"""name"":""(?<tool>read|write)"",""arguments"":\{""n"":(?<n>\d+) ?\}", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex RequestWords();
 }
