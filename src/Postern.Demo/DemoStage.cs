@@ -12,8 +12,8 @@ namespace Postern.Demo;
 /// <summary>How a demo is set up.</summary>
 public sealed record DemoOptions
 {
-    /// <summary>The gateway's port on 127.0.0.1; 0 takes a free one.</summary>
-    public int Port { get; init; }
+    /// <summary>The gateway's port on 127.0.0.1; 0 takes a free one; null takes 7600 when it is free, and any other when it is not.</summary>
+    public int? Port { get; init; } = 0;
 
     /// <summary>All time comes from here.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
@@ -22,6 +22,8 @@ public sealed record DemoOptions
 /// <summary>Everything that the demo needs, on this machine, in this process: an issuer, a shop, and a gateway between them and the world.</summary>
 public sealed class DemoStage : IAsyncDisposable
 {
+    private const int UsualPort = 7600;
+
     // Longer than a hold waits for its answer: the agent must still be signed in when it comes.
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(1);
 
@@ -62,7 +64,7 @@ public sealed class DemoStage : IAsyncDisposable
     public static async Task<DemoStage> StartAsync(DemoOptions options, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("postern-demo-").FullName;
-        var port = options.Port == 0 ? FreePort() : options.Port;
+        var port = options.Port is > 0 and var given ? given : FreePort(preferred: options.Port is null ? UsualPort : 0);
         var gatewayUrl = $"http://127.0.0.1:{port}";
         var shopSecret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         DemoIssuer? issuer = null;
@@ -82,6 +84,7 @@ public sealed class DemoStage : IAsyncDisposable
         {
             if (shop is not null) await shop.DisposeAsync();
             if (issuer is not null) await issuer.DisposeAsync();
+            Directory.Delete(folder, recursive: true);
             if (e is GatewayStartException) throw new DemoException(e.Message);
             throw;
         }
@@ -96,10 +99,17 @@ public sealed class DemoStage : IAsyncDisposable
     }
 
     // Tokens name the gateway's URL as their audience, so its port must be known before the issuer starts.
-    private static int FreePort()
+    private static int FreePort(int preferred)
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        using var probe = new TcpListener(IPAddress.Loopback, preferred);
+        try
+        {
+            probe.Start();
+            return ((IPEndPoint)probe.LocalEndpoint).Port;
+        }
+        catch (SocketException) when (preferred != 0)
+        {
+            return FreePort(preferred: 0);
+        }
     }
 }

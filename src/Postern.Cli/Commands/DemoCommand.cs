@@ -8,12 +8,10 @@ namespace Postern.Cli.Commands;
 /// <summary><c>postern demo</c>: everything on this machine, in one process, in five acts.</summary>
 internal static class DemoCommand
 {
-    private const int UsualPort = 7600;
-
     public static Command Create(Surroundings surroundings)
     {
         var auto = new Option<bool>("--auto") { Description = "Answer the hold without a person; exit 0 only if all five acts had the expected outcome." };
-        var port = new Option<int?>("--port") { Description = "The gateway's port on 127.0.0.1; 0 takes a free one. 7600 otherwise; a free one with --auto.", HelpName = "port" };
+        var port = new Option<int?>("--port") { Description = "The gateway's port on 127.0.0.1; 0 takes a free one. 7600 otherwise if it is free; any free one with --auto.", HelpName = "port" };
         port.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() is < 0 or > 65535) result.AddError("`--port` must be a number from 0 to 65535");
@@ -22,12 +20,12 @@ internal static class DemoCommand
         command.SetAction((parsed, cancellationToken) =>
         {
             var isAuto = parsed.GetValue(auto);
-            return RunAsync(surroundings, isAuto, parsed.GetValue(port) ?? (isAuto ? 0 : UsualPort), cancellationToken);
+            return RunAsync(surroundings, isAuto, parsed.GetValue(port) ?? (isAuto ? 0 : null), cancellationToken);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(Surroundings surroundings, bool isAuto, int port, CancellationToken stop)
+    private static async Task<int> RunAsync(Surroundings surroundings, bool isAuto, int? port, CancellationToken stop)
     {
         var voice = new DemoVoice(surroundings.Out, surroundings.IsOutColoured);
         try
