@@ -7,9 +7,6 @@ namespace Postern.Core.Masking;
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct DetectorSet(int Card, int Email, SecretRanks Secrets)
 {
-    /// <summary>Characters that a search for literals widens at a time.</summary>
-    public const int Window = 1024;
-
     public static readonly DetectorSet None;
 
     public bool Any => Card != 0 || Email != 0 || Secrets.Any;
@@ -26,24 +23,25 @@ internal readonly record struct DetectorSet(int Card, int Email, SecretRanks Sec
     };
 
     /// <summary>
-    /// The detectors that could find something in any text within these bytes. An escaped letter could hide a literal, so
-    /// where <c>\u</c> occurs all stay.
+    /// The detectors that could find something in any text within these bytes, documents in strings included; numbers of the
+    /// document itself are not asked. An escaped letter could hide a literal, so where <c>\u</c> occurs all stay.
     /// </summary>
-    public DetectorSet PossibleIn(ReadOnlySpan<byte> bytes, Span<char> window)
+    public DetectorSet PossibleIn(ReadOnlySpan<byte> bytes)
     {
         if (!Any || bytes.IndexOf("\\u"u8) >= 0) return this;
+        var card = Card != 0 && CardScreen.IsPossible(bytes) ? Card : 0;
         var email = Email != 0 && EmailDetector.IsPossible(bytes) ? Email : 0;
-        var secrets = Secrets.Any && SecretDetector.IsPossible(bytes, window) ? Secrets : default;
-        return new DetectorSet(Card, email, secrets);
+        var secrets = Secrets.Any && SecretDetector.IsPossible(bytes) ? Secrets : default;
+        return new DetectorSet(card, email, secrets);
     }
 
     /// <summary>Everything that the detectors find in the text, settled.</summary>
-    public void Find(ReadOnlySpan<byte> text, Span<char> window, HitList hits)
+    public void Find(ReadOnlySpan<byte> text, HitList hits)
     {
         hits.Clear();
         if (Card != 0) CardDetector.Find(text, Card, hits);
         if (Email != 0) EmailDetector.Find(text, Email, hits);
-        if (Secrets.Any) SecretDetector.Find(text, window, Secrets, hits);
+        if (Secrets.Any) SecretDetector.Find(text, Secrets, hits);
         hits.Settle();
     }
 }

@@ -11,7 +11,10 @@ internal struct MaskBuffer(int capacity) : IDisposable
     // Escaping works in steps, so that a long text does not need six times its length at once.
     private const int EscapeStep = 4096;
 
-    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(Math.Max(capacity, 256));
+    private const int Least = 256;
+
+    // Most frames hold nothing to mask and need no buffer.
+    private byte[] _bytes = [];
     private int _length;
 
     public readonly ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
@@ -34,7 +37,7 @@ internal struct MaskBuffer(int capacity) : IDisposable
 
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_bytes);
+        if (_bytes.Length > 0) ArrayPool<byte>.Shared.Return(_bytes);
         _bytes = [];
     }
 
@@ -42,9 +45,9 @@ internal struct MaskBuffer(int capacity) : IDisposable
     {
         if (_bytes.Length - _length < size)
         {
-            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(Array.MaxLength, Math.Max(_bytes.Length * 2L, (long)_length + size)));
+            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(Array.MaxLength, Math.Max(Math.Max(capacity, Least), Math.Max(_bytes.Length * 2L, (long)_length + size))));
             Written.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_bytes);
+            if (_bytes.Length > 0) ArrayPool<byte>.Shared.Return(_bytes);
             _bytes = larger;
         }
         return _bytes.AsSpan(_length);

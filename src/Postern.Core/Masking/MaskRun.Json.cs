@@ -55,13 +55,15 @@ internal sealed partial class MaskRun
         }
     }
 
-    /// <summary>Masks one document.</summary>
+    /// <summary>Masks one document; writes nothing when nothing in it changes.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
     public void Document(ReadOnlySpan<byte> utf8, ShapePlaces places, ref MaskBuffer output) =>
         Documents(utf8, places.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, ref output);
 
     private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, ref MaskBuffer output)
     {
+        _detectors = _masker.IsScreened ? _masker.Detectors.PossibleIn(utf8) : _masker.Detectors;
+        if (_masker.IsScreened && !_detectors.Any && _masker.Paths.Words == 0 && IsUntouched(utf8, options)) return;
         var space = _spaces[_isEmbedded ? 1 : 0];
         var walk = new Walk
         {
@@ -71,10 +73,21 @@ internal sealed partial class MaskRun
             PlaceStates = Space.Of(ref space.PlaceStates, places.Words),
             PathStates = Space.Of(ref space.PathStates, _masker.Paths.Words),
         };
-        _detectors = _masker.Detectors.PossibleIn(utf8, _window);
         var reader = new Utf8JsonReader(utf8, options);
         while (reader.Read()) Token(ref reader, ref walk, ref output);
-        output.Write(utf8[walk.Copied..]);
+        if (walk.Copied > 0) output.Write(utf8[walk.Copied..]);
+    }
+
+    /// <summary>True when no number is a card, after every text was ruled out. The document is read to its end all the same.</summary>
+    private bool IsUntouched(ReadOnlySpan<byte> utf8, JsonReaderOptions options)
+    {
+        var mayBeCard = _masker.Detectors.Card > 0;
+        var reader = new Utf8JsonReader(utf8, options);
+        while (reader.Read())
+        {
+            if (mayBeCard && reader.TokenType == JsonTokenType.Number && Detection.CardDetector.IsCard(reader.ValueSpan)) return false;
+        }
+        return true;
     }
 
     private void Token(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
@@ -100,7 +113,7 @@ internal sealed partial class MaskRun
                 Text(ref reader, ref walk, level, ref output);
                 break;
             case JsonTokenType.Number when !level.IsStructure:
-                if (level.Rank > 0 || (_detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan))) Substitute(ref reader, ref walk, Treatment.Number, ref output);
+                if (level.Rank > 0 || (_masker.Detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan))) Substitute(ref reader, ref walk, Treatment.Number, ref output);
                 break;
             case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsStructure:
                 Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
@@ -146,7 +159,7 @@ internal sealed partial class MaskRun
         Settle(ref walk, depth);
         if (!_detectors.Any || level.IsStructure) return;
 
-        _detectors.Find(name, _window, _hits);
+        _detectors.Find(name, _hits);
         if (_hits.Hits.IsEmpty) return;
         CopyTo((int)reader.TokenStartIndex + 1, ref walk, ref output);
         SpliceName(name, ref output);

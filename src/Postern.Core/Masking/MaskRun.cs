@@ -12,7 +12,6 @@ internal sealed partial class MaskRun
     [ThreadStatic]
     private static MaskRun? s_idle;
 
-    private readonly char[] _window = new char[DetectorSet.Window];
     private readonly HitList _hits = new();
     private readonly HitList _hidden = new();
     private Masker _masker = Masker.None;
@@ -28,13 +27,14 @@ internal sealed partial class MaskRun
     /// <summary>Masks plain text: what detectors find, or all of it where a path leads to the root.</summary>
     public void Text(ReadOnlySpan<byte> content, ref MaskBuffer output)
     {
-        Span<ulong> state = new ulong[_masker.Paths.Words];
+        Span<ulong> state = _masker.Paths.Words == 0 ? [] : new ulong[_masker.Paths.Words];
         _masker.Paths.Start(state);
-        _detectors = _masker.Detectors.PossibleIn(content, _window);
+        // One search is as quick as to ask first whether it could find anything.
+        _detectors = _masker.Detectors;
         var hidden = Find(content);
         var rank = _masker.Paths.Best(state);
         if (Math.Max(rank, hidden) > 0 && !content.IsEmpty) Replace(content, Math.Max(Math.Max(rank, hidden), _hits.Best), isEscaped: false, ref output);
-        else Splice(content, ref output, isEscaped: false);
+        else if (!_hits.Hits.IsEmpty) Splice(content, ref output, isEscaped: false);
     }
 
     /// <summary>A run for this masker; one is kept per thread, so that a frame costs no new scratch space.</summary>
@@ -81,14 +81,14 @@ internal sealed partial class MaskRun
     /// </summary>
     private int Find(ReadOnlySpan<byte> text)
     {
-        _detectors.Find(text, _window, _hits);
+        _detectors.Find(text, _hits);
         if (!_detectors.Any || text.IndexOf("\\u"u8) < 0) return 0;
         var undone = ArrayPool<byte>.Shared.Rent(text.Length);
         try
         {
             var length = EscapedText.Undo(text, undone);
             if (length == text.Length) return 0;
-            _detectors.Find(undone.AsSpan(0, length), _window, _hidden);
+            _detectors.Find(undone.AsSpan(0, length), _hidden);
             return _hidden.Hits.Length > _hits.Hits.Length ? _hidden.Best : 0;
         }
         finally

@@ -29,11 +29,12 @@ public sealed class Masker
 
     private readonly ImmutableArray<Treatment> _treatments;
 
-    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors)
+    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors, bool isScreened = true)
     {
         _treatments = treatments;
         Paths = paths;
         Detectors = detectors;
+        IsScreened = isScreened;
     }
 
     /// <summary>True when nothing is ever changed.</summary>
@@ -42,6 +43,9 @@ public sealed class Masker
     internal PathSet Paths { get; }
 
     internal DetectorSet Detectors { get; }
+
+    /// <summary>True when whole frames are searched first for what rules detectors out. It decides what a frame costs, never what comes out.</summary>
+    internal bool IsScreened { get; }
 
     /// <summary>Compiles masks. <paramref name="hashKey"/> keys <see cref="MaskKind.Hash"/>; at least 32 bytes where one is used.</summary>
     /// <exception cref="ArgumentException">The key is too short, or a detector is not one of <see cref="Masking.Detectors.Names"/>.</exception>
@@ -98,7 +102,10 @@ public sealed class Masker
     }
 
     /// <summary>The same masks without their paths.</summary>
-    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors);
+    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, IsScreened);
+
+    /// <summary>The same masks, asked of every text one by one: what screens are checked against.</summary>
+    internal Masker Unscreened() => new(_treatments, Paths, Detectors, isScreened: false);
 
     /// <summary>The treatment of this rank, from 1.</summary>
     internal Treatment TreatmentOf(int rank) => _treatments[rank - 1];

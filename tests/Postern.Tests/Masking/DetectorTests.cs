@@ -282,6 +282,12 @@ public sealed class DetectorTests
     [InlineData("\\\\\\\\u005c")]
     [InlineData("a@b.co ")]
     [InlineData("xn--.")]
+    [InlineData("x")]
+    [InlineData("xox")]
+    [InlineData("-")]
+    [InlineData("sk_")]
+    [InlineData("1e1 ")]
+    [InlineData("12345-")]
     public void Time_is_linear_whatever_the_text(string unit)
     {
         var masker = AllValues();

@@ -24,9 +24,9 @@ internal static class CardDetector
         var at = 0;
         while (true)
         {
-            var digit = text[at..].IndexOfAnyInRange((byte)'0', (byte)'9');
-            if (digit < 0 || text.Length - at - digit < MinDigits) return;
-            at += digit;
+            // Shorter groups begin no card.
+            at = CardScreen.NextRun(text, at);
+            if (at < 0 || text.Length - at < MinDigits) return;
             at = Chain(text, at, groups, rank, hits);
         }
     }
@@ -77,28 +77,32 @@ internal static class CardDetector
     private static int Chain(ReadOnlySpan<byte> text, int at, scoped Span<(int Start, int End)> groups, int rank, HitList hits)
     {
         var count = 0;
+        long total = 0;
         while (true)
         {
             var end = EndOfDigits(text, at);
             groups[count++] = (at, end);
+            total += end - at;
             var next = text.Slice(end, SeparatorLength(text[end..]));
             var isLast = next.IsEmpty || end + next.Length == text.Length || !char.IsAsciiDigit((char)text[end + next.Length]);
             if (isLast || count == groups.Length)
             {
-                var covered = FindIn(text, groups[..count], rank, hits);
-                // A longer chain goes on from the first group whose runs were not all tried.
-                return isLast || covered == count ? end : groups[Math.Max(covered, count - MaxGroups)].Start;
+                if (isLast && total < MinDigits) return end;
+                // A longer chain goes on from the first group whose runs cannot all be tried within this part of it.
+                var tried = isLast ? count : count - MaxGroups + 1;
+                var covered = Math.Max(tried, FindIn(text, groups[..count], tried, rank, hits));
+                return covered == count ? end : groups[covered].Start;
             }
             at = end + next.Length;
         }
     }
 
-    /// <summary>Tries every run of groups; returns how many groups, from the first, are covered by hits or cannot begin one.</summary>
-    private static int FindIn(ReadOnlySpan<byte> text, ReadOnlySpan<(int Start, int End)> groups, int rank, HitList hits)
+    /// <summary>Tries every run of groups that begins with one of the first <paramref name="firsts"/>; returns the group after the last hit.</summary>
+    private static int FindIn(ReadOnlySpan<byte> text, ReadOnlySpan<(int Start, int End)> groups, int firsts, int rank, HitList hits)
     {
         Span<byte> digits = stackalloc byte[MaxDigits];
         var covered = 0;
-        for (var first = 0; first < groups.Length; first++)
+        for (var first = 0; first < firsts; first++)
         {
             var length = 0;
             var best = -1;

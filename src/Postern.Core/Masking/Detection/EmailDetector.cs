@@ -36,11 +36,11 @@ internal static class EmailDetector
                 continue;
             }
             var start = Local(text, from, at);
-            var end = Domain(text, at + length);
+            var end = start == at ? -1 : Domain(text, at + length);
             at += length;
             // No local part reaches over a sign before it; what was read once is not read again.
             from = at;
-            if (start == at - length || end < 0) continue;
+            if (end < 0) continue;
             hits.Add(new Hit(start, end, rank, IsCard: false));
             from = at = end;
         }

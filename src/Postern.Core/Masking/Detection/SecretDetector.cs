@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Postern.Core.Masking.Detection;
 
@@ -10,31 +9,23 @@ namespace Postern.Core.Masking.Detection;
 /// </summary>
 internal static class SecretDetector
 {
-    private const string JwtStart = "eyJ";
     private const string PemStart = "-----BEGIN ";
 
     // How far a look for the digit of a doubtful prefix goes, and for the end of a PEM label.
     private const int MaxLook = 64;
 
-    private static readonly SearchValues<string> s_anchors = SearchValues.Create(
-        [.. SecretPrefixes.All.Select(prefix => prefix.Prefix), JwtStart, PemStart], StringComparison.Ordinal);
-
-    private static readonly (byte[] Prefix, SecretPrefix Rule)[] s_prefixes =
-        [.. SecretPrefixes.All.OrderByDescending(prefix => prefix.Prefix.Length).Select(prefix => (Encoding.ASCII.GetBytes(prefix.Prefix), prefix))];
-
     private static readonly SearchValues<byte> s_url = SecretPrefixes.BytesOf(SecretAlphabet.Url);
 
     /// <summary>False when no text within these bytes can hold a secret: no literal occurs.</summary>
-    public static bool IsPossible(ReadOnlySpan<byte> bytes, Span<char> window) => new Anchors(bytes, window).Next(0) >= 0;
+    public static bool IsPossible(ReadOnlySpan<byte> bytes) => SecretLiterals.Next(bytes, 0) >= 0;
 
-    public static void Find(ReadOnlySpan<byte> text, Span<char> window, in SecretRanks ranks, HitList hits)
+    public static void Find(ReadOnlySpan<byte> text, in SecretRanks ranks, HitList hits)
     {
-        var anchors = new Anchors(text, window);
         var from = 0;
         var jwtFrom = 0;
         while (true)
         {
-            var at = anchors.Next(from);
+            var at = SecretLiterals.Next(text, from);
             if (at < 0) return;
             var here = text[at..];
             var (length, rank) = here[0] switch
@@ -58,9 +49,10 @@ internal static class SecretDetector
     private static int Prefixed(ReadOnlySpan<byte> text, int at)
     {
         var here = text[at..];
-        foreach (var (prefix, rule) in s_prefixes)
+        foreach (var literal in SecretLiterals.Like(here))
         {
-            if (!here.StartsWith(prefix)) continue;
+            var prefix = literal.Utf8;
+            if (literal.Rule is not { } rule || !here.StartsWith(prefix)) continue;
             var alphabet = SecretPrefixes.BytesOf(rule.Alphabet);
             // A bounded look first: a run that fails must not be read to its end again and again.
             var body = here[prefix.Length..];
@@ -117,39 +109,6 @@ internal static class SecretDetector
         footer += "-----END ".Length;
         var close = here[footer..].IndexOf("-----"u8);
         return close < 0 ? here.Length : footer + close + "-----".Length;
-    }
-
-    /// <summary>
-    /// Finds literals in bytes, a window at a time: the platform's search for many strings works on characters, and
-    /// widening bytes one to one keeps every offset.
-    /// </summary>
-    private ref struct Anchors(ReadOnlySpan<byte> text, Span<char> window)
-    {
-        private const int MaxAnchor = 16;
-
-        private readonly ReadOnlySpan<byte> _text = text;
-        private readonly Span<char> _window = window;
-        private int _start;
-        private int _length;
-
-        public int Next(int from)
-        {
-            while (true)
-            {
-                if (from >= _start && from < _start + _length)
-                {
-                    var found = _window[(from - _start).._length].IndexOfAny(s_anchors);
-                    if (found >= 0) return from + found;
-                    if (_start + _length == _text.Length) return -1;
-                    // A literal may begin in this window and end in the next.
-                    from = Math.Max(from, _start + _length - MaxAnchor + 1);
-                }
-                if (from >= _text.Length) return -1;
-                _start = from;
-                _length = Math.Min(_window.Length, _text.Length - from);
-                Encoding.Latin1.GetChars(_text.Slice(_start, _length), _window);
-            }
-        }
     }
 }
 

@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Postern.Core.Masking;
+using Postern.Core.Masking.Detection;
+using Postern.Tests.Json;
+using static Postern.Tests.Masking.MaskTest;
+
+namespace Postern.Tests.Masking;
+
+/// <summary>What makes masks quick decides nothing: each short cut against the long way, over random and hostile input.</summary>
+[Guarantee("G11")]
+public sealed class MaskScreenTests
+{
+    private const int Rounds = 6_000;
+
+    // What hits are made of, what nearly is one, and what stands between.
+    private static readonly string[] s_pieces =
+    [
+        "@", "%40", "a", "bob", "example.com", "b.co", ".", "-", "--", "_", " ", " - ", "/", "\t", "\n", "t", "x", "e", "E+", "\u00a0", "\u2009", "\u00e9", "\u4e2d",
+        "4111", "1111", "4111111111111111", "378282246310005", "41111111", "2026", "12", "1", "0", "1700000000000", "4.111111111111111e15", "-411.111e+013", "0.00004111e19",
+        "AKIA", "IOSFODNN7EXAMPLE", "ghp_", "xoxb-", "xox", "xoxe.", "sk-", "sk_live_", "sk-ant-", "SG.", "eyJ", "eyJhbGciOiJub25lIn0", ".eyJzdWIiOiIxIn0", "-----", "BEGIN ",
+        "-----BEGIN ", "PRIVATE KEY", "-----END ", "0123456789abcdefghijABCDEFGHIJ", "AccountKey=", "line", "\\", "\"", "\\u0040", "\\u0034", "\\t", "\\/", "{", "[", "{\"", "\":", "}", "]", ",",
+    ];
+
+    [Fact]
+    [Row("M02"), Row("M16")]
+    public void A_frame_comes_out_the_same_whether_or_not_it_was_screened()
+    {
+        var shape = Shape([["result"], ["rows", "[*]"]], [["id"]]);
+        var maskers = new[] { AllValues(), AllValues(MaskKind.Partial), Values(MaskKind.Hash, Detectors.CreditCard), Values(MaskKind.Redact, Detectors.Email, Detectors.Jwt) };
+        var (changed, kept, blocked) = (0, 0, 0);
+        for (var seed = 0; seed < Rounds; seed++)
+        {
+            var samples = new JsonSamples(seed);
+            var document = Encoding.UTF8.GetBytes(Frame(samples));
+            if (seed % 20 == 0) document = samples.Damage(document);
+            var masker = maskers[samples.Next(maskers.Length)];
+            foreach (var form in new[] { FrameShape.Json, shape, FrameShape.Text })
+            {
+                var quick = Outcome(masker, document, form);
+                Assert.Equal(Outcome(masker.Unscreened(), document, form), quick);
+                if (quick.Text is null) blocked++;
+                else if (quick.Count > 0) changed++;
+                else kept++;
+            }
+        }
+        Assert.True(changed > Rounds / 2 && kept > Rounds / 2 && blocked > Rounds / 100, $"{changed} changed, {kept} kept, {blocked} blocked");
+    }
+
+    [Theory]
+    [Row("N04")]
+    [InlineData("""{"result":"{\"n\":-411.111e+013}"}""")]
+    [InlineData("""{"result":"{\"n\":0.00004111e19}"}""")]
+    [InlineData("""{"result":"{\"n\":0.411111111111111e16}"}""")]
+    [InlineData("""{"result":"{\"n\":\"4111\\t1111\\t1111\\t1111\"}"}""")]
+    [InlineData("""{"result":"{\"n\":\"4111\\\/1111\\\/1111\\\/1111\"}"}""")]
+    [InlineData("""{"result":"4111\t\t1111\/\/1111 \t 1111"}""")]
+    [InlineData("""{"result":4111111111111111}""")]
+    [InlineData("""{"result":"a\"b@example.com"}""")]
+    public void What_escapes_and_exponents_cover_gets_past_no_screen(string document)
+    {
+        var bytes = Encoding.UTF8.GetBytes(document);
+        var shape = Shape([["result"]], []);
+        Assert.Equal(Outcome(AllValues().Unscreened(), bytes, shape), Outcome(AllValues(), bytes, shape));
+    }
+
+    [Fact]
+    public void Literals_are_found_exactly_where_they_stand()
+    {
+        string[] literals = ["eyJ", "-----BEGIN ", .. SecretPrefixes.All.Select(prefix => prefix.Prefix)];
+        for (var seed = 0; seed < Rounds; seed++)
+        {
+            var samples = new JsonSamples(seed);
+            var text = new StringBuilder();
+            for (var i = samples.Next(12); i >= 0; i--)
+            {
+                var literal = literals[samples.Next(literals.Length)];
+                text.Append(samples.Next(3) switch { 0 => literal, 1 => literal[..samples.Next(literal.Length)], _ => Piece(samples) });
+            }
+            var bytes = Encoding.UTF8.GetBytes(text.ToString());
+            var from = 0;
+            while (true)
+            {
+                var expected = Enumerable.Range(from, bytes.Length - from).FirstOrDefault(at => literals.Any(literal => bytes.AsSpan(at).StartsWith(Encoding.UTF8.GetBytes(literal))), -1);
+                Assert.Equal(expected, SecretLiterals.Next(bytes, from));
+                if (expected < 0) break;
+                from = expected + 1;
+            }
+        }
+    }
+
+    [Fact]
+    [Row("N04")]
+    public void Cards_are_found_exactly_where_a_literal_reading_finds_them()
+    {
+        string[] cards = ["4111111111111111", "378282246310005", "4222222222222", "6759649826438453", "30569309025904", "6304000000000000000"];
+        string[] between = ["", "", " ", "-", " - ", ".", "_", "x", ":", "    "];
+        var found = 0;
+        var hits = new HitList();
+        for (var seed = 0; seed < Rounds; seed++)
+        {
+            var samples = new JsonSamples(seed);
+            var text = new StringBuilder();
+            for (var i = samples.Next(30); i >= 0; i--)
+            {
+                var card = cards[samples.Next(cards.Length)];
+                if (samples.Next(3) == 0) card = card[..samples.Next(card.Length)];
+                var step = samples.Next(6) + 1;
+                foreach (var group in card.Chunk(step)) text.Append(group).Append(between[samples.Next(between.Length)]);
+            }
+            var bytes = Encoding.ASCII.GetBytes(text.ToString());
+            hits.Clear();
+            CardDetector.Find(bytes, 1, hits);
+            var expected = Cards(text.ToString());
+            Assert.Equal(expected, hits.Hits.ToArray().Select(hit => (hit.Start, hit.End)));
+            Assert.True(expected.Count == 0 || CardScreen.IsPossible(bytes), text.ToString());
+            found += expected.Count;
+        }
+        Assert.True(found > Rounds / 4, $"{found} cards");
+    }
+
+    /// <summary>From left to right, at each group the longest run of groups that is a card.</summary>
+    private static List<(int Start, int End)> Cards(string text)
+    {
+        var cards = new List<(int Start, int End)>();
+        for (var start = 0; start < text.Length; start++)
+        {
+            if (!char.IsAsciiDigit(text[start]) || (start > 0 && char.IsAsciiDigit(text[start - 1]))) continue;
+            var (best, at, digits, groups) = (-1, start, "", new List<int>());
+            while (at < text.Length && char.IsAsciiDigit(text[at]))
+            {
+                var end = at;
+                while (end < text.Length && char.IsAsciiDigit(text[end])) end++;
+                digits += text[at..end];
+                groups.Add(end - at);
+                var isGrouped = groups.Count == 1 || (groups[0] >= 4 && groups.Skip(1).SkipLast(1).All(length => length >= 2));
+                if (digits.Length > 19 || !isGrouped) break;
+                if (digits.Length >= 13 && digits[0] != '0' && CardDetector.IsCard(Encoding.ASCII.GetBytes(digits))) best = end;
+                at = end;
+                while (at < text.Length && at - end < 9 && " -._".Contains(text[at], StringComparison.Ordinal)) at++;
+                if (at == end) break;
+            }
+            if (best < 0) continue;
+            cards.Add((start, best));
+            start = best - 1;
+        }
+        return cards;
+    }
+
+    private static (string? Text, int Count) Outcome(Masker masker, byte[] document, FrameShape shape)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        try
+        {
+            var count = masker.Apply(document, shape, output);
+            return (Encoding.UTF8.GetString(output.WrittenSpan), count);
+        }
+        catch (MaskingException)
+        {
+            Assert.Equal(0, output.WrittenCount);
+            return (null, 0);
+        }
+    }
+
+    private static string Frame(JsonSamples samples)
+    {
+        var rows = Enumerable.Range(0, samples.Next(3)).Select(_ => Value(samples, 2));
+        return $"{{\"id\":{Value(samples, 0)},{Quoted(Prose(samples))}:1,\"rows\":[{string.Join(',', rows)}],\"result\":{Value(samples, 2)}}}";
+    }
+
+    private static string Value(JsonSamples samples, int depth) => samples.Next(8) switch
+    {
+        0 => "4111111111111111",
+        1 => "-411.111e+013",
+        2 => "17",
+        3 when depth > 0 => Quoted($"{{{Quoted(Prose(samples))}:{Value(samples, depth - 1)}}}"),
+        4 when depth > 0 => $"[{Value(samples, depth - 1)},{Value(samples, depth - 1)}]",
+        5 => Quoted("plain prose of 2026"),
+        _ => Quoted(Prose(samples)),
+    };
+
+    /// <summary>The string as one of several writers would put it: with and without <c>\u</c>, and with <c>\/</c>.</summary>
+    private static string Quoted(string text)
+    {
+        var quoted = JsonSerializer.Serialize(text, s_plain);
+        return text.Length % 2 == 0 ? quoted : quoted.Replace("/", "\\/", StringComparison.Ordinal);
+    }
+
+    private static readonly JsonSerializerOptions s_plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static string Prose(JsonSamples samples) => string.Concat(Enumerable.Range(0, samples.Next(9)).Select(_ => Piece(samples)));
+
+    private static string Piece(JsonSamples samples) => s_pieces[samples.Next(s_pieces.Length)];
+}
