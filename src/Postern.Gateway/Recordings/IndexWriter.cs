@@ -4,39 +4,49 @@ using Postern.Core.Recording;
 
 namespace Postern.Gateway.Recordings;
 
-/// <summary>Takes records into the index. Taking one twice changes nothing.</summary>
-internal static class IndexWriter
+/// <summary>Takes records into the index, in one transaction. Taking one twice changes nothing.</summary>
+internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transaction) : IDisposable
 {
-    public static void Take(SqliteConnection sql, SqliteTransaction transaction, JournalRecord record)
+    private readonly IndexStatement _session = new(sql, transaction,
+        """
+        insert into sessions (id, identity, name, agent, client, connection, protocol, started, last)
+        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p7)
+        on conflict (id) do update set last = max(last, excluded.last), client = coalesce(client, excluded.client)
+        """, parameters: 8);
+
+    private readonly IndexStatement _operation = new(sql, transaction,
+        """
+        insert into operations (id, session, identity, at, action, summary, decision, rule, reason, code, segment, position, sequence)
+        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12)
+        on conflict (id) do nothing
+        """, parameters: 13);
+
+    private readonly IndexStatement _ending = new(sql, transaction,
+        """
+        update operations set outcome = @p1, code = coalesce(@p2, code), hold = coalesce(@p3, hold), ended_at = @p4, reply_bytes = @p5, masked = @p6,
+            last_sequence = @p7 where id = @p0
+        """, parameters: 8);
+
+    private readonly IndexStatement _sessionEnd = new(sql, transaction,
+        "update sessions set last = max(last, @p1) where id = (select session from operations where id = @p0)", parameters: 2);
+
+    /// <summary>Takes one record.</summary>
+    public void Take(JournalRecord record)
     {
         switch (record.Payload)
         {
             case RecordedIntent intent:
-                Take(sql, transaction, record, intent);
+                Take(record, intent);
                 break;
             case RecordedClearing clearing:
                 sql.Execute("update operations set hold = @Hold where id = @Op", new { clearing.Hold, clearing.Op }, transaction);
                 break;
             case RecordedEnding ending:
-                Take(sql, transaction, record, ending);
+                _ending.Run(ending.Op, ending.Outcome, ending.Code, ending.Hold, ending.At.UtcTicks, ending.Reply?.Bytes ?? 0, ending.Reply?.Masked ?? 0, record.Sequence);
+                _sessionEnd.Run(ending.Op, ending.At.UtcTicks);
                 break;
             case RecordedDenials denials:
-                sql.Execute(
-                    """
-                    insert into denials (sequence, identity, connection, started, ended, count, summary, code)
-                    values (@sequence, @identity, @connection, @started, @ended, @count, @summary, @code) on conflict (sequence) do nothing
-                    """,
-                    new
-                    {
-                        sequence = record.Sequence,
-                        identity = denials.Identity.Key,
-                        connection = denials.Connection.Name,
-                        started = denials.From.UtcTicks,
-                        ended = denials.To.UtcTicks,
-                        count = denials.Count,
-                        summary = IndexRows.Summarise(denials.Parts),
-                        code = denials.Decision.Code,
-                    }, transaction);
+                Take(record, denials);
                 break;
             default:
                 // Headers, checkpoints, frames and occurrences are read from the journal itself.
@@ -45,7 +55,7 @@ internal static class IndexWriter
     }
 
     /// <summary>Notes where to go on.</summary>
-    public static void MoveCursor(SqliteConnection sql, SqliteTransaction transaction, string journal, JournalRecord last)
+    public void MoveCursor(string journal, JournalRecord last)
     {
         sql.Execute("delete from cursor", transaction: transaction);
         sql.Execute(
@@ -53,69 +63,39 @@ internal static class IndexWriter
             new { journal, sequence = last.Sequence, segment = last.Next.Segment, position = last.Next.Offset }, transaction);
     }
 
-    private static void Take(SqliteConnection sql, SqliteTransaction transaction, JournalRecord record, RecordedIntent intent)
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        sql.Execute(
-            """
-            insert into sessions (id, identity, name, agent, client, connection, protocol, started, last)
-            values (@session, @identity, @name, @agent, @client, @connection, @protocol, @at, @at)
-            on conflict (id) do update set last = max(last, excluded.last), client = coalesce(client, excluded.client)
-            """,
-            new
-            {
-                session = intent.Session,
-                identity = intent.Identity.Key,
-                name = intent.Identity.Name,
-                agent = intent.Identity.Agent,
-                client = intent.Client,
-                connection = intent.Connection.Name,
-                protocol = intent.Connection.Protocol,
-                at = intent.At.UtcTicks,
-            }, transaction);
-        sql.Execute(
-            """
-            insert into operations (id, session, identity, at, action, summary, decision, rule, reason, code, segment, position, sequence)
-            values (@op, @session, @identity, @at, @action, @summary, @decision, @rule, @reason, @code, @segment, @position, @sequence)
-            on conflict (id) do nothing
-            """,
-            new
-            {
-                op = intent.Op,
-                session = intent.Session,
-                identity = intent.Identity.Key,
-                at = intent.At.UtcTicks,
-                action = intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action,
-                summary = IndexRows.Summarise(intent.Parts),
-                decision = intent.Decision.Kind,
-                rule = intent.Decision.RuleLabel,
-                reason = intent.Decision.Reason,
-                code = intent.Decision.Code,
-                segment = record.Position.Segment,
-                position = record.Position.Offset,
-                sequence = record.Sequence,
-            }, transaction);
+        _session.Dispose();
+        _operation.Dispose();
+        _ending.Dispose();
+        _sessionEnd.Dispose();
     }
 
-    private static void Take(SqliteConnection sql, SqliteTransaction transaction, JournalRecord record, RecordedEnding ending)
+    private void Take(JournalRecord record, RecordedIntent intent)
     {
-        sql.Execute(
-            """
-            update operations set outcome = @outcome, code = coalesce(@code, code), hold = coalesce(@hold, hold), ended_at = @at, reply_bytes = @bytes, masked = @masked,
-                last_sequence = @sequence where id = @op
-            """,
-            new
-            {
-                op = ending.Op,
-                outcome = ending.Outcome,
-                code = ending.Code,
-                hold = ending.Hold,
-                at = ending.At.UtcTicks,
-                bytes = ending.Reply?.Bytes ?? 0,
-                masked = ending.Reply?.Masked ?? 0,
-                sequence = record.Sequence,
-            }, transaction);
-        sql.Execute(
-            "update sessions set last = max(last, @at) where id = (select session from operations where id = @op)",
-            new { op = ending.Op, at = ending.At.UtcTicks }, transaction);
+        var at = intent.At.UtcTicks;
+        _session.Run(intent.Session, intent.Identity.Key, intent.Identity.Name, intent.Identity.Agent, intent.Client, intent.Connection.Name, intent.Connection.Protocol, at);
+        _operation.Run(
+            intent.Op, intent.Session, intent.Identity.Key, at, intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action, IndexRows.Summarise(intent.Parts), intent.Decision.Kind,
+            intent.Decision.RuleLabel, intent.Decision.Reason, intent.Decision.Code, record.Position.Segment, record.Position.Offset, record.Sequence);
     }
+
+    private void Take(JournalRecord record, RecordedDenials denials) => sql.Execute(
+        """
+        insert into denials (sequence, identity, connection, started, ended, count, summary, code)
+        values (@sequence, @identity, @connection, @started, @ended, @count, @summary, @code) on conflict (sequence) do nothing
+        """,
+        new
+        {
+            sequence = record.Sequence,
+            identity = denials.Identity.Key,
+            connection = denials.Connection.Name,
+            started = denials.From.UtcTicks,
+            ended = denials.To.UtcTicks,
+            count = denials.Count,
+            summary = IndexRows.Summarise(denials.Parts),
+            code = denials.Decision.Code,
+        },
+        transaction);
 }

@@ -207,15 +207,16 @@ public sealed class RecordingIndex : IDisposable
         var from = cursor is null ? JournalPosition.Begin : new JournalPosition(cursor.Segment, cursor.Position);
         JournalRecord? last = null;
         var taken = 0;
+        using var writer = new IndexWriter(sql, transaction);
         foreach (var record in _journal.Read(from, through, withContent: false).Take(RecordsPerTransaction))
         {
             var expected = (last?.Sequence ?? cursor?.Sequence ?? 0) + 1;
             if (record.Sequence != expected) throw new RecordingException($"the index expected sequence {expected} and found {record.Sequence}; run `postern verify` on the journal");
-            IndexWriter.Take(sql, transaction, record);
+            writer.Take(record);
             last = record;
             taken++;
         }
-        if (last is not null) IndexWriter.MoveCursor(sql, transaction, journal, last);
+        if (last is not null) writer.MoveCursor(journal, last);
         return (taken, last?.Sequence ?? cursor?.Sequence ?? 0);
     }
 
