@@ -18,7 +18,7 @@ public sealed class MaskScreenTests
     private static readonly string[] s_pieces =
     [
         "@", "%40", "a", "bob", "example.com", "b.co", ".", "-", "--", "_", " ", " - ", "/", "\t", "\n", "t", "x", "e", "E+", "\u00a0", "\u2009", "\u00e9", "\u4e2d",
-        "4111", "1111", "4111111111111111", "378282246310005", "41111111", "2026", "12", "1", "0", "1700000000000", "4.111111111111111e15", "-411.111e+013", "0.00004111e19",
+        "4111", "1111", "4111111111111111", "378282246310005", "41111111", "2026", "12", "1", "0", "1700000000000", "4.111111111111111e15", "-411.108e+013", "0.00004119e20",
         "AKIA", "IOSFODNN7EXAMPLE", "ghp_", "xoxb-", "xox", "xoxe.", "sk-", "sk_live_", "sk-ant-", "SG.", "eyJ", "eyJhbGciOiJub25lIn0", ".eyJzdWIiOiIxIn0", "-----", "BEGIN ",
         "-----BEGIN ", "PRIVATE KEY", "-----END ", "0123456789abcdefghijABCDEFGHIJ", "AccountKey=", "line", "\\", "\"", "\\u0040", "\\u0034", "\\t", "\\/", "{", "[", "{\"", "\":", "}", "]", ",",
     ];
@@ -50,9 +50,9 @@ public sealed class MaskScreenTests
 
     [Theory]
     [Row("N04")]
-    [InlineData("""{"result":"{\"n\":-411.111e+013}"}""")]
-    [InlineData("""{"result":"{\"n\":0.00004111e19}"}""")]
-    [InlineData("""{"result":"{\"n\":0.411111111111111e16}"}""")]
+    [InlineData("""{"result":"{\"n\":-411.108e+013}"}""")]
+    [InlineData("""{"result":"{\"n\":0.00004119e20}"}""")]
+    [InlineData("""{"result":"{\"n\":0.41110800e16}"}""")]
     [InlineData("""{"result":"{\"n\":\"4111\\t1111\\t1111\\t1111\"}"}""")]
     [InlineData("""{"result":"{\"n\":\"4111\\\/1111\\\/1111\\\/1111\"}"}""")]
     [InlineData("""{"result":"4111\t\t1111\/\/1111 \t 1111"}""")]
@@ -62,7 +62,9 @@ public sealed class MaskScreenTests
     {
         var bytes = Encoding.UTF8.GetBytes(document);
         var shape = Shape([["result"]], []);
-        Assert.Equal(Outcome(AllValues().Unscreened(), bytes, shape), Outcome(AllValues(), bytes, shape));
+        var expected = Outcome(AllValues().Unscreened(), bytes, shape);
+        Assert.Equal(1, expected.Count);
+        Assert.Equal(expected, Outcome(AllValues(), bytes, shape));
     }
 
     [Fact]
@@ -172,7 +174,7 @@ public sealed class MaskScreenTests
     private static string Value(JsonSamples samples, int depth) => samples.Next(8) switch
     {
         0 => "4111111111111111",
-        1 => "-411.111e+013",
+        1 => "-411.108e+013",
         2 => "17",
         3 when depth > 0 => Quoted($"{{{Quoted(Prose(samples))}:{Value(samples, depth - 1)}}}"),
         4 when depth > 0 => $"[{Value(samples, depth - 1)},{Value(samples, depth - 1)}]",

@@ -123,7 +123,8 @@ internal static class CardDetector
         return covered;
     }
 
-    private static bool IsCardNumber(ReadOnlySpan<byte> digits) => IsIssued(digits) && HasLuhn(digits);
+    /// <summary>True when digits in one run, however many, are a card number.</summary>
+    public static bool IsCardNumber(ReadOnlySpan<byte> digits) => digits.Length is >= MinDigits and <= MaxDigits && IsIssued(digits) && HasLuhn(digits);
 
     /// <summary>The ranges that card schemes issue from, with the lengths that they use.</summary>
     private static bool IsIssued(ReadOnlySpan<byte> digits)
@@ -159,7 +160,8 @@ internal static class CardDetector
         return sum % 10 == 0;
     }
 
-    private static int EndOfDigits(ReadOnlySpan<byte> text, int at)
+    /// <summary>Where the run of digits here ends.</summary>
+    public static int EndOfDigits(ReadOnlySpan<byte> text, int at)
     {
         var run = text[at..].IndexOfAnyExceptInRange((byte)'0', (byte)'9');
         return run < 0 ? text.Length : at + run;

@@ -25,6 +25,14 @@ internal static class CardScreen
     {
         for (var at = NextRun(bytes, 0); at >= 0; at = NextRun(bytes, at))
         {
+            // Times in milliseconds and long fractions are common, and stand alone: one run is judged at once.
+            var end = CardDetector.EndOfDigits(bytes, at);
+            if (end == bytes.Length || !s_gap.Contains(bytes[end]))
+            {
+                if (CardDetector.IsCardNumber(bytes[at..end])) return true;
+                at = end;
+                continue;
+            }
             var (digits, gap) = (0, 0);
             for (; at < bytes.Length && gap <= MaxGap; at++)
             {
