@@ -32,6 +32,8 @@ internal static class ServeCommand
         using var logs = LoggerFactory.Create(logging => logging
             .SetMinimumLevel(LogLevel.Information)
             .AddFilter("Microsoft", LogLevel.Warning)
+            // At any level the web server would open an activity and a scope for each request; the recording says more.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
             .AddSimpleConsole(console =>
             {
                 console.SingleLine = true;

@@ -46,9 +46,21 @@ public sealed class JournalReader(string folder)
     /// </param>
     /// <param name="withContent">False leaves content out, for those who only index.</param>
     /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
-    public IEnumerable<JournalRecord> Read(JournalPosition from, long through = long.MaxValue, bool withContent = true) => Read(from, through, withContent, only: null);
+    public IEnumerable<JournalRecord> Read(JournalPosition from, long through = long.MaxValue, bool withContent = true) =>
+        Read(from, through, withContent, only: null, isWanted: null);
 
-    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only)
+    /// <summary>
+    /// As <see cref="Read(JournalPosition, long, bool)"/>, for those who look for a few types of records: of all others the checksum is
+    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out.
+    /// </summary>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="through">The last sequence to read.</param>
+    /// <param name="isWanted">Which types to read.</param>
+    /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
+    public IEnumerable<JournalRecord> Read(JournalPosition from, long through, Func<RecordType, bool> isWanted) =>
+        Read(from, through, withContent: false, only: null, isWanted);
+
+    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted)
     {
         using var storage = FolderStorage.ForReading(folder);
         var position = from;
@@ -82,6 +94,12 @@ public sealed class JournalReader(string folder)
                 }
                 if (scanner.Head.Sequence > through) yield break;
                 last = scanner.Head.Sequence;
+                if (isWanted is not null && !isWanted(scanner.Head.Type))
+                {
+                    yield return new JournalRecord(
+                        new JournalPosition(position.Segment, scanner.Offset), new JournalPosition(position.Segment, scanner.Next), last, scanner.Head.Type, RecordedUnread.Instance, default);
+                    continue;
+                }
                 if (only is { } wanted && (!JournalScan.TryReadOperation(scanner.Json, out var about) || about != wanted)) continue;
                 yield return Take(scanner, position.Segment, withContent, name);
             }
@@ -94,7 +112,7 @@ public sealed class JournalReader(string folder)
     /// <param name="intent">Where its intent stands.</param>
     /// <param name="through">As in <see cref="Read"/>; the sequence of its ending, where known, saves reading further.</param>
     public RecordedOperation? ReadOperation(OperationId operation, JournalPosition intent, long through = long.MaxValue) =>
-        RecordedOperation.Assemble(operation, Read(intent, through, withContent: true, operation));
+        RecordedOperation.Assemble(operation, Read(intent, through, withContent: true, operation, isWanted: null));
 
     private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
 

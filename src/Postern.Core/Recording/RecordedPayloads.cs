@@ -6,6 +6,17 @@ namespace Postern.Core.Recording;
 /// <summary>What one record says: the JSON half of its payload. One type per <see cref="RecordType"/>; members as in docs/journal-format.md.</summary>
 public abstract record RecordedPayload;
 
+/// <summary>A payload that its reader did not ask for. It never stands in a journal.</summary>
+public sealed record RecordedUnread : RecordedPayload
+{
+    /// <summary>The only one.</summary>
+    public static readonly RecordedUnread Instance = new();
+
+    private RecordedUnread()
+    {
+    }
+}
+
 /// <summary>Opens a segment and ties it to the one before.</summary>
 /// <param name="Journal">The journal's random id, 128 bits in hex.</param>
 /// <param name="Segment">The segment's number, from 1; also in its file name.</param>

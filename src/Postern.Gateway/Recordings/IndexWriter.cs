@@ -4,22 +4,28 @@ using Postern.Core.Recording;
 
 namespace Postern.Gateway.Recordings;
 
-/// <summary>Takes records into the index, in one transaction. Taking one twice changes nothing.</summary>
+/// <summary>
+/// Takes records into the index, in one transaction. Taking one twice changes nothing. An operation whose intent and ending come in one
+/// transaction is one row written once, and a session is touched once: every call of every caller passes here.
+/// </summary>
 internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transaction) : IDisposable
 {
     private readonly IndexStatement _session = new(sql, transaction,
         """
         insert into sessions (id, identity, name, agent, client, connection, protocol, started, last)
-        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p7)
+        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8)
         on conflict (id) do update set last = max(last, excluded.last), client = coalesce(client, excluded.client)
-        """, parameters: 8);
+        """, parameters: 9);
 
     private readonly IndexStatement _operation = new(sql, transaction,
         """
-        insert into operations (id, session, identity, at, action, summary, decision, rule, reason, code, segment, position, sequence)
-        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12)
-        on conflict (id) do nothing
-        """, parameters: 13);
+        insert into operations (id, session, identity, at, action, summary, decision, rule, reason, segment, position, sequence,
+            code, outcome, hold, ended_at, reply_bytes, masked, last_sequence)
+        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, @p15, @p16, @p17, @p18)
+        on conflict (id) do update set code = coalesce(excluded.code, code), outcome = coalesce(excluded.outcome, outcome), hold = coalesce(excluded.hold, hold),
+            ended_at = coalesce(excluded.ended_at, ended_at), reply_bytes = max(excluded.reply_bytes, reply_bytes), masked = max(excluded.masked, masked),
+            last_sequence = coalesce(excluded.last_sequence, last_sequence)
+        """, parameters: 19);
 
     private readonly IndexStatement _ending = new(sql, transaction,
         """
@@ -30,33 +36,44 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
     private readonly IndexStatement _sessionEnd = new(sql, transaction,
         "update sessions set last = max(last, @p1) where id = (select session from operations where id = @p0)", parameters: 2);
 
+    private readonly Dictionary<string, (JournalRecord Record, RecordedIntent Intent)> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (RecordedIntent First, string? Client, long Last)> _sessions = new(StringComparer.Ordinal);
+
+    /// <summary>The types of records that the index is made of; headers, checkpoints, frames and occurrences are read from the journal itself.</summary>
+    public static bool Takes(RecordType type) => type is RecordType.Intent or RecordType.Clearing or RecordType.Ending or RecordType.Denials;
+
     /// <summary>Takes one record.</summary>
     public void Take(JournalRecord record)
     {
         switch (record.Payload)
         {
             case RecordedIntent intent:
-                Take(record, intent);
+                _open[intent.Op] = (record, intent);
+                Touch(intent, intent.At.UtcTicks);
                 break;
             case RecordedClearing clearing:
+                if (_open.Remove(clearing.Op, out var cleared)) Write(cleared.Record, cleared.Intent, ending: null, endedBy: null);
                 sql.Execute("update operations set hold = @Hold where id = @Op", new { clearing.Hold, clearing.Op }, transaction);
                 break;
             case RecordedEnding ending:
-                _ending.Run(ending.Op, ending.Outcome, ending.Code, ending.Hold, ending.At.UtcTicks, ending.Reply?.Bytes ?? 0, ending.Reply?.Masked ?? 0, record.Sequence);
-                _sessionEnd.Run(ending.Op, ending.At.UtcTicks);
+                Take(record, ending);
                 break;
             case RecordedDenials denials:
                 Take(record, denials);
                 break;
             default:
-                // Headers, checkpoints, frames and occurrences are read from the journal itself.
                 break;
         }
     }
 
-    /// <summary>Notes where to go on.</summary>
-    public void MoveCursor(string journal, JournalRecord last)
+    /// <summary>Writes what waits for its ending, touches the sessions, and notes where to go on. Nothing may be taken afterwards.</summary>
+    public void Finish(string journal, JournalRecord last)
     {
+        foreach (var (record, intent) in _open.Values) Write(record, intent, ending: null, endedBy: null);
+        foreach (var (id, (first, client, at)) in _sessions)
+        {
+            _session.Run(id, first.Identity.Key, first.Identity.Name, first.Identity.Agent, client, first.Connection.Name, first.Connection.Protocol, first.At.UtcTicks, at);
+        }
         sql.Execute("delete from cursor", transaction: transaction);
         sql.Execute(
             "insert into cursor (journal, sequence, segment, position) values (@journal, @sequence, @segment, @position)",
@@ -72,14 +89,28 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
         _sessionEnd.Dispose();
     }
 
-    private void Take(JournalRecord record, RecordedIntent intent)
+    private void Take(JournalRecord record, RecordedEnding ending)
     {
-        var at = intent.At.UtcTicks;
-        _session.Run(intent.Session, intent.Identity.Key, intent.Identity.Name, intent.Identity.Agent, intent.Client, intent.Connection.Name, intent.Connection.Protocol, at);
-        _operation.Run(
-            intent.Op, intent.Session, intent.Identity.Key, at, intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action, IndexRows.Summarise(intent.Parts), intent.Decision.Kind,
-            intent.Decision.RuleLabel, intent.Decision.Reason, intent.Decision.Code, record.Position.Segment, record.Position.Offset, record.Sequence);
+        if (_open.Remove(ending.Op, out var begun))
+        {
+            Write(begun.Record, begun.Intent, ending, record);
+            Touch(begun.Intent, ending.At.UtcTicks);
+            return;
+        }
+        // Its intent, or its clearing, is in the tables already.
+        _ending.Run(ending.Op, ending.Outcome, ending.Code, ending.Hold, ending.At.UtcTicks, ending.Reply?.Bytes ?? 0, ending.Reply?.Masked ?? 0, record.Sequence);
+        _sessionEnd.Run(ending.Op, ending.At.UtcTicks);
     }
+
+    private void Touch(RecordedIntent intent, long at) =>
+        _sessions[intent.Session] = _sessions.TryGetValue(intent.Session, out var known)
+            ? (known.First, known.Client ?? intent.Client, Math.Max(known.Last, at))
+            : (intent, intent.Client, at);
+
+    private void Write(JournalRecord record, RecordedIntent intent, RecordedEnding? ending, JournalRecord? endedBy) => _operation.Run(
+        intent.Op, intent.Session, intent.Identity.Key, intent.At.UtcTicks, intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action, IndexRows.Summarise(intent.Parts),
+        intent.Decision.Kind, intent.Decision.RuleLabel, intent.Decision.Reason, record.Position.Segment, record.Position.Offset, record.Sequence,
+        ending?.Code ?? intent.Decision.Code, ending?.Outcome, ending?.Hold, ending?.At.UtcTicks, ending?.Reply?.Bytes ?? 0, ending?.Reply?.Masked ?? 0, endedBy?.Sequence);
 
     private void Take(JournalRecord record, RecordedDenials denials) => sql.Execute(
         """

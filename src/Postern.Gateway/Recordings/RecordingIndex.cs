@@ -208,7 +208,7 @@ public sealed class RecordingIndex : IDisposable
         JournalRecord? last = null;
         var taken = 0;
         using var writer = new IndexWriter(sql, transaction);
-        foreach (var record in _journal.Read(from, through, withContent: false).Take(RecordsPerTransaction))
+        foreach (var record in _journal.Read(from, through, IndexWriter.Takes).Take(RecordsPerTransaction))
         {
             var expected = (last?.Sequence ?? cursor?.Sequence ?? 0) + 1;
             if (record.Sequence != expected) throw new RecordingException($"the index expected sequence {expected} and found {record.Sequence}; run `postern verify` on the journal");
@@ -216,7 +216,7 @@ public sealed class RecordingIndex : IDisposable
             last = record;
             taken++;
         }
-        if (last is not null) writer.MoveCursor(journal, last);
+        if (last is not null) writer.Finish(journal, last);
         return (taken, last?.Sequence ?? cursor?.Sequence ?? 0);
     }
 
