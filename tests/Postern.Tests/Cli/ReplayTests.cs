@@ -5,6 +5,7 @@ namespace Postern.Tests.Cli;
 public sealed class ReplayTests
 {
     [Fact]
+    [Guarantee("G18")]
     public async Task A_session_is_shown_step_by_step_without_a_gateway()
     {
         using var folder = await RecordedFolder.CreateAsync();
@@ -23,6 +24,7 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    [Guarantee("G18")]
     [Row("S10")]
     [Row("U08")]
     public async Task Recorded_escape_sequences_never_reach_the_terminal()
