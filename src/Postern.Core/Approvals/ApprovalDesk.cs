@@ -50,7 +50,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
                     continue; // another repeat was faster, or its time ran out in between: look again
                 }
                 // The policy now asks for more than people gave: their answer is void, and the question is put anew.
-                await store.TryAnswerAsync(known, known with { State = HoldState.Expired }, CancellationToken.None).ConfigureAwait(false);
+                if (!await store.TryVoidAsync(known.Id, CancellationToken.None).ConfigureAwait(false)) continue; // used, or out of time, in between
             }
             if (known is { State: HoldState.Denied } && now < known.ExpiresAt) return new HoldAnswer.Rejected(known);
 

@@ -29,6 +29,12 @@ public interface IHoldStore
     /// </summary>
     ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Moves one approved hold, whose answers no longer meet what the policy asks for, to expired. False when it is not approved
+    /// (any more): it was used, or its time ran out.
+    /// </summary>
+    ValueTask<bool> TryVoidAsync(string id, CancellationToken cancellationToken);
+
     /// <summary>Moves one approved, unexpired hold to consumed. At most one caller ever gets true for a hold (G7).</summary>
     ValueTask<bool> TryConsumeAsync(string id, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
 

@@ -134,6 +134,11 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
     }
 
     /// <inheritdoc/>
+    public async ValueTask<bool> TryVoidAsync(string id, CancellationToken cancellationToken) =>
+        await _file.InTransactionAsync((sql, transaction) => sql.Execute(
+            "update holds set state = 'expired', request = null where id = @id and state = 'approved'", new { id }, transaction), cancellationToken).ConfigureAwait(false) == 1;
+
+    /// <inheritdoc/>
     public async ValueTask<bool> TryConsumeAsync(string id, OperationId by, DateTimeOffset now, CancellationToken cancellationToken) =>
         await _file.InTransactionAsync((sql, transaction) => sql.Execute(
             "update holds set state = 'consumed', consumed_by = @by where id = @id and state = 'approved' and usable_until > @now",

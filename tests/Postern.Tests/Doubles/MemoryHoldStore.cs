@@ -40,8 +40,19 @@ internal sealed class MemoryHoldStore : IHoldStore
         lock (_gate)
         {
             var index = _holds.FindIndex(hold => hold.Id == seen.Id);
-            if (index < 0 || _holds[index].State != seen.State || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
+            if (index < 0 || _holds[index].State != HoldState.Open || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
             _holds[index] = answered.State == HoldState.Open ? answered : answered with { Request = default };
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    public ValueTask<bool> TryVoidAsync(string id, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Approved);
+            if (index < 0) return ValueTask.FromResult(false);
+            _holds[index] = _holds[index] with { State = HoldState.Expired, Request = default };
             return ValueTask.FromResult(true);
         }
     }

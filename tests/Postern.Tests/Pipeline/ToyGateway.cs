@@ -23,8 +23,9 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
 
     private int _version;
 
-    public ToyGateway(string policy)
+    public ToyGateway(string policy, IHoldStore? holds = null)
     {
+        Holds = holds ?? new MemoryHoldStore();
         Current = Load(policy);
         Leash = new Leash(Clock);
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
@@ -35,7 +36,7 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
 
     public MemoryRecorder Recorder { get; } = new();
 
-    public MemoryHoldStore Holds { get; } = new();
+    public IHoldStore Holds { get; }
 
     public ToyGuide Guide { get; } = new();
 
