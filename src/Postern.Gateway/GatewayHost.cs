@@ -133,7 +133,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Connections = connections,
             Policies = policies,
             Recorder = recorder,
-            Upstreams = teardown.Own(new HttpUpstreamDialer(Targets(options))),
+            Upstreams = teardown.Own(new HttpUpstreamDialer(Targets(options), clock)),
             Definitions = new DefinitionStore(database),
             PublicUrl = publicUrl,
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],

@@ -87,6 +87,7 @@ public sealed partial class GatewayHost
             connection => new UpstreamTarget(new Uri(connection.Url))
             {
                 Credential = connection.Credential is { } credential ? new UpstreamCredential(credential.Header, () => credential.Value) : null,
+                Patience = connection.Patience,
             },
             StringComparer.Ordinal);
         return name => targets.GetValueOrDefault(name);

@@ -9,7 +9,10 @@ namespace Postern.Upstreams;
 public interface IUpstreamDialer
 {
     /// <summary>Sends one HTTP request whose body is the judged bytes; returns when the response's head has arrived.</summary>
-    /// <exception cref="UpstreamException">The target cannot be reached, or its answer cannot be read.</exception>
+    /// <param name="clearance">The right to send it; spent by this.</param>
+    /// <param name="request">What is sent.</param>
+    /// <param name="cancellationToken">Ends the sending, and the reading of the response's body.</param>
+    /// <exception cref="UpstreamException">The target cannot be reached, took longer than <see cref="UpstreamPatience"/> allows, or its answer cannot be read.</exception>
     ValueTask<UpstreamResponse> SendAsync(Clearance clearance, UpstreamRequest request, CancellationToken cancellationToken);
 }
 
@@ -23,6 +26,9 @@ public sealed record UpstreamRequest(string Method, IReadOnlyList<KeyValuePair<s
     /// <see cref="Clearance.Inputs"/> gate. Null for the opening request.
     /// </summary>
     public ReadOnlyMemory<byte>? Input { get; init; }
+
+    /// <summary>True for a request that only listens: the target may be silent, head and body, for as long as the caller stays.</summary>
+    public bool OnlyListens { get; init; }
 }
 
 /// <summary>The head of a response, and its body as it arrives.</summary>
@@ -35,8 +41,14 @@ public abstract class UpstreamResponse : IAsyncDisposable
     /// <exception cref="UpstreamException">It stands there more than once.</exception>
     public abstract string? Header(string name);
 
-    /// <summary>The body, decoded from its framing, as it arrives.</summary>
-    public abstract Stream Body { get; }
+    /// <summary>Reads what has arrived of the body, decoded from its framing; 0 at its end. One reader at a time.</summary>
+    /// <param name="into">Where to.</param>
+    /// <param name="isMidMessage">
+    /// True while a message has begun and is not whole: the target must go on with it. False between messages, where a stream may be silent.
+    /// </param>
+    /// <exception cref="UpstreamException">The body broke off, or the target was silent for longer than <see cref="UpstreamPatience"/> allows.</exception>
+    /// <exception cref="OperationCanceledException">The token that the request was sent with fired.</exception>
+    public abstract ValueTask<int> ReadAsync(Memory<byte> into, bool isMidMessage);
 
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();

@@ -6,6 +6,9 @@ public sealed record UpstreamTarget(Uri Url)
 {
     /// <summary>What is lent to the target so that it lets the gateway in; null when it wants nothing.</summary>
     public UpstreamCredential? Credential { get; init; }
+
+    /// <summary>How long it may take.</summary>
+    public UpstreamPatience Patience { get; init; } = new();
 }
 
 /// <summary>A credential that travels in one header.</summary>

@@ -66,4 +66,7 @@ public sealed class UpstreamException(string code, string message, Exception? in
 {
     /// <summary>One of the <c>upstream.*</c> codes of <see cref="RefusalCode"/>.</summary>
     public string Code { get; } = code;
+
+    /// <summary>True when it is certain that nothing of the request reached the target.</summary>
+    public bool NothingWasSent { get; init; }
 }

@@ -132,11 +132,13 @@ public sealed class OperationPipeline(
             var code = CodeFor(fault, clearance);
             // Types and our own texts only: a foreign exception's message may hold values.
             var detail = fault is UpstreamException or MaskingException or RecordingException ? fault.Message : $"{clearance.End}: {fault.GetType().Name}";
+            // What was sent may have taken effect, whatever became of the answer; nobody here can know.
+            var mayHaveHappened = clearance.IsUsed && fault is not UpstreamException { NothingWasSent: true };
             if (clearance.End != ClearanceEnd.CallerGone)
             {
-                await TellAsync(exchange, _refusals.BrokenOff(id, code, clearance.IsUsed), CancellationToken.None).ConfigureAwait(false);
+                await TellAsync(exchange, _refusals.BrokenOff(id, code, mayHaveHappened), CancellationToken.None).ConfigureAwait(false);
             }
-            return new Ending(Outcome.Failed, code, detail, hold, clock.GetUtcNow());
+            return new Ending(mayHaveHappened ? Outcome.Unknown : Outcome.Failed, code, detail, hold, clock.GetUtcNow());
         }
         finally
         {

@@ -50,10 +50,10 @@ public enum Outcome
     /// <summary>Held; nothing was forwarded; the hold is open.</summary>
     Pending,
 
-    /// <summary>Forwarded or about to be, and broken off; the reason says how.</summary>
+    /// <summary>Broken off before anything reached the target; the reason says how.</summary>
     Failed,
 
-    /// <summary>The gateway stopped in between; only recovery writes this.</summary>
+    /// <summary>Forwarded, and broken off before the answer was whole: it may have taken effect. Recovery writes this for what a stop left open.</summary>
     Unknown,
 }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Postern.Core.Yaml;
+using Postern.Upstreams;
 
 namespace Postern.Gateway.Configuration;
 
@@ -70,6 +71,20 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Url = connection.Text("url") ?? "",
             Tags = connection.List("tags"),
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
+            Patience = Patience(connection.Section("timeouts")),
+        };
+    }
+
+    private static UpstreamPatience Patience(Reader timeouts)
+    {
+        var defaults = new UpstreamPatience();
+        return new UpstreamPatience
+        {
+            Connect = timeouts.Duration("connect") ?? defaults.Connect,
+            Head = timeouts.Duration("head") ?? defaults.Head,
+            Idle = timeouts.Duration("idle") ?? defaults.Idle,
+            Message = timeouts.Duration("message") ?? defaults.Message,
+            Silence = timeouts.Duration("silence") ?? defaults.Silence,
         };
     }
 

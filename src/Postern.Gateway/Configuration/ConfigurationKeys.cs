@@ -58,6 +58,16 @@ internal static class ConfigurationKeys
         new("url", One(ValueKind.Url), "Where the target is.") { IsRequired = true },
         new("tags", Many(ValueKind.Text), "Words that policies may select by."),
         new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),
+        new("timeouts", Timeouts, "How long the target may take. What takes longer is broken off, and the caller is told."),
+    ]);
+
+    private static Section Timeouts { get; } = new(
+    [
+        new("connect", One(ValueKind.Duration), "Until a connection stands, TLS included.") { Default = "10s" },
+        new("head", One(ValueKind.Duration), "From the sending of a request to the head of its response. A tool that answers in one piece must be done by then.") { Default = "60s" },
+        new("idle", One(ValueKind.Duration), "Between two pieces of a message that has begun.") { Default = "60s" },
+        new("message", One(ValueKind.Duration), "For the whole of a message that has begun.") { Default = "5m" },
+        new("silence", One(ValueKind.Duration), "Between two messages of an event stream that answers a request; comments count as signs of life. A stream that only listens (`GET`) may be silent for as long as its caller stays.") { Default = "10m" },
     ]);
 
     private static Section Credential { get; } = new(

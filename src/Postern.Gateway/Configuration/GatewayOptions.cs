@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Postern.Upstreams;
 
 namespace Postern.Gateway.Configuration;
 
@@ -102,6 +103,9 @@ public sealed class ConnectionOptions
 
     /// <summary>What the gateway authenticates with at the target, or null. Never shown to callers, never recorded.</summary>
     public CredentialOptions? Credential { get; init; }
+
+    /// <summary>How long the target may take.</summary>
+    public UpstreamPatience Patience { get; init; } = new();
 }
 
 /// <summary>A header that is lent to every request to a target.</summary>

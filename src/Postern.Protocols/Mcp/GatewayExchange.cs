@@ -42,7 +42,7 @@ internal sealed class GatewayExchange(ProtocolServices services, Operation opera
         SessionId = response.Header(McpHeaders.SessionId);
         using var frames = UpstreamFrames.Of(response);
         if (frames is null) return;
-        while (await frames.NextAsync(cancellationToken).ConfigureAwait(false))
+        while (await frames.NextAsync().ConfigureAwait(false))
         {
             var data = frames.Current.Data;
             if (data.IsEmpty || JsonRpcReader.Read(data.Span).Kind is not (JsonRpcKind.Result or JsonRpcKind.Error)) continue;

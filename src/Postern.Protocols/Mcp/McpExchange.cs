@@ -111,7 +111,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     /// <summary>The one message of a JSON body.</summary>
     private async ValueTask AnswerAsync(Clearance clearance, UpstreamFrames frames, CancellationToken cancellationToken)
     {
-        if (!await frames.NextAsync(cancellationToken).ConfigureAwait(false)) throw Invalid("the target's answer is empty");
+        if (!await frames.NextAsync().ConfigureAwait(false)) throw Invalid("the target's answer is empty");
         var data = frames.Current.Data;
         var verdict = await JudgeAsync(clearance, data, cancellationToken).ConfigureAwait(false);
         if (!verdict.IsLast) throw Invalid(verdict.Dropped ?? "the target answered with something else than the response");
@@ -126,7 +126,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         {
             while (true)
             {
-                var next = frames.NextAsync(cancellationToken);
+                var next = frames.NextAsync();
                 // Only when the target is silent: the head goes out, so that clients which wait for headers do not give up.
                 if (!next.IsCompleted) await _wire.BeginStreamAsync(cancellationToken).ConfigureAwait(false);
                 if (!await next.ConfigureAwait(false)) break;
@@ -257,7 +257,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         Close();
         if (response.Status == 404 && _call is { Session: { } session, Era: McpEra.Sessions }) _gateway.Sessions.Forget(session);
         using var frames = UpstreamFrames.Of(response);
-        if (frames is { IsStream: false } && await frames.NextAsync(cancellationToken).ConfigureAwait(false))
+        if (frames is { IsStream: false } && await frames.NextAsync().ConfigureAwait(false))
         {
             var data = frames.Current.Data;
             var message = JsonRpcReader.Read(data.Span);

@@ -17,7 +17,7 @@ internal sealed class UpstreamFrames : IDisposable
 
     private const int ChunkBytes = 16 * 1024;
 
-    private readonly Stream _body;
+    private readonly UpstreamResponse _body;
     private readonly SseReader? _sse;
     private readonly int _expected;
     private byte[] _buffer;
@@ -27,7 +27,7 @@ internal sealed class UpstreamFrames : IDisposable
 
     private SseEvent _current;
 
-    private UpstreamFrames(Stream body, bool isStream, int expected)
+    private UpstreamFrames(UpstreamResponse body, bool isStream, int expected)
     {
         _body = body;
         _expected = expected;
@@ -48,24 +48,24 @@ internal sealed class UpstreamFrames : IDisposable
         var semicolon = type.IndexOf(';');
         if (semicolon >= 0) type = type[..semicolon];
         type = type.Trim();
-        if (type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) return new UpstreamFrames(response.Body, isStream: true, expected: 0);
+        if (type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) return new UpstreamFrames(response, isStream: true, expected: 0);
         if (!type.Equals("application/json", StringComparison.OrdinalIgnoreCase)) return null;
         var length = response.Header("Content-Length");
-        if (length is null) return new UpstreamFrames(response.Body, isStream: false, expected: 0);
+        if (length is null) return new UpstreamFrames(response, isStream: false, expected: 0);
         if (!int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out var expected) || expected > MaxFrame) throw TooLarge();
-        return new UpstreamFrames(response.Body, isStream: false, expected);
+        return new UpstreamFrames(response, isStream: false, expected);
     }
 
     /// <summary>Moves to the next message; false when there is none.</summary>
-    /// <exception cref="UpstreamException">The stream is over a limit, or broke off.</exception>
-    public async ValueTask<bool> NextAsync(CancellationToken cancellationToken)
+    /// <exception cref="UpstreamException">The stream is over a limit, broke off, or was silent for too long.</exception>
+    public async ValueTask<bool> NextAsync()
     {
-        if (_sse is null) return await ReadWholeAsync(cancellationToken).ConfigureAwait(false);
+        if (_sse is null) return await ReadWholeAsync().ConfigureAwait(false);
         while (!TryTake())
         {
             if (_over) return false;
             _start = 0;
-            _end = await ReadAsync(_buffer, cancellationToken).ConfigureAwait(false);
+            _end = await _body.ReadAsync(_buffer, _sse.IsMidEvent).ConfigureAwait(false);
             _over = _end == 0;
         }
         return true;
@@ -79,7 +79,7 @@ internal sealed class UpstreamFrames : IDisposable
         return _sse.Fault is { } fault ? throw new UpstreamException(RefusalCode.UpstreamInvalid, fault) : found;
     }
 
-    private async ValueTask<bool> ReadWholeAsync(CancellationToken cancellationToken)
+    private async ValueTask<bool> ReadWholeAsync()
     {
         if (_over) return false;
         while (true)
@@ -92,7 +92,7 @@ internal sealed class UpstreamFrames : IDisposable
                 ArrayPool<byte>.Shared.Return(_buffer);
                 _buffer = larger;
             }
-            var read = await ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            var read = await _body.ReadAsync(_buffer.AsMemory(_end), isMidMessage: true).ConfigureAwait(false);
             _end += read;
             if (read == 0) break;
             if (_end > MaxFrame) throw TooLarge();
@@ -101,18 +101,6 @@ internal sealed class UpstreamFrames : IDisposable
         if (_expected > 0 && _end != _expected) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target's body ended early");
         _current = new SseEvent { Data = _buffer.AsMemory(0, _end), HasData = true };
         return _end > 0;
-    }
-
-    private async ValueTask<int> ReadAsync(Memory<byte> into, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _body.ReadAsync(into, cancellationToken).ConfigureAwait(false);
-        }
-        catch (IOException fault)
-        {
-            throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target's body broke off", fault);
-        }
     }
 
     private static UpstreamException TooLarge() => new(RefusalCode.UpstreamInvalid, $"the target sent a message larger than {MaxFrame} bytes");

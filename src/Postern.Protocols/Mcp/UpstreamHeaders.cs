@@ -35,7 +35,7 @@ internal static class UpstreamHeaders
             if (call.NameHeader is not null) headers.Add(new(McpHeaders.Name, call.NameHeader));
             headers.AddRange(call.ParamHeaders);
         }
-        return new UpstreamRequest(call.HttpMethod, headers);
+        return new UpstreamRequest(call.HttpMethod, headers) { OnlyListens = call.HttpMethod == "GET" };
     }
 
     /// <summary>A POST of the sessions era.</summary>

@@ -38,16 +38,17 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     private readonly List<StoredDefinition> _stored = [];
     private int _id;
 
-    private McpTestBed(FakeMcpServer server, string policy)
+    private McpTestBed(FakeMcpServer server, string policy, string? url, TimeProvider? clock)
     {
         Server = server;
-        All = [new Connection("shop", "mcp", server.Url, [])];
+        url ??= server.Url;
+        All = [new Connection("shop", "mcp", url, [])];
         var load = PolicyLoader.Load([new PolicyFile("policy.yaml", policy)], new PolicyEnvironment
         {
             Vocabularies = [McpVocabulary.Instance], Connections = All, Issuers = ["demo"], HashKey = new byte[32],
         }, 1);
         Current = load.Set ?? throw new InvalidOperationException(string.Join('\n', load.Problems));
-        _dialer = new HttpUpstreamDialer(name => name == "shop" ? new UpstreamTarget(new Uri(server.Url)) { Credential = new UpstreamCredential("X-Target-Key", () => FakeMcpServer.Secret) } : null);
+        _dialer = new HttpUpstreamDialer(name => name == "shop" ? new UpstreamTarget(new Uri(url)) { Credential = new UpstreamCredential("X-Target-Key", () => FakeMcpServer.Secret) } : null, clock ?? TimeProvider.System);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddRoutingCore();
@@ -75,11 +76,15 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
 
     public string Url => BaseUrl + "/mcp/shop";
 
-    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null)
+    /// <param name="policy">The policy in force.</param>
+    /// <param name="script">Changes the target before anything reads it.</param>
+    /// <param name="front">Puts something before the target; gets the target's URL and gives its own.</param>
+    /// <param name="clock">The clock that targets are waited for by.</param>
+    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null, Func<string, string>? front = null, TimeProvider? clock = null)
     {
         var server = await FakeMcpServer.StartAsync();
         script?.Invoke(server);
-        var bed = new McpTestBed(server, policy);
+        var bed = new McpTestBed(server, policy, front?.Invoke(server.Url), clock);
         bed._app.UseRouting();
         const string PublicUrl = "http://gateway.test:7600";
         bed.Desk = new ApprovalDesk(bed.Holds, bed.Recorder, [], TimeProvider.System);

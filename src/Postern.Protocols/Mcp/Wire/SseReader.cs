@@ -45,6 +45,9 @@ internal sealed class SseReader(int maxEventBytes) : IDisposable
     /// <summary>Why reading stopped; holds no part of the stream.</summary>
     public string? Fault { get; private set; }
 
+    /// <summary>True when part of an event, or of a line, was read and its end was not.</summary>
+    public bool IsMidEvent => _lineLength > 0 || !IsIdle;
+
     /// <summary>
     /// Takes bytes from <paramref name="input"/> until an event is complete (true) or they are used up (false).
     /// </summary>
