@@ -11,11 +11,14 @@ namespace Postern.Core.Approvals;
 internal static class ApprovalBinding
 {
     /// <summary>SHA-256 over length-prefixed fields, so that no two lists of fields run together.</summary>
-    public static Digest Of(Identity identity, Operation operation)
+    public static Digest Of(Identity identity, Operation operation) => Of(identity, operation, operation.Digest);
+
+    /// <summary>The same for another digest of what is asked than the operation's own.</summary>
+    public static Digest Of(Identity identity, Operation operation, Digest asked)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> digest = stackalloc byte[Digest.Size];
-        operation.Digest.CopyTo(digest);
+        asked.CopyTo(digest);
         hash.AppendData(digest);
         Append(hash, identity.Issuer);
         Append(hash, identity.Subject);

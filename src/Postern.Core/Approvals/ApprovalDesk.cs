@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Postern.Core.Operations;
+using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 
@@ -19,45 +19,61 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     /// <summary>Characters kept of a human's reason.</summary>
     public const int MaxReasonLength = 1_000;
 
-    private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
+    /// <summary>How often a caller that waits is shown that the gateway is still there.</summary>
+    public static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(10);
+
+    private readonly HoldBell _bell = new();
 
     /// <summary>
     /// Consumes an approval of exactly this operation, or opens (or joins) its hold and waits as long as the caller can.
     /// </summary>
-    /// <param name="identity">Who asks.</param>
-    /// <param name="operation">What for.</param>
+    /// <param name="waiting">Who asks, what for, and how long it can wait.</param>
     /// <param name="decide">
     /// The decision under the policy in force when it is called; asked again each time an approval is about to be used, so
     /// that the stricter of then and now counts.
     /// </param>
-    /// <param name="patience">How long the caller can wait.</param>
-    /// <param name="callerGone">Ends the waiting; what is approved afterwards is not executed for a caller that left.</param>
     /// <returns>Null when <paramref name="decide"/> no longer says hold: the caller decides by what it says now.</returns>
-    public async ValueTask<HoldAnswer?> AskAsync(Identity identity, Operation operation, Func<Decision> decide, TimeSpan patience, CancellationToken callerGone)
+    internal async ValueTask<HoldAnswer?> AskAsync(Waiting waiting, Func<Decision> decide)
     {
+        var (identity, operation) = (waiting.Identity, waiting.Operation);
         var binding = ApprovalBinding.Of(identity, operation);
-        var deadline = clock.GetUtcNow() + patience;
+        var deadline = clock.GetUtcNow() + waiting.Patience;
+        var continues = operation.Continues is { } given && given.IsOf(operation) ? given : null;
+        var waitsFor = continues is { Kind: ContinuationKind.Waiting } ? continues.Hold : null;
+        Hold? hold = null;
         while (true)
         {
-            if (decide() is not Decision.Hold demand) return null;
+            // What changes from here on is seen below, or wakes.
+            waiting.Arm();
             var now = clock.GetUtcNow();
+            if (hold is not null && waiting.EndAt(now) is not ClearanceEnd.None and var end) return End(hold, end);
+            if (decide() is not Decision.Hold demand) return null;
+            if (continues is { Kind: ContinuationKind.Cleared })
+            {
+                if (await GoOnAsync(continues, operation, demand, now).ConfigureAwait(false) is { } goneOn) return goneOn;
+                continues = null; // the policy asks for more than people gave: the question is put anew
+            }
             var known = await store.FindByBindingAsync(binding, CancellationToken.None).ConfigureAwait(false);
-            if (known is { State: HoldState.Approved } && now < known.UsableUntil)
+            if (known is { State: HoldState.Approved } && now < known.UsableUntil && waiting.EndAt(now) == ClearanceEnd.None)
             {
                 if (Quorum.IsMet(demand.Terms, known.Answers, known.Requester))
                 {
-                    if (await store.TryConsumeAsync(known.Id, operation.Id, now, CancellationToken.None).ConfigureAwait(false)) return new HoldAnswer.Cleared(known);
+                    if (await store.TryConsumeAsync(known.Id, operation.Id, now, CancellationToken.None).ConfigureAwait(false)) return new HoldAnswer.Cleared(known, known.OpenedBy);
                     continue; // another repeat was faster, or its time ran out in between: look again
                 }
                 // The policy now asks for more than people gave: their answer is void, and the question is put anew.
                 if (!await store.TryVoidAsync(known.Id, CancellationToken.None).ConfigureAwait(false)) continue; // used, or out of time, in between
             }
             if (known is { State: HoldState.Denied } && now < known.ExpiresAt) return new HoldAnswer.Rejected(known);
+            // Whoever waited for it to its end is told so; only a new call asks people anew (fault F16).
+            if (known is not null && known.Id == waitsFor && IsOver(known, now)) return new HoldAnswer.Expired(known);
 
-            var hold = await store.OpenOrJoinAsync(Describe(identity, operation, demand, binding, now), now, CancellationToken.None).ConfigureAwait(false);
+            hold = await store.OpenOrJoinAsync(Describe(identity, operation, demand, binding, now), now, CancellationToken.None).ConfigureAwait(false);
             if (hold.OpenedBy == operation.Id) await AnnounceAsync(hold).ConfigureAwait(false);
+            if (waiting.EndAt(now) is not ClearanceEnd.None and var over) return End(hold, over);
             if (hold.State != HoldState.Open) continue;
-            if (deadline <= now || !await WaitAsync(hold, deadline - now, callerGone).ConfigureAwait(false)) return new HoldAnswer.Pending(hold);
+            waitsFor = hold.Id;
+            if (deadline <= now || !await WaitAsync(waiting, demand, hold, deadline).ConfigureAwait(false)) return new HoldAnswer.Pending(hold);
         }
     }
 
@@ -71,13 +87,15 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             if (hold is null || !MaySee(hold, person)) return AnswerResult.NotFound;
             if (!MayAnswer(hold, person)) return AnswerResult.NotAllowed;
             if (person.InteractiveSince is not { } since || now - since > FreshSignIn || since > now + TimeSpan.FromMinutes(1)) return AnswerResult.NotFresh;
-            if (hold.State != HoldState.Open || now >= hold.ExpiresAt) return AnswerResult.Over;
-            if (hold.Answers.Any(earlier => string.Equals(earlier.Approver, person.Key, StringComparison.Ordinal))) return AnswerResult.AlreadyAnswered;
+            // An approval that nobody has used is taken back by anyone who could have given it: the no wins (attack A09).
+            var takesBack = !approve && hold.State == HoldState.Approved && now < hold.UsableUntil;
+            if (!takesBack && (hold.State != HoldState.Open || now >= hold.ExpiresAt)) return AnswerResult.Over;
+            if (!takesBack && hold.Answers.Any(earlier => string.Equals(earlier.Approver, person.Key, StringComparison.Ordinal))) return AnswerResult.AlreadyAnswered;
 
             var answer = new Answer(person.Key, person.DisplayName, [.. person.QualifiedGroups], approve, Shorten(reason), now);
             var answers = hold.Answers.Add(answer);
             var answered = hold with { Answers = answers };
-            if (!approve) answered = answered with { State = HoldState.Denied };
+            if (!approve) answered = answered with { State = HoldState.Denied, UsableUntil = null };
             else if (Quorum.IsMet(hold.Terms, answers, hold.Requester)) answered = answered with { State = HoldState.Approved, UsableUntil = now + hold.Terms.Valid };
 
             if (!await store.TryAnswerAsync(hold, answered, cancellationToken).ConfigureAwait(false)) continue; // someone else answered meanwhile
@@ -88,7 +106,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
                     new("answer", approve ? "approve" : "deny"), new("state", answered.State.ToString()), new("reason", answer.Reason),
                 ]),
                 CancellationToken.None).ConfigureAwait(false);
-            if (answered.State != HoldState.Open) Wake(hold.Id);
+            if (answered.State != HoldState.Open) _bell.Ring(hold.Id);
             return AnswerResult.Accepted;
         }
     }
@@ -107,7 +125,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         foreach (var id in await store.ExpireAsync(now, cancellationToken).ConfigureAwait(false))
         {
             await recorder.NoteAsync(new Occurrence("hold.expired", now, [new("hold", id)]), cancellationToken).ConfigureAwait(false);
-            Wake(id);
+            _bell.Ring(id);
         }
     }
 
@@ -157,28 +175,51 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         foreach (var channel in channels) channel.Notify(hold);
     }
 
-    private async ValueTask<bool> WaitAsync(Hold hold, TimeSpan patience, CancellationToken callerGone)
+    /// <summary>The approval of an operation whose target asked back goes on with the answers: once, and not beyond its end.</summary>
+    /// <returns>Null when it is not enough any more.</returns>
+    private async ValueTask<HoldAnswer?> GoOnAsync(Continuation continues, Operation operation, Decision.Hold demand, DateTimeOffset now)
     {
-        var signal = _waiting.GetOrAdd(hold.Id, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var known = await store.FindAsync(continues.Hold, CancellationToken.None).ConfigureAwait(false)
+            ?? throw new InvalidOperationException("the hold that is gone on with is not in the store");
+        if (!Quorum.IsMet(demand.Terms, known.Answers, known.Requester)) return null;
+        return await store.TryContinueAsync(known.Id, continues.Of, operation.Id, now, CancellationToken.None).ConfigureAwait(false)
+            ? new HoldAnswer.Cleared(known, continues.Of)
+            : new HoldAnswer.Spent(known);
+    }
+
+    /// <summary>Returns true when there is something to look at, false when the caller's patience is over.</summary>
+    private async ValueTask<bool> WaitAsync(Waiting waiting, Decision.Hold demand, Hold hold, DateTimeOffset deadline)
+    {
+        _bell.Join(hold.Id, waiting);
         try
         {
-            // The answer may have come between reading the hold and waiting for it.
-            if (await store.FindAsync(hold.Id, CancellationToken.None).ConfigureAwait(false) is { State: not HoldState.Open }) return true;
-            await signal.Task.WaitAsync(patience, clock, callerGone).ConfigureAwait(false);
-            return true;
+            // The answer may have come between reading the hold and listening for it.
+            if (await store.FindAsync(hold.Id, CancellationToken.None).ConfigureAwait(false) is not { State: HoldState.Open }) return true;
+            while (true)
+            {
+                await waiting.SignAsync(demand, hold).ConfigureAwait(false);
+                var now = clock.GetUtcNow();
+                if (now >= hold.ExpiresAt) return true;
+                if (now >= deadline) return false;
+                var slice = (deadline < hold.ExpiresAt ? deadline : hold.ExpiresAt) - now;
+                if (await waiting.SleepAsync(slice < SignOfLife ? slice : SignOfLife, clock).ConfigureAwait(false)) return true;
+            }
         }
-        catch (TimeoutException)
+        finally
         {
-            return false;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
+            _bell.Leave(hold.Id, waiting);
         }
     }
 
-    private void Wake(string id)
+    private static bool IsOver(Hold hold, DateTimeOffset now) => hold.State switch
     {
-        if (_waiting.TryRemove(id, out var signal)) signal.TrySetResult();
-    }
+        HoldState.Open => now >= hold.ExpiresAt,
+        HoldState.Approved => now >= hold.UsableUntil,
+        HoldState.Expired => true,
+        _ => false,
+    };
+
+    // Whoever left, or was sent away by a stop, finds the hold again with the repeat. A credential that is over is told as such.
+    private static HoldAnswer End(Hold hold, ClearanceEnd why) =>
+        why is ClearanceEnd.CallerGone or ClearanceEnd.Stopping ? new HoldAnswer.Pending(hold) : new HoldAnswer.Ended(hold, why);
 }

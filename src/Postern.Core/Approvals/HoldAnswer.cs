@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Core.Operations;
 
 namespace Postern.Core.Approvals;
 
@@ -13,7 +14,14 @@ public abstract class HoldAnswer
     /// <summary>Enough people agreed, and the approval was consumed for this operation and no other.</summary>
     public sealed class Cleared : HoldAnswer
     {
-        internal Cleared(Hold hold) : base(hold) => Approvers = [.. hold.Answers.Where(answer => answer.Approved).Select(answer => answer.Approver)];
+        internal Cleared(Hold hold, OperationId continues) : base(hold)
+        {
+            Continues = continues;
+            Approvers = [.. hold.Answers.Where(answer => answer.Approved).Select(answer => answer.Approver)];
+        }
+
+        /// <summary>The operation that this one continues: the one that opened the hold, or the one whose target asked back.</summary>
+        public OperationId Continues { get; }
 
         /// <summary>Who agreed, <c>issuer:subject</c>.</summary>
         public ImmutableArray<string> Approvers { get; }
@@ -23,6 +31,31 @@ public abstract class HoldAnswer
     public sealed class Pending : HoldAnswer
     {
         internal Pending(Hold hold) : base(hold)
+        {
+        }
+    }
+
+    /// <summary>Nobody answered in time, or the approval was not used in time.</summary>
+    public sealed class Expired : HoldAnswer
+    {
+        internal Expired(Hold hold) : base(hold)
+        {
+        }
+    }
+
+    /// <summary>The right to wait ended; the hold is as it was.</summary>
+    public sealed class Ended : HoldAnswer
+    {
+        internal Ended(Hold hold, Pipeline.ClearanceEnd why) : base(hold) => Why = why;
+
+        /// <summary>Why.</summary>
+        public Pipeline.ClearanceEnd Why { get; }
+    }
+
+    /// <summary>The caller goes on with an approval that went on already, or is over. Nothing is asked anew: it has to begin anew.</summary>
+    public sealed class Spent : HoldAnswer
+    {
+        internal Spent(Hold hold) : base(hold)
         {
         }
     }

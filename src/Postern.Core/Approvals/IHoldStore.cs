@@ -24,8 +24,8 @@ public interface IHoldStore
     ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Replaces the answers and state of an open hold if its answers are still those of <paramref name="seen"/>;
-    /// destroys the kept request when the new state is not open.
+    /// Replaces the answers and state of an open or approved hold if both are still those of <paramref name="seen"/>;
+    /// destroys the kept request when the new state is not open. What was used meanwhile is not answered any more.
     /// </summary>
     ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken);
 
@@ -37,6 +37,12 @@ public interface IHoldStore
 
     /// <summary>Moves one approved, unexpired hold to consumed. At most one caller ever gets true for a hold (G7).</summary>
     ValueTask<bool> TryConsumeAsync(string id, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Hands the use of one consumed approval, whose time is not over, from one operation to the next. At most one caller ever gets
+    /// true for a pair of hold and <paramref name="from"/> (G7).
+    /// </summary>
+    ValueTask<bool> TryContinueAsync(string id, OperationId from, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Moves what is past its time to expired and destroys the kept requests; returns the ids.</summary>
     ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken);

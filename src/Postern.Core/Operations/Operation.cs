@@ -53,6 +53,9 @@ public sealed class Operation
     /// <summary>The operation that provoked this one (a target asking back), or null.</summary>
     public OperationId? Parent { get; init; }
 
+    /// <summary>What the caller was told to bring when it comes back, opened and found to fit this operation; null for a new one.</summary>
+    public Approvals.Continuation? Continues { get; init; }
+
     /// <summary>The client's own run of work (a protocol session), if the protocol has one; groups operations into sessions. Never a right.</summary>
     public string? ClientRun { get; init; }
 

@@ -66,8 +66,8 @@ public sealed class Clearance : IDisposable
     /// <summary>Why <see cref="Ended"/> fired.</summary>
     public ClearanceEnd End => _end == 0 && Ended.IsCancellationRequested ? ClearanceEnd.CallerGone : (ClearanceEnd)_end;
 
-    /// <summary>True when people agreed to exactly this operation.</summary>
-    internal bool IsApproved { get; init; }
+    /// <summary>The hold whose approval was consumed for exactly this operation; null when it needed none.</summary>
+    public Approvals.Hold? Approval { get; internal init; }
 
     /// <summary>True once the target was dialled: from then on the operation may have taken effect.</summary>
     internal bool IsUsed => Volatile.Read(ref _used) != 0;

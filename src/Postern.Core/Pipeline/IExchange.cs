@@ -31,6 +31,16 @@ public interface IExchange
     /// </summary>
     ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The caller is kept waiting for people. Called when the waiting begins, and again every <see cref="ApprovalDesk.SignOfLife"/>;
+    /// before it any of the three above. Does nothing unless the protocol has a way to keep a wire alive or to hear that the caller
+    /// gave up, which it says by <see cref="Waiting.Leave"/>.
+    /// </summary>
+    /// <param name="refusal">What the caller would be told if it could not wait.</param>
+    /// <param name="waiting">The waiting.</param>
+    /// <param name="cancellationToken">Fires when the caller is gone.</param>
+    ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken) => default;
+
     /// <summary>Tells the caller that people are asked, in the protocol's own words.</summary>
     ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken);
 }

@@ -65,12 +65,12 @@ public sealed class OperationPipeline(
                     policy = policies.Current;
                     return decision = policy.Decide(identity, operation, clock.GetUtcNow());
                 }
-                answer = await approvals.AskAsync(identity, operation, DecideAgain, exchange.Patience, callerGone).ConfigureAwait(false);
+                answer = await AskAsync(exchange, identity, DecideAgain, callerGone).ConfigureAwait(false);
                 masks = policy.MasksFor(identity, operation);
                 if (answer is HoldAnswer.Cleared cleared)
                 {
                     await account.ClearAsync(new Clearing(
-                        operation.Id, clock.GetUtcNow(), cleared.Hold.Id, cleared.Hold.OpenedBy, cleared.Approvers, decision, cleared.Hold.PolicyVersion)).ConfigureAwait(false);
+                        operation.Id, clock.GetUtcNow(), cleared.Hold.Id, cleared.Continues, cleared.Approvers, decision, cleared.Hold.PolicyVersion)).ConfigureAwait(false);
                 }
             }
 
@@ -87,6 +87,18 @@ public sealed class OperationPipeline(
                 case Decision.Hold hold when answer is HoldAnswer.Rejected { Hold: var over }:
                     ending = new Ending(Outcome.Denied, RefusalCode.HoldRejected, null, over.Id, clock.GetUtcNow());
                     await TellAsync(exchange, _refusals.Rejected(operation.Id, hold, over), callerGone).ConfigureAwait(false);
+                    return;
+                case Decision.Hold hold when answer is HoldAnswer.Expired { Hold: var over }:
+                    ending = new Ending(Outcome.Denied, RefusalCode.HoldExpired, null, over.Id, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.Expired(operation.Id, hold), callerGone).ConfigureAwait(false);
+                    return;
+                case Decision.Hold hold when answer is HoldAnswer.Spent { Hold: var used }:
+                    ending = new Ending(Outcome.Denied, RefusalCode.HoldExpired, "the approval went on with another call already, or is over", used.Id, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.Spent(operation.Id, hold), callerGone).ConfigureAwait(false);
+                    return;
+                case Decision.Hold when answer is HoldAnswer.Ended { Hold: var left, Why: var why }:
+                    ending = new Ending(Outcome.Pending, CodeFor(why), null, left.Id, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.BrokenOff(operation.Id, CodeFor(why), mayHaveHappened: false), callerGone).ConfigureAwait(false);
                     return;
                 case Decision.Deny deny:
                     ending = new Ending(Outcome.Denied, deny.Code, deny.Reason, null, clock.GetUtcNow());
@@ -113,12 +125,29 @@ public sealed class OperationPipeline(
         }
     }
 
+    /// <summary>Asks people, and keeps the caller waiting on the leash as long as it can be.</summary>
+    private async ValueTask<HoldAnswer?> AskAsync(IExchange exchange, Identity identity, Func<Decision> decide, CancellationToken callerGone)
+    {
+        using var waiting = new Waiting(
+            identity, exchange.Operation, exchange.Patience,
+            (demand, hold, waiting) => exchange.WaitAsync(_refusals.Pending(exchange.Operation.Id, demand, hold), waiting, callerGone), callerGone);
+        leash.Hold(waiting);
+        try
+        {
+            return await approvals.AskAsync(waiting, decide).ConfigureAwait(false);
+        }
+        finally
+        {
+            leash.Release(waiting);
+        }
+    }
+
     private async ValueTask<Ending> ForwardAsync(
         IExchange exchange, Identity identity, Decision decision, MaskPlan masks, IAccount account, HoldAnswer.Cleared? cleared, CancellationToken callerGone)
     {
         var id = exchange.Operation.Id;
         var hold = cleared?.Hold.Id;
-        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { IsApproved = cleared is not null };
+        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold };
         leash.Hold(clearance, policies);
         try
         {
@@ -146,11 +175,16 @@ public sealed class OperationPipeline(
         }
     }
 
-    private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
+    private static string CodeFor(ClearanceEnd end) => end switch
     {
         ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
         ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
-        ClearanceEnd.Stopping => RefusalCode.GatewayUnavailable,
+        _ => RefusalCode.GatewayUnavailable,
+    };
+
+    private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
+    {
+        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.Stopping => CodeFor(clearance.End),
         _ => fault switch
         {
             UpstreamException upstream => upstream.Code,

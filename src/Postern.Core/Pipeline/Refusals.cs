@@ -52,6 +52,19 @@ internal sealed class Refusals(string publicUrl)
         RequestUrl = LinkTo(hold), Alternatives = decision.Alternatives,
     };
 
+    public Refusal Expired(OperationId id, Decision.Hold decision) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = RefusalCode.HoldExpired, Rule = decision.RuleLabel, Retry = RetryMode.After,
+        Reason = "People were asked, and nobody answered in time, or the approval was not used in time. Nothing was done. Repeating the call asks them again.",
+        Alternatives = decision.Alternatives,
+    };
+
+    public Refusal Spent(OperationId id, Decision.Hold decision) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = RefusalCode.HoldExpired, Rule = decision.RuleLabel, Retry = RetryMode.AfterChange,
+        Reason = "The approval that this goes on with was used by another call, or is over. Nothing was done. Make the call anew, without anything from an earlier answer.",
+    };
+
     public Refusal NotRecordable(OperationId id) => Unavailable(id, RefusalCode.RecordUnavailable, "The gateway cannot write its record at the moment, so nothing was done. Try again later.");
 
     public Refusal BrokenOff(OperationId id, string code, bool mayHaveHappened) => code switch

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
@@ -6,7 +7,8 @@ using Postern.Core.Policy;
 namespace Postern.Core.Sessions;
 
 /// <summary>
-/// Knows every live clearance and cuts it when its right ends: credential over, policy changed, revoked, gateway stopping.
+/// Knows every live clearance, and everyone who waits for one, and cuts them when their right ends: credential over, policy
+/// changed, revoked, gateway stopping.
 /// A sweep twice a second bounds the overrun of a deadline to less than one second (G10).
 /// </summary>
 public sealed class Leash : IDisposable
@@ -15,6 +17,7 @@ public sealed class Leash : IDisposable
     public static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<OperationId, Clearance> _live = new();
+    private readonly ConcurrentDictionary<OperationId, Waiting> _waiting = new();
     private readonly TimeProvider _clock;
     private readonly ITimer _sweep;
     private volatile TaskCompletionSource? _drained;
@@ -30,6 +33,9 @@ public sealed class Leash : IDisposable
     /// <summary>How many operations are in flight past their decision.</summary>
     public int Count => _live.Count;
 
+    /// <summary>How many callers are kept waiting for people.</summary>
+    public int WaitingCount => _waiting.Count;
+
     /// <summary>Cuts what matches; used when a person signs out, a token is revoked, a connection is taken away.</summary>
     /// <returns>How many were cut.</returns>
     public int Cut(Func<Identity, Operation, bool> matches, ClearanceEnd why)
@@ -39,6 +45,12 @@ public sealed class Leash : IDisposable
         {
             if (!matches(clearance.Identity, clearance.Operation)) continue;
             clearance.Cut(why);
+            cut++;
+        }
+        foreach (var waiting in _waiting.Values)
+        {
+            if (!matches(waiting.Identity, waiting.Operation)) continue;
+            waiting.Stop(why);
             cut++;
         }
         return cut;
@@ -57,15 +69,24 @@ public sealed class Leash : IDisposable
         {
             if (!IsStillPermitted(clearance, policy, now)) cut++;
         }
+        foreach (var waiting in _waiting.Values)
+        {
+            // Refused now, or permitted without people: it goes its way. What is still held is decided again when it is used.
+            if (policy.Decide(waiting.Identity, waiting.Operation, now) is not Decision.Hold) waiting.Wake();
+        }
         return cut;
     }
 
-    /// <summary>Waits until nothing is in flight, at most <paramref name="patience"/>, then cuts the rest. New work is cut at once.</summary>
+    /// <summary>
+    /// Waits until nothing is in flight, at most <paramref name="patience"/>, then cuts the rest. New work is cut at once, and so is
+    /// waiting for people: their answer is kept for the repeat.
+    /// </summary>
     public async ValueTask StopAsync(TimeSpan patience)
     {
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _drained = drained;
         _stopping = true;
+        foreach (var waiting in _waiting.Values) waiting.Stop(ClearanceEnd.Stopping);
         if (_live.IsEmpty) return;
         try
         {
@@ -92,6 +113,15 @@ public sealed class Leash : IDisposable
         if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
     }
 
+    /// <summary>Takes one who is to wait on the leash, before anything is decided or looked up for it.</summary>
+    internal void Hold(Waiting waiting)
+    {
+        _waiting[waiting.Operation.Id] = waiting;
+        if (_stopping) waiting.Stop(ClearanceEnd.Stopping);
+    }
+
+    internal void Release(Waiting waiting) => _waiting.TryRemove(waiting.Operation.Id, out _);
+
     internal void Release(Clearance clearance)
     {
         _live.TryRemove(clearance.Operation.Id, out _);
@@ -103,7 +133,7 @@ public sealed class Leash : IDisposable
         var permitted = policy.Decide(clearance.Identity, clearance.Operation, now) switch
         {
             Decision.Allow => true,
-            Decision.Hold => clearance.IsApproved, // people agreed to exactly this operation, and it is under way
+            Decision.Hold => clearance.Approval is not null, // people agreed to exactly this operation, and it is under way
             _ => false,
         };
         if (permitted)
@@ -124,6 +154,10 @@ public sealed class Leash : IDisposable
         foreach (var clearance in _live.Values)
         {
             if (now >= clearance.Identity.ExpiresAt) clearance.Cut(ClearanceEnd.CredentialEnded);
+        }
+        foreach (var waiting in _waiting.Values)
+        {
+            if (now >= waiting.Identity.ExpiresAt) waiting.Stop(ClearanceEnd.CredentialEnded);
         }
     }
 }

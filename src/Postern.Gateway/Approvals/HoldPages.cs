@@ -92,7 +92,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
             await NotFoundAsync(context, person).ConfigureAwait(false);
             return;
         }
-        var fields = desk.MayAnswer(hold, person) && hold.Answers.All(answer => answer.Approver != person.Key)
+        var fields = desk.MayAnswer(hold, person) && (hold.State == HoldState.Approved || hold.Answers.All(answer => answer.Approver != person.Key))
             ? Html.Of($"<input type=\"hidden\" name=\"{IPageSession.CsrfField}\" value=\"{sessions.IssueCsrf(context)}\">")
             : null;
         var view = HoldView.Of(hold, person, fields, clock.GetUtcNow());

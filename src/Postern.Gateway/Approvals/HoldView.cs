@@ -25,7 +25,7 @@ internal static class HoldView
             {Request(hold, state)}
             {Untrusted(hold)}
             {Answers(hold)}
-            {(form is not null && state == HoldState.Open ? Form(hold, form) : Html.Nothing)}
+            {(form is null ? Html.Nothing : state == HoldState.Open ? Form(hold, form) : state == HoldState.Approved ? TakeBack(hold, form) : Html.Nothing)}
             """);
     }
 
@@ -62,7 +62,7 @@ internal static class HoldView
     {
         HoldState.Open when mine => $"Nothing was done yet. Someone else must answer before {Clock(hold.ExpiresAt)} ({Instants.Distance(hold.ExpiresAt, now)}). You cannot approve what you asked for.",
         HoldState.Open => $"Nothing was done yet. Your answer is about exactly the request below, once. It can be given until {Clock(hold.ExpiresAt)} ({Instants.Distance(hold.ExpiresAt, now)}).",
-        HoldState.Approved => $"The identical request may now be made once, until {Clock(hold.UsableUntil ?? hold.ExpiresAt)} ({Instants.Distance(hold.UsableUntil ?? hold.ExpiresAt, now)}). Nothing was done yet.",
+        HoldState.Approved => $"A caller that still waits goes on by itself; otherwise the identical request may be made once, until {Clock(hold.UsableUntil ?? hold.ExpiresAt)} ({Instants.Distance(hold.UsableUntil ?? hold.ExpiresAt, now)}). Nothing was done yet.",
         HoldState.Consumed => "The approval was used, once. It cannot be used again.",
         HoldState.Denied => "Nothing was done. Repeating the request will not help.",
         _ => "Nobody answered in time, or the approval was not used in time. Nothing was done.",
@@ -133,6 +133,18 @@ internal static class HoldView
         <button class="deny" type="submit" name="answer" value="deny">Deny</button>
         </div>
         <p class="quiet">You may be asked to sign in again: an answer needs a sign-in of the last {(int)ApprovalDesk.FreshSignIn.TotalMinutes} minutes.</p>
+        </form>
+        """);
+
+    private static Html TakeBack(Hold hold, Html hiddenFields) => Html.Of(
+        $"""
+        <form class="card" method="post" action="/approve/{hold.Id}">
+        {hiddenFields}
+        <label for="reason">Reason <span class="quiet">(recorded)</span></label>
+        <textarea id="reason" name="reason" maxlength="{ApprovalDesk.MaxReasonLength}"></textarea>
+        <div class="buttons">
+        <button class="deny" type="submit" name="answer" value="deny">Take the approval back</button>
+        </div>
         </form>
         """);
 

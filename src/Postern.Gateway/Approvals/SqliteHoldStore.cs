@@ -119,11 +119,12 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         var changed = await _file.InTransactionAsync((sql, transaction) => sql.Execute(
             """
             update holds set answers = @answers, state = @state, usable_until = @usableUntil, request = case when @state = 'open' then request else null end
-            where id = @id and state = 'open' and answers = @seen
+            where id = @id and state = @seenState and state in ('open', 'approved') and answers = @seen
             """,
             new
             {
                 id = seen.Id,
+                seenState = HoldRow.StateText(seen.State),
                 seen = HoldRow.AnswersText(seen),
                 answers = HoldRow.AnswersText(answered),
                 state = HoldRow.StateText(answered.State),
@@ -143,6 +144,12 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         await _file.InTransactionAsync((sql, transaction) => sql.Execute(
             "update holds set state = 'consumed', consumed_by = @by where id = @id and state = 'approved' and usable_until > @now",
             new { id, by = by.ToString(), now = now.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false) == 1;
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> TryContinueAsync(string id, OperationId from, OperationId by, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await _file.InTransactionAsync((sql, transaction) => sql.Execute(
+            "update holds set consumed_by = @by where id = @id and state = 'consumed' and consumed_by = @from and usable_until > @now",
+            new { id, from = from.ToString(), by = by.ToString(), now = now.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false) == 1;
 
     /// <inheritdoc/>
     public async ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken)

@@ -40,7 +40,7 @@ internal sealed class MemoryHoldStore : IHoldStore
         lock (_gate)
         {
             var index = _holds.FindIndex(hold => hold.Id == seen.Id);
-            if (index < 0 || _holds[index].State != HoldState.Open || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
+            if (index < 0 || _holds[index].State is not (HoldState.Open or HoldState.Approved) || _holds[index].State != seen.State || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
             _holds[index] = answered.State == HoldState.Open ? answered : answered with { Request = default };
             return ValueTask.FromResult(true);
         }
@@ -64,6 +64,17 @@ internal sealed class MemoryHoldStore : IHoldStore
             var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Approved && now < hold.UsableUntil);
             if (index < 0) return ValueTask.FromResult(false);
             _holds[index] = _holds[index] with { State = HoldState.Consumed, ConsumedBy = by };
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    public ValueTask<bool> TryContinueAsync(string id, OperationId from, OperationId by, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Consumed && hold.ConsumedBy == from && now < hold.UsableUntil);
+            if (index < 0) return ValueTask.FromResult(false);
+            _holds[index] = _holds[index] with { ConsumedBy = by };
             return ValueTask.FromResult(true);
         }
     }

@@ -12,6 +12,15 @@ internal sealed class SteppedClock : TimeProvider
         lock (_gate) return _now;
     }
 
+    /// <summary>Timers that will fire.</summary>
+    public int Armed
+    {
+        get
+        {
+            lock (_gate) return _timers.Count(timer => timer.Due != DateTimeOffset.MaxValue);
+        }
+    }
+
     public override long GetTimestamp() => GetUtcNow().Ticks;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;

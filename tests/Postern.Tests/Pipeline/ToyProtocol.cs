@@ -96,6 +96,11 @@ internal sealed class ToyExchange(Operation operation, ToyGuide guide) : IExchan
 
     public Hold? Pending { get; private set; }
 
+    /// <summary>What it was told while it was kept waiting.</summary>
+    public ConcurrentQueue<Refusal> Signs { get; } = new();
+
+    public Waiting? Waiting { get; private set; }
+
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         var answers = await guide.AskAsync(clearance, cancellationToken);
@@ -106,6 +111,13 @@ internal sealed class ToyExchange(Operation operation, ToyGuide guide) : IExchan
     public ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)
     {
         Refused = refusal;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken)
+    {
+        Waiting = waiting;
+        Signs.Enqueue(refusal);
         return ValueTask.CompletedTask;
     }
 

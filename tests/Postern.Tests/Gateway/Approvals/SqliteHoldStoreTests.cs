@@ -61,6 +61,24 @@ public sealed class SqliteHoldStoreTests : IDisposable
     [Fact]
     [Row("A02")]
     [Guarantee("G7")]
+    public async Task A_used_approval_is_handed_on_once_from_each_operation_and_not_beyond_its_time()
+    {
+        using var store = SqliteHoldStore.Open(_folder.Path);
+        var hold = await ApprovedAsync(store);
+        var (first, second, third) = (OperationId.New(Now), OperationId.New(Now), OperationId.New(Now));
+        Assert.False(await store.TryContinueAsync(hold.Id, first, second, Now, CancellationToken.None));
+        Assert.True(await store.TryConsumeAsync(hold.Id, first, Now, CancellationToken.None));
+
+        Assert.False(await store.TryContinueAsync(hold.Id, third, second, Now, CancellationToken.None));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Task.Run(() => store.TryContinueAsync(hold.Id, first, second, Now, CancellationToken.None).AsTask())));
+        Assert.Single(taken, true);
+        Assert.False(await store.TryContinueAsync(hold.Id, second, third, hold.UsableUntil!.Value, CancellationToken.None));
+        Assert.True(await store.TryContinueAsync(hold.Id, second, third, hold.UsableUntil.Value.AddTicks(-1), CancellationToken.None));
+    }
+
+    [Fact]
+    [Row("A02")]
+    [Guarantee("G7")]
     public async Task A_used_approval_stays_used_after_a_restart()
     {
         var by = OperationId.New(Now);
