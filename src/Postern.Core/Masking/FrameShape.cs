@@ -28,16 +28,32 @@ public sealed class FrameShape
 
     /// <summary>
     /// JSON: the places whose value is a data document of its own, each a path of member names from the frame's root
-    /// (<c>[*]</c> stands for every array item). A mask's <c>$</c> is each of these. Empty means the frame itself.
+    /// (<c>[*]</c> stands for every array item, <c>{*}</c> for every member). A mask's <c>$</c> is each of these. Empty means the frame itself.
     /// A string that stands at such a place and holds a JSON object or array is read as that document.
     /// </summary>
     public ImmutableArray<ImmutableArray<string>> Roots { get; init; } = [];
 
     /// <summary>
-    /// JSON: places that masks never change, because the protocol would break (an envelope's id, say). Same path form as
-    /// <see cref="Roots"/>; covers the whole value there.
+    /// JSON: places that masks neither change nor read, because the reader of the frame put the value there itself (the id of
+    /// its own request, say) or the protocol fixes it. Same path form as <see cref="Roots"/>; covers the whole value there.
     /// </summary>
     public ImmutableArray<ImmutableArray<string>> Structure { get; init; } = [];
+
+    /// <summary>
+    /// JSON: places that the protocol needs unchanged although the target chooses them (a cursor, a type). Where a detector
+    /// finds something there, the frame is blocked: it cannot be masked, and must not pass. Covers the whole value there.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<string>> Tokens { get; init; } = [];
+
+    /// <summary>
+    /// JSON: places that describe values instead of holding them (a schema): detectors read them, paths do not lead into them.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<string>> Descriptions { get; init; } = [];
+
+    /// <summary>
+    /// JSON: places that hold bytes in base 64 (RFC 4648). Where a mask decodes base 64 they are masked as what they decode to.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<string>> Blobs { get; init; } = [];
 
     /// <summary>The places, compiled on first use; a race compiles twice, to the same.</summary>
     internal ShapePlaces Places => _places ??= ShapePlaces.Of(this);

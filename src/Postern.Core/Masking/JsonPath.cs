@@ -64,10 +64,15 @@ public sealed class JsonPath
     }
 }
 
-/// <summary>One step of a path: a member by name, at any depth if deep; or, without a name, every array item.</summary>
-internal readonly record struct PathStep(string? Name, bool IsDeep)
+/// <summary>
+/// One step of a path: a member by name, at any depth if deep; or, without a name, every array item or every member. Every
+/// member is for the places of a shape; policies cannot write it.
+/// </summary>
+internal readonly record struct PathStep(string? Name, bool IsDeep, bool IsEveryMember = false)
 {
     public static readonly PathStep EveryItem = new(null, false);
+
+    public static readonly PathStep EveryMember = new(null, false, IsEveryMember: true);
 
     public byte[]? Utf8Name => Name is null ? null : Encoding.UTF8.GetBytes(Name);
 }

@@ -16,8 +16,17 @@ internal sealed partial class MaskRun
         /// <summary>The strongest treatment that a path gives the value or something around it; 0 for none.</summary>
         public int Rank;
 
-        /// <summary>Never changed, nor anything in it.</summary>
+        /// <summary>Neither changed nor read, nor anything in it.</summary>
         public bool IsStructure;
+
+        /// <summary>Not changed, nor anything in it; what a detector finds blocks the frame.</summary>
+        public bool IsToken;
+
+        /// <summary>No path leads here, nor into it.</summary>
+        public bool IsDescription;
+
+        /// <summary>Bytes in base 64.</summary>
+        public bool IsBlob;
 
         /// <summary>A data document of its own.</summary>
         public bool IsRoot;
@@ -113,7 +122,9 @@ internal sealed partial class MaskRun
                 Text(ref reader, ref walk, level, ref output);
                 break;
             case JsonTokenType.Number when !level.IsStructure:
-                if (level.Rank > 0 || (_masker.Detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan))) Substitute(ref reader, ref walk, Treatment.Number, ref output);
+                var isCard = _masker.Detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan);
+                if (isCard && level.IsToken) throw TokenGivesAway();
+                if (level.Rank > 0 || isCard) Substitute(ref reader, ref walk, Treatment.Number, ref output);
                 break;
             case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsStructure:
                 Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
@@ -137,7 +148,7 @@ internal sealed partial class MaskRun
     {
         ref var array = ref walk.Levels[depth - 1];
         ref var level = ref walk.Levels[depth];
-        level = new Level { Rank = array.Rank, IsStructure = array.IsStructure };
+        level = Inherited(array);
         if (array.IsStructure) return;
         if (array.HasPlaces) level.HasPlaces = walk.Places.Item(walk.PlaceAt(depth - 1), walk.PlaceAt(depth));
         var words = _masker.Paths.Words;
@@ -150,7 +161,7 @@ internal sealed partial class MaskRun
         var depth = reader.CurrentDepth;
         ref var parent = ref walk.Levels[depth - 1];
         ref var level = ref walk.Levels[depth];
-        level = new Level { Rank = parent.Rank, IsStructure = parent.IsStructure };
+        level = Inherited(parent);
         if (parent.IsStructure) return;
         var name = reader.ValueIsEscaped ? Unescape(reader.ValueSpan) : reader.ValueSpan;
         if (parent.HasPlaces) level.HasPlaces = walk.Places.Member(walk.PlaceAt(depth - 1), name, walk.PlaceAt(depth));
@@ -161,6 +172,7 @@ internal sealed partial class MaskRun
 
         _detectors.Find(name, _hits);
         if (_hits.Hits.IsEmpty) return;
+        if (parent.IsToken) throw TokenGivesAway();
         CopyTo((int)reader.TokenStartIndex + 1, ref walk, ref output);
         SpliceName(name, ref output);
         walk.Copied = (int)reader.TokenStartIndex + 1 + reader.ValueSpan.Length;
@@ -176,6 +188,9 @@ internal sealed partial class MaskRun
         {
             var place = walk.Places.Best(walk.PlaceAt(depth));
             level.IsStructure = ShapePlaces.IsStructure(place);
+            level.IsToken |= ShapePlaces.IsToken(place);
+            level.IsDescription |= ShapePlaces.IsDescription(place);
+            level.IsBlob = ShapePlaces.IsBlob(place);
             level.IsRoot = ShapePlaces.IsRoot(place);
             if (level.IsRoot && words > 0)
             {
@@ -185,8 +200,16 @@ internal sealed partial class MaskRun
                 level.HasPaths = true;
             }
         }
+        if (level.IsToken || level.IsDescription) (level.Rank, level.HasPaths) = (0, false);
         if (level.HasPaths) level.Rank = Math.Max(level.Rank, _masker.Paths.Best(paths));
     }
+
+    private static Level Inherited(in Level parent) => new()
+    {
+        Rank = parent.Rank, IsStructure = parent.IsStructure, IsToken = parent.IsToken, IsDescription = parent.IsDescription,
+    };
+
+    private static MaskingException TokenGivesAway() => new("a token of the protocol, which cannot be masked, holds what a mask hides; blocked");
 
     private void Substitute(ref Utf8JsonReader reader, ref Walk walk, ReadOnlySpan<byte> replacement, ref MaskBuffer output)
     {

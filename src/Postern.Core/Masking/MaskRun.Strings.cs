@@ -19,6 +19,7 @@ internal sealed partial class MaskRun
 
         var rank = Math.Max(level.Rank, Find(text));
         if (rank == 0 && _hits.Hits.IsEmpty) return;
+        if (level.IsToken) throw TokenGivesAway();
         CopyTo(start, ref walk, ref output);
         if (rank > 0) Replace(text, Math.Max(rank, _hits.Best), isEscaped: true, ref output);
         else Splice(text, ref output, isEscaped);

@@ -37,6 +37,13 @@ internal sealed partial class MaskRun
         else if (!_hits.Hits.IsEmpty) Splice(content, ref output, isEscaped: false);
     }
 
+    /// <summary>True when a detector finds something in the text.</summary>
+    public bool Hides(ReadOnlySpan<byte> text)
+    {
+        _detectors = _masker.Detectors;
+        return Find(text) > 0 || !_hits.Hits.IsEmpty;
+    }
+
     /// <summary>A run for this masker; one is kept per thread, so that a frame costs no new scratch space.</summary>
     public static MaskRun Begin(Masker masker)
     {

@@ -101,6 +101,21 @@ public sealed class Masker
         }
     }
 
+    /// <summary>True when a detector finds something in this text, which then must not be shown.</summary>
+    public bool Hides(string text)
+    {
+        if (!Detectors.Any) return false;
+        var run = MaskRun.Begin(this);
+        try
+        {
+            return run.Hides(System.Text.Encoding.UTF8.GetBytes(text));
+        }
+        finally
+        {
+            run.End();
+        }
+    }
+
     /// <summary>The same masks without their paths.</summary>
     internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, IsScreened);
 

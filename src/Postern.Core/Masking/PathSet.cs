@@ -14,6 +14,7 @@ internal sealed class PathSet
     private readonly ulong[] _ends;
     private readonly ulong[] _byItem;
     private readonly ulong[] _byAnyName;
+    private readonly ulong[] _byOtherName;
     private readonly ulong[][] _byName;
     private readonly int[] _values;
     private readonly NameTable _names;
@@ -29,6 +30,7 @@ internal sealed class PathSet
         _ends = new ulong[Words];
         _byItem = new ulong[Words];
         _byAnyName = new ulong[Words];
+        _byOtherName = new ulong[Words];
         _values = new int[Words * 64];
         _names = new NameTable(all.SelectMany(path => path.Steps).Select(step => step.Utf8Name).OfType<byte[]>());
         _byName = [.. Enumerable.Range(0, _names.Count).Select(_ => new ulong[Words])];
@@ -42,6 +44,12 @@ internal sealed class PathSet
                 {
                     Set(_byName[_names.IndexOf(name)], place);
                     Set(_byAnyName, place);
+                }
+                else if (step.IsEveryMember)
+                {
+                    Set(_byOtherName, place);
+                    Set(_byAnyName, place);
+                    foreach (var moves in _byName) Set(moves, place);
                 }
                 else
                 {
@@ -68,7 +76,7 @@ internal sealed class PathSet
     public bool Member(ReadOnlySpan<ulong> state, ReadOnlySpan<byte> name, Span<ulong> next)
     {
         var index = _names.IndexOf(name);
-        return index < 0 ? Stay(state, next) : Step(state, _byName[index], next);
+        return Step(state, index < 0 ? _byOtherName : _byName[index], next);
     }
 
     /// <summary>The state of an array's items. False when no path goes on there.</summary>
@@ -89,13 +97,6 @@ internal sealed class PathSet
             }
         }
         return best;
-    }
-
-    private bool Stay(ReadOnlySpan<ulong> state, Span<ulong> next)
-    {
-        ulong any = 0;
-        for (var i = 0; i < next.Length; i++) any |= next[i] = state[i] & _stays[i];
-        return any != 0;
     }
 
     private bool Step(ReadOnlySpan<ulong> state, ulong[] moves, Span<ulong> next)

@@ -225,7 +225,7 @@ internal sealed class McpExchange : IExchange, IDisposable
             await _asks.RequireAsync(message.InputRequests.Of(data), cancellationToken).ConfigureAwait(false);
         }
         var content = await _gateway.Lists.RewriteAsync(_identity, _origin, method!, message, data, cancellationToken).ConfigureAwait(false);
-        return new FrameVerdict(content, McpListFilter.IsList(method!) ? McpShapes.List : McpShapes.Reply, isLast);
+        return new FrameVerdict(content, McpShapes.OfResult(method!, _call.Era), isLast);
     }
 
     private FrameVerdict JudgeNotification(ReadOnlyMemory<byte> data, in JsonRpcMessage message)

@@ -72,10 +72,12 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
 
     /// <summary>
     /// The item with an output schema that masked values satisfy, because clients validate against it and throw. Null when the
-    /// schema cannot be read: nobody could say what its masked values are.
+    /// schema cannot be read (nobody could say what its masked values are), or a mask hides the name.
     /// </summary>
     private static ReadOnlyMemory<byte>? RelaxedFor(Masker masker, McpListItem item)
     {
+        // A name is what a call is made with: it cannot be masked, so what shows a hidden value in it is not shown at all.
+        if (masker.Hides(item.Name)) return null;
         if (masker.IsEmpty || item.OutputSchema.IsEmpty) return item.Document;
         try
         {

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Postern.Core.Masking;
+using Postern.Protocols.Mcp.Wire;
 
 namespace Postern.Protocols.Mcp;
 
@@ -23,26 +25,28 @@ internal static class McpShapes
         Roots =
         [
             ["result", "structuredContent"],
-            ["result", "content", "[*]", "text"],
-            ["result", "content", "[*]", "resource", "text"],
-            ["result", "contents", "[*]", "text"],
-            ["result", "messages", "[*]", "content", "text"],
-            ["result", "messages", "[*]", "content", "resource", "text"],
+            ["result", "toolResult"], // the first revision's name of it
+            .. Content("result", "content", "[*]"),
+            .. Resource("result", "contents", "[*]"),
+            .. Content("result", "messages", "[*]", "content"),
             ["result", "completion", "values"],
-            ["result", "inputRequests"],
+            ["result", "inputRequests", "{*}", "params"],
             ["result", "_meta"],
+            ["error", "message"],
             ["error", "data"],
+            ["params", "message"],
             ["params", "data"],
             ["params", "_meta"],
         ],
-        Structure =
+        Blobs = [.. Blobs("result", "content", "[*]"), ["result", "contents", "[*]", "blob"], .. Blobs("result", "messages", "[*]", "content")],
+        Descriptions = [["result", "inputRequests", "{*}", "params", "requestedSchema"], ["result", "inputRequests", "{*}", "params", "tools"]],
+        Structure = [["jsonrpc"], ["id"], ["method"]],
+        Tokens =
         [
-            ["jsonrpc"],
-            ["id"],
-            ["method"],
+            ["error", "code"],
+            ["result", "isError"],
             ["result", "resultType"],
             ["result", "requestState"],
-            ["result", "isError"],
             ["result", "nextCursor"],
             ["result", "ttlMs"],
             ["result", "cacheScope"],
@@ -50,10 +54,14 @@ internal static class McpShapes
             ["result", "supportedVersions"],
             ["result", "content", "[*]", "type"],
             ["result", "content", "[*]", "mimeType"],
+            ["result", "content", "[*]", "resource", "mimeType"],
             ["result", "contents", "[*]", "mimeType"],
             ["result", "messages", "[*]", "role"],
             ["result", "messages", "[*]", "content", "type"],
-            ["error", "code"],
+            ["result", "messages", "[*]", "content", "mimeType"],
+            ["result", "messages", "[*]", "content", "resource", "mimeType"],
+            ["result", "inputRequests", "{*}", "method"],
+            ["result", "inputRequests", "{*}", "params", "mode"],
             ["params", "progressToken"],
             ["params", "progress"],
             ["params", "total"],
@@ -62,12 +70,34 @@ internal static class McpShapes
         ],
     };
 
+    /// <summary>An answer to a method that the specification does not have: nobody can say where its data is, so all of it is.</summary>
+    public static readonly FrameShape Extension = new()
+    {
+        Form = FrameForm.Json,
+        Roots = [["result"], .. Reply.Roots],
+        Structure = [["jsonrpc"], ["id"], ["method"]],
+        Tokens = [["error", "code"], ["result", "resultType"], ["result", "nextCursor"], ["result", "requestState"]],
+    };
+
     /// <summary>What a server asks of the client: <c>$</c> is what it says.</summary>
     public static readonly FrameShape ServerAsk = new()
     {
         Form = FrameForm.Json,
-        Roots = [["params"]],
-        Structure = [["jsonrpc"], ["id"], ["method"], ["params", "mode"], ["params", "maxTokens"], ["params", "requestedSchema"]],
+        Roots = [["params"], ["params", "message"], ["params", "systemPrompt"], .. Content("params", "messages", "[*]", "content"), .. Content("params", "messages", "[*]", "content", "[*]")],
+        Blobs = [.. Blobs("params", "messages", "[*]", "content"), .. Blobs("params", "messages", "[*]", "content", "[*]")],
+        // A schema that describes a field is not the field.
+        Descriptions = [["params", "requestedSchema"], ["params", "tools"]],
+        Structure = [["jsonrpc"], ["method"]],
+        Tokens =
+        [
+            ["id"],
+            ["params", "mode"],
+            ["params", "maxTokens"],
+            ["params", "messages", "[*]", "role"],
+            ["params", "messages", "[*]", "content", "type"],
+            ["params", "messages", "[*]", "content", "[*]", "type"],
+            ["params", "_meta", "progressToken"],
+        ],
     };
 
     /// <summary>
@@ -77,11 +107,10 @@ internal static class McpShapes
     public static readonly FrameShape List = new()
     {
         Form = FrameForm.Json,
-        Roots = [["error", "data"]],
-        Structure =
+        Roots = [["error", "message"], ["error", "data"], ["result", "_meta"]],
+        Structure = [["jsonrpc"], ["id"]],
+        Tokens =
         [
-            ["jsonrpc"],
-            ["id"],
             ["error", "code"],
             ["result", "resultType"],
             ["result", "nextCursor"],
@@ -93,4 +122,16 @@ internal static class McpShapes
             ["result", "resourceTemplates", "[*]", "uriTemplate"],
         ],
     };
+
+    /// <summary>The shape of the result of this method.</summary>
+    public static FrameShape OfResult(string method, McpEra era) =>
+        McpListFilter.IsList(method) ? List : McpMethods.IsSpecified(method, era) ? Reply : Extension;
+
+    /// <summary>What is data in a block of content, or in a list of them.</summary>
+    private static ImmutableArray<ImmutableArray<string>> Content(params ReadOnlySpan<string> block) =>
+        [[.. block, "text"], [.. block, "_meta"], [.. block, "structuredContent"], [.. block, "input"], [.. block, "content", "[*]", "text"], .. Resource([.. block, "resource"])];
+
+    private static ImmutableArray<ImmutableArray<string>> Resource(params ReadOnlySpan<string> resource) => [[.. resource, "text"], [.. resource, "_meta"]];
+
+    private static ImmutableArray<ImmutableArray<string>> Blobs(params ReadOnlySpan<string> block) => [[.. block, "data"], [.. block, "resource", "blob"]];
 }

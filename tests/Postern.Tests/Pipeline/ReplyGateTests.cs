@@ -4,6 +4,7 @@ using Postern.Core.Masking;
 using Postern.Core.Pipeline;
 using Postern.Core.Recording;
 using Postern.Tests.Doubles;
+using Postern.Tests.Masking;
 
 namespace Postern.Tests.Pipeline;
 
@@ -120,6 +121,51 @@ public sealed class ReplyGateTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gate.FlushAsync().AsTask());
         Assert.Empty(_wire.Frames);
+    }
+
+    [Fact]
+    [Row("M18")]
+    [Guarantee("G11"), Guarantee("G15")]
+    public async Task Masks_that_change_in_mid_stream_leave_each_message_under_one_version_of_them()
+    {
+        MaskPlan[] plans = [Plan("old", "$..a", "$..b"), Plan("new", "$..b", "$..a")];
+        var account = await _recorder.BeginAsync(Samples.Intent(), CancellationToken.None);
+        var gate = new ReplyGate(plans[0], account, _wire, default);
+        var over = new CancellationTokenSource();
+        var flip = Task.Run(() =>
+        {
+            for (var i = 0; !over.IsCancellationRequested; i++) gate.Remask(plans[i % 2]);
+        });
+        const int count = 2_000;
+        var frame = new ReplyFrame(Encoding.UTF8.GetBytes("""{"a":"eve","b":"eve","text":"write to eve@example.com"}"""), FrameShape.Json);
+        for (var i = 0; i < count; i++)
+        {
+            await gate.ReleaseAsync(frame);
+            if (i % 100 == 99) await Task.Yield(); // one of both threads may have waited for a core
+            if (i % 500 == 499) gate.Remask(plans[(i / 500) % 2]);
+        }
+        await gate.FlushAsync();
+        await over.CancelAsync();
+        await flip;
+
+        string[] permitted =
+        [
+            """{"a":"[masked:old-a]","b":"eve","text":"write to [masked:old]"}""",
+            """{"a":"eve","b":"[masked:new-a]","text":"write to [masked:new]"}""",
+        ];
+        Assert.Equal(count, _wire.Frames.Count);
+        Assert.All(_wire.Frames, sent => Assert.Contains(sent, permitted));
+        Assert.Equal(permitted.Order(), _wire.Frames.Distinct().Order());
+        // The record has under the same version what the caller has, and both paths.
+        var recorded = _recorder.Log.Where(line => line.StartsWith("reply ", StringComparison.Ordinal)).Select(line => line[6..]).ToArray();
+        Assert.All(_wire.Frames.Zip(recorded), both => Assert.Equal(both.First.Contains("old", StringComparison.Ordinal), both.Second.Contains("[masked:old-a]", StringComparison.Ordinal)));
+        Assert.DoesNotContain(recorded, line => line.Contains("eve", StringComparison.Ordinal));
+
+        static MaskPlan Plan(string id, string forBoth, string forRecord)
+        {
+            var both = new MaskRule[] { MaskTest.Rule(id, MaskKind.Redact, [], [Detectors.Email]), MaskTest.Rule(id + "-a", MaskKind.Redact, [forBoth], []) };
+            return new MaskPlan(Masker.Compile([.. both], MaskTest.Key), Masker.Compile([.. both, MaskTest.Rule("record", MaskKind.Redact, [forRecord], [])], MaskTest.Key));
+        }
     }
 
     private static ReplyFrame Frame(string text) => new(Encoding.UTF8.GetBytes(text), FrameShape.Text);
