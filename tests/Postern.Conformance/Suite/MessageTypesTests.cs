@@ -1,4 +1,5 @@
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance.Suite;
 
