@@ -149,7 +149,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
         new HoldPages(holds, desk, signIn, notes, clock).Map(server);
-        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), recorder, publicUrl, clock);
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), publicUrl, clock);
         new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock)]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.

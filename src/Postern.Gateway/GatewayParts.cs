@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Core.Yaml;
@@ -93,6 +94,9 @@ public sealed partial class GatewayHost
         return name => targets.GetValueOrDefault(name);
     }
 
-    private static Func<string, IReadOnlyCollection<string>, CancellationToken, ValueTask<int>> AcceptOf(ImmutableArray<IProtocol> protocols) => (connection, names, cancellationToken) =>
-        protocols.OfType<McpProtocol>().Single().Definitions is { } definitions ? definitions.AcceptAsync(connection, names, cancellationToken) : ValueTask.FromResult(0);
+    private static Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptOf(ImmutableArray<IProtocol> protocols)
+    {
+        var mcp = protocols.OfType<McpProtocol>().Single();
+        return (connection, shown, by, cancellationToken) => mcp.Definitions!.AcceptAsync(connection, [shown], by, cancellationToken);
+    }
 }

@@ -6,16 +6,16 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
-using Postern.Core.Recording;
 using Postern.Gateway.Policies;
 using Postern.Protocols;
+using Postern.Protocols.Mcp;
 
 namespace Postern.Gateway.Api;
 
 /// <summary>What the control API's routes work on.</summary>
 internal sealed record ControlParts(
     IConnectionDirectory Connections, PolicyStore Policies, IHoldStore Holds, ApprovalDesk Desk, IDefinitionStore Definitions,
-    Func<string, IReadOnlyCollection<string>, CancellationToken, ValueTask<int>> AcceptDefinitions, IRecorder Recorder, string PublicUrl, TimeProvider Clock);
+    Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition, string PublicUrl, TimeProvider Clock);
 
 /// <summary>The routes of the control API that concern identity, targets, policy and holds. Everything is answered for the asker alone.</summary>
 internal static class ControlRoutes
@@ -87,18 +87,13 @@ internal static class ControlRoutes
         {
             return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected a JSON object with `name` and `seenHash`.");
         }
-        var (name, hash) = (nameNode.GetString()!, hashNode.GetString()!);
         // Accepted is what the person saw: a definition that changed again in between stays where it is.
-        var waiting = (await parts.Definitions.LoadAsync(connection.Name, call.Gone).ConfigureAwait(false)).FirstOrDefault(one => one.Name == name && one.SeenHash == hash && one.AcceptedHash != hash);
-        if (waiting is null) return new ApiAnswer.Problem(StatusCodes.Status409Conflict, RefusalCode.Quarantined, "No definition with this name and hash waits to be accepted. Read the list again.");
-        await parts.Recorder.NoteAsync(
-            new Occurrence("definition.accepted", parts.Clock.GetUtcNow(), [new("connection", connection.Name), new("name", name), new("hash", hash), new("by", call.Identity.Key)]),
-            CancellationToken.None).ConfigureAwait(false);
-        var count = await parts.AcceptDefinitions(connection.Name, [name], call.Gone).ConfigureAwait(false);
+        var acceptance = await parts.AcceptDefinition(connection, new ShownDefinition(nameNode.GetString()!, hashNode.GetString()!), call.Identity, call.Gone).ConfigureAwait(false);
+        if (acceptance.Complaint is { } complaint) return new ApiAnswer.Problem(StatusCodes.Status409Conflict, RefusalCode.Quarantined, complaint);
         return new ApiAnswer.Document(json =>
         {
             json.WriteStartObject();
-            json.WriteNumber("accepted", count);
+            json.WriteNumber("accepted", acceptance.Accepted);
             json.WriteEndObject();
         });
     }

@@ -40,24 +40,51 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
     public IReadOnlyList<StoredDefinition> Of(string connection) =>
         _connections.TryGetValue(connection, out var pinned) ? [.. pinned.Entries.Values.Select(entry => entry.Stored)] : [];
 
-    /// <summary>Accepts definitions as they stand at the target now; with no names, all that wait. Returns how many were accepted.</summary>
-    /// <param name="connection">The connection's name.</param>
-    /// <param name="names">Exact names.</param>
-    /// <param name="cancellationToken">Ends the wait for the store.</param>
-    public async ValueTask<int> AcceptAsync(string connection, IReadOnlyCollection<string> names, CancellationToken cancellationToken)
+    /// <summary>
+    /// Accepts definitions exactly as a person was shown them, all or none, and records who did. What changed again since it
+    /// was shown is refused: nobody has seen what it says now.
+    /// </summary>
+    /// <param name="connection">Whose definitions they are.</param>
+    /// <param name="shown">What was shown.</param>
+    /// <param name="by">Who accepts.</param>
+    /// <param name="cancellationToken">Ends the wait for its turn; what was begun is finished.</param>
+    /// <exception cref="Core.Recording.RecordingException">It cannot be written down; nothing is accepted.</exception>
+    public async ValueTask<Acceptance> AcceptAsync(Connection connection, IReadOnlyList<ShownDefinition> shown, Identity by, CancellationToken cancellationToken)
     {
-        if (!_connections.TryGetValue(connection, out var pinned)) return 0;
+        ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(shown);
+        ArgumentNullException.ThrowIfNull(by);
+        var pinned = For(connection.Name);
         await pinned.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var accepted = pinned.Entries
-                .Where(pair => pair.Value.IsQuarantined && (names.Count == 0 || names.Contains(pair.Key.Name)))
-                .Select(pair => Entry.Of(pair.Value.Stored with { AcceptedHash = pair.Value.Stored.SeenHash, AcceptedDocument = pair.Value.Stored.SeenDocument }))
-                .ToArray();
+            await LoadAsync(connection, pinned, cancellationToken).ConfigureAwait(false);
+            var accepted = new List<Entry>();
+            foreach (var one in shown)
+            {
+                var named = pinned.Entries.Values.Where(entry => entry.Stored.Name == one.Name && entry.IsQuarantined).ToArray();
+                var meant = named.Where(entry => entry.Stored.SeenHash == one.Hash).ToArray();
+                if (named.Length == 0) return new Acceptance(0, $"no definition `{one.Name}` waits to be accepted");
+                if (meant.Length == 0) return new Acceptance(0, $"`{one.Name}` is not what was shown: expected the hash `{one.Hash}`, found `{named[0].Stored.SeenHash}`; read it again and accept what it says now");
+                accepted.AddRange(meant.Select(entry => Entry.Of(entry.Stored with { AcceptedHash = entry.Stored.SeenHash, AcceptedDocument = entry.Stored.SeenDocument })));
+            }
+            foreach (var one in shown)
+            {
+                await _services.Recorder.NoteAsync(
+                    new Core.Recording.Occurrence("definition.accepted", _services.Clock.GetUtcNow(), [new("connection", connection.Name), new("name", one.Name), new("hash", one.Hash), new("by", by.Key)]),
+                    CancellationToken.None).ConfigureAwait(false);
+            }
             // Durable first: what is lost in a crash must be the acceptance, never the quarantine.
-            await _services.Definitions.SaveAsync(connection, [.. accepted.Select(entry => entry.Stored)], cancellationToken).ConfigureAwait(false);
-            foreach (var entry in accepted) pinned.Entries[entry.Key] = entry;
-            return accepted.Length;
+            await _services.Definitions.SaveAsync(connection.Name, [.. accepted.Select(entry => entry.Stored)], CancellationToken.None).ConfigureAwait(false);
+            var changedMeanwhile = new List<StoredDefinition>();
+            foreach (var entry in accepted)
+            {
+                // A list may have shown yet another form of it meanwhile. What was accepted is in force; that form waits.
+                var now = pinned.Entries.AddOrUpdate(entry.Key, entry, (_, known) => Entry.Of(known.Stored with { AcceptedHash = entry.Stored.AcceptedHash, AcceptedDocument = entry.Stored.AcceptedDocument }));
+                if (now.IsQuarantined) changedMeanwhile.Add(now.Stored);
+            }
+            if (changedMeanwhile.Count > 0) await SaveAsync(connection.Name, changedMeanwhile, CancellationToken.None).ConfigureAwait(false);
+            return new Acceptance(accepted.Count, null);
         }
         finally
         {
@@ -121,13 +148,7 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
             // Whoever waited for another's attempt takes its outcome.
             if (!isForced && (pinned.IsKnown || !pinned.IsDue(_services.Clock, RetryInterval))) return;
             pinned.LastAttempt = _services.Clock.GetTimestamp();
-            if (!pinned.IsLoaded)
-            {
-                var stored = await _services.Definitions.LoadAsync(connection.Name, cancellationToken).ConfigureAwait(false);
-                foreach (var definition in stored) pinned.Entries[(definition.Fact, definition.Name)] = Entry.Of(definition);
-                pinned.HasHistory = stored.Count > 0;
-                pinned.IsLoaded = true;
-            }
+            await LoadAsync(connection, pinned, cancellationToken).ConfigureAwait(false);
             var catalogue = await new McpDefinitionReader(_services, connection).ReadAsync(cancellationToken).ConfigureAwait(false);
             if (catalogue is null)
             {
@@ -155,6 +176,16 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
         {
             pinned.Gate.Release();
         }
+    }
+
+    /// <summary>What was known before this start; under the gate.</summary>
+    private async ValueTask LoadAsync(Connection connection, Pinned pinned, CancellationToken cancellationToken)
+    {
+        if (pinned.IsLoaded) return;
+        var stored = await _services.Definitions.LoadAsync(connection.Name, cancellationToken).ConfigureAwait(false);
+        foreach (var definition in stored) pinned.Entries[(definition.Fact, definition.Name)] = Entry.Of(definition);
+        pinned.HasHistory = stored.Count > 0;
+        pinned.IsLoaded = true;
     }
 
     /// <summary>Takes one definition in; returns what is to be stored, or null when nothing changed.</summary>
@@ -239,3 +270,13 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
         }
     }
 }
+
+/// <summary>A definition as a person was shown it.</summary>
+/// <param name="Name">Exact name.</param>
+/// <param name="Hash">Of what was shown.</param>
+public sealed record ShownDefinition(string Name, string Hash);
+
+/// <summary>What became of accepting.</summary>
+/// <param name="Accepted">How many definitions are in force now that waited before.</param>
+/// <param name="Complaint">Why none is, or null.</param>
+public sealed record Acceptance(int Accepted, string? Complaint);

@@ -32,6 +32,8 @@ internal sealed class MemoryRecorder : IRecorder
 
     public bool FailClearings { get; set; }
 
+    public bool FailNotes { get; set; }
+
     public bool CountDenials { get; set; }
 
     public void ReleaseOne()
@@ -57,6 +59,7 @@ internal sealed class MemoryRecorder : IRecorder
 
     public ValueTask NoteAsync(Occurrence occurrence, CancellationToken cancellationToken)
     {
+        if (FailNotes) throw new RecordingException("disk full");
         Occurrences.Enqueue(occurrence);
         return ValueTask.CompletedTask;
     }

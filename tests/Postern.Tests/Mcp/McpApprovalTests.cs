@@ -37,7 +37,7 @@ public sealed class McpApprovalTests
         await bed.Desk.AnswerAsync(id, Approver(), approve: true, "", CancellationToken.None);
         bed.Server.Tools = """[{"name":"refund","description":"pays twice","inputSchema":{"type":"object"}}]""";
         await bed.SendAsync("""{"jsonrpc":"2.0","id":1,"method":"tools/list"}""");
-        await bed.Protocol.Definitions!.AcceptAsync("shop", [], CancellationToken.None);
+        Assert.Null((await bed.AcceptAsync([.. bed.Waiting()])).Complaint);
 
         var repeated = await bed.CallAsync("refund", """{"amount":900}""");
 

@@ -80,11 +80,13 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     /// <param name="script">Changes the target before anything reads it.</param>
     /// <param name="front">Puts something before the target; gets the target's URL and gives its own.</param>
     /// <param name="clock">The clock that targets are waited for by.</param>
-    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null, Func<string, string>? front = null, TimeProvider? clock = null)
+    /// <param name="known">Definitions that an earlier run has stored.</param>
+    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null, Func<string, string>? front = null, TimeProvider? clock = null, params StoredDefinition[] known)
     {
         var server = await FakeMcpServer.StartAsync();
         script?.Invoke(server);
         var bed = new McpTestBed(server, policy, front?.Invoke(server.Url), clock);
+        bed._stored.AddRange(known);
         bed._app.UseRouting();
         const string PublicUrl = "http://gateway.test:7600";
         bed.Desk = new ApprovalDesk(bed.Holds, bed.Recorder, [], TimeProvider.System);
@@ -119,6 +121,11 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         }
         return default;
     }
+
+    /// <summary>What waits to be accepted, as a person would be shown it now.</summary>
+    public IEnumerable<ShownDefinition> Waiting() => Protocol.Definitions!.Of("shop").Where(definition => definition.AcceptedHash != definition.SeenHash).Select(definition => new ShownDefinition(definition.Name, definition.SeenHash));
+
+    public ValueTask<Acceptance> AcceptAsync(ShownDefinition[] shown) => Protocol.Definitions!.AcceptAsync(All[0], shown, Samples.Person("carol"), CancellationToken.None);
 
     /// <summary>Sends one message of the sessions era and returns the whole response.</summary>
     public async Task<Answer> SendAsync(string body, string? session = null, string token = "alice", Action<HttpRequestMessage>? change = null)

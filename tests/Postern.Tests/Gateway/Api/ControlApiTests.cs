@@ -98,19 +98,21 @@ public sealed class ControlApiTests : IAsyncLifetime
 
         using var carol = await Browser.SignInAsync(_gateway, "carol");
         var csrf = await carol.CsrfAsync("/approvals");
-        Assert.Equal(HttpStatusCode.Forbidden, await AcceptAsync(carol, csrf: "wrong"));
-        Assert.Equal(HttpStatusCode.Conflict, await AcceptAsync(carol, csrf));
+        Assert.Equal(HttpStatusCode.Forbidden, (await AcceptAsync(carol, csrf: "wrong")).Status);
+        var conflict = await AcceptAsync(carol, csrf);
+        Assert.Equal(HttpStatusCode.Conflict, conflict.Status);
+        Assert.Contains("waits to be accepted", conflict.Body, StringComparison.Ordinal);
         using var alice = await Browser.SignInAsync(_gateway, "alice");
-        Assert.Equal(HttpStatusCode.NotFound, await AcceptAsync(alice, await alice.CsrfAsync("/approvals")));
+        Assert.Equal(HttpStatusCode.NotFound, (await AcceptAsync(alice, await alice.CsrfAsync("/approvals"))).Status);
     }
 
-    private async Task<HttpStatusCode> AcceptAsync(Browser browser, string csrf)
+    private async Task<(HttpStatusCode Status, string Body)> AcceptAsync(Browser browser, string csrf)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{_gateway.Host.Url}/api/v1/connections/shop/definitions/accept") { Content = new StringContent("""{"name":"refund","seenHash":"0"}""") };
         request.Headers.Add("Postern-Csrf", csrf);
         request.Headers.Add("Origin", _gateway.Host.Url);
         using var response = await browser.SendAsync(request);
-        return response.StatusCode;
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
     private async Task<JsonElement> JsonAsync(string path, string subject)
