@@ -14,7 +14,10 @@ switch (args)
         await EchoRun.RunAsync(rounds: 3, seconds: 2);
         return 0;
     case ["echo", var rounds, var seconds]:
-        await EchoRun.RunAsync(int.Parse(rounds, CultureInfo.InvariantCulture), double.Parse(seconds, CultureInfo.InvariantCulture));
+        await EchoRun.RunAsync(Number(rounds), Number(seconds));
+        return 0;
+    case ["look", var size, var clients, var rounds, var seconds, .. var peers]:
+        await EchoRun.LookAsync(Number(size), Number(clients), Number(rounds), Number(seconds), peers);
         return 0;
     case ["allocation"]:
         await AllocationRun.RunAsync();
@@ -23,6 +26,8 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | allocation | echo [ROUNDS SECONDS]");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | allocation | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);

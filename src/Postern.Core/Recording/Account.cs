@@ -30,7 +30,10 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             slot.Return();
             return ValueTask.FromException(new RecordingException("the clearing cannot be written as a record", fault));
         }
-        lock (_gate) return Enqueue(slot);
+        ValueTask durable;
+        lock (_gate) durable = Enqueue(slot);
+        journal.Help();
+        return durable;
     }
 
     /// <inheritdoc/>
@@ -38,6 +41,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
     {
         var bytes = content.Value.Span;
         var digest = Digest.Of(bytes);
+        ValueTask durable;
         lock (_gate)
         {
             ref var flow = ref direction == FrameDirection.Reply ? ref _reply : ref _input;
@@ -51,8 +55,10 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length ? digest : null);
             if (kept == bytes.Length) slot.AppendContent(bytes, digest);
             else slot.AppendContent(bytes[..kept]);
-            return Enqueue(slot);
+            durable = Enqueue(slot);
         }
+        journal.Help();
+        return durable;
     }
 
     /// <summary>
@@ -131,7 +137,7 @@ internal struct AccountFlow
     /// <summary>Takes one frame.</summary>
     public void Add(int bytes, Digest digest, int kept, int masked)
     {
-        _running = Next(_running, digest);
+        _running = Frames == 0 ? digest : Next(_running, digest);
         _bytes += bytes;
         _kept += kept;
         _masked += masked;
@@ -142,8 +148,8 @@ internal struct AccountFlow
     public readonly RecordedFlow? End() => Frames == 0 ? null : new RecordedFlow(Frames, _bytes, _kept, _masked, _running.ToString());
 
     /// <summary>
-    /// The running digest after one more frame: SHA-256 over the value before (32 zero bytes at first) and the frame's own
-    /// SHA-256. Every byte enters it, and is hashed once.
+    /// The running digest after one more frame: SHA-256 over the value before and the frame's own SHA-256. After the first frame it
+    /// is that frame's own. Every byte enters it, and is hashed once.
     /// </summary>
     public static Digest Next(Digest running, Digest frame)
     {

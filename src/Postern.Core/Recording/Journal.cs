@@ -17,9 +17,11 @@ public enum Durability
 }
 
 /// <summary>
-/// The writer: one thread that numbers, chains, writes and flushes what many producers enqueue, one write and one flush
-/// per batch (group commit), and signs checkpoints. A failed write or flush ends it for good: what the disk then holds is not
-/// known, so nothing is ever retried as if it were clean (fault U02).
+/// The writer: numbers, chains, writes and flushes what many producers enqueue, one write and one flush per batch (group commit),
+/// and signs checkpoints. One at a time holds the pen: in strict mode always the journal's own thread, which waits for the disk so
+/// that nobody else has to; in relaxed mode also a producer that finds it free, because handing bytes to the operating system costs
+/// less than waking a thread to do it. A failed write or flush ends the journal for good: what the disk then holds is not known,
+/// so nothing is ever retried as if it were clean (fault U02).
 /// </summary>
 internal sealed class Journal : IDisposable
 {
@@ -28,6 +30,9 @@ internal sealed class Journal : IDisposable
 
     /// <summary>The longest that activity goes without a checkpoint, and relaxed records without a flush.</summary>
     public static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How many batches one producer writes, its own among them, before the thread takes over.</summary>
+    private const int MostRounds = 4;
 
     /// <summary>How long records that nobody waits for may be kept back to share the next flush.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
@@ -43,13 +48,18 @@ internal sealed class Journal : IDisposable
     private readonly List<JournalSlot> _inBatch = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<JournalSlot> _waiting = [];
+
+    // The next five belong to whoever holds the pen.
     private List<JournalSlot> _taken = [];
     private int _next;
+    private bool _timerArmed;
+
     private long _waitingBytes;
     private int _urgent;
+    private bool _isPenTaken;
+    private bool _isAsleep = true;
     private bool _checkpointDue;
     private bool _closing;
-    private bool _timerArmed;
     private RecordingException? _fault;
     private long _durable;
     private TaskCompletionSource? _advanced;
@@ -77,7 +87,8 @@ internal sealed class Journal : IDisposable
     public JournalSlot Rent(RecordType type) => _slots.Rent(type);
 
     /// <summary>
-    /// Puts the record in line. The slot's promise is kept when it is durable; take the promise before enqueueing.
+    /// Puts the record in line. The slot's promise is kept when it is durable; take the promise before enqueueing, and call
+    /// <see cref="Help"/> before awaiting it.
     /// </summary>
     /// <param name="slot">The record.</param>
     /// <param name="urgent">False lets it wait some milliseconds for company.</param>
@@ -99,12 +110,52 @@ internal sealed class Journal : IDisposable
                 _waiting.Add(slot);
                 _waitingBytes += slot.Length;
                 if (urgent) _urgent++;
-                if (_urgent == 1 || !urgent && _waiting.Count == 1) Monitor.Pulse(_gate);
+                // Woken only when it has to do something that it does not know of.
+                var mustWake = urgent ? _durability == Durability.Strict && _urgent == 1 : _isAsleep;
+                if (mustWake && !_isPenTaken) Monitor.Pulse(_gate);
                 return;
             }
         }
         slot.Return();
         throw refusal;
+    }
+
+    /// <summary>
+    /// Writes what is waiting, in relaxed mode, if nobody else does so at this moment. Call it with no lock held: it does I/O.
+    /// </summary>
+    public void Help()
+    {
+        if (_durability == Durability.Strict) return;
+        lock (_gate)
+        {
+            if (_isPenTaken || _urgent == 0 || _fault is not null) return;
+            _isPenTaken = true;
+            Take();
+        }
+        try
+        {
+            // More may have come meanwhile, from producers who saw the pen taken; after some rounds the thread takes over.
+            for (var round = 1; WriteTaken(mayFlush: false); round++)
+            {
+                Commit(flush: false);
+                lock (_gate)
+                {
+                    if (_urgent == 0 || round == MostRounds)
+                    {
+                        LayDownPen();
+                        return;
+                    }
+                    Take();
+                }
+            }
+            // A segment is full: changing it waits for the disk, which is the thread's part.
+            Commit(flush: false);
+            lock (_gate) LayDownPen();
+        }
+        catch (Exception fault)
+        {
+            Poison(fault);
+        }
     }
 
     /// <summary>Asks for a checkpoint now, whatever the clock says.</summary>
@@ -158,21 +209,11 @@ internal sealed class Journal : IDisposable
             var closing = false;
             while (!closing)
             {
-                TakeWork(out var checkpoint, out closing);
-                for (_next = 0; _next < _taken.Count;)
-                {
-                    var slot = _taken[_next];
-                    if (_segments.WantsRotation(slot)) Rotate();
-                    if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) _segments.AddCheckpoint(_clock.GetUtcNow());
-                    _segments.Add(slot);
-                    _inBatch.Add(slot);
-                    _next++;
-                    if (_segments.BatchLength >= BatchBytes) Commit(flush: false);
-                }
-                _taken.Clear();
-                _next = 0;
+                if (!TakeWork(out var checkpoint, out closing)) break;
+                WriteTaken(mayFlush: true);
                 if ((checkpoint || closing) && _segments.Unsigned > 0) _segments.AddCheckpoint(_clock.GetUtcNow());
                 Commit(flush: checkpoint || closing);
+                lock (_gate) _isPenTaken = false;
             }
         }
         catch (Exception fault)
@@ -187,24 +228,70 @@ internal sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Waits for records, a due checkpoint or the end.</summary>
-    private void TakeWork(out bool checkpoint, out bool closing)
+    /// <summary>Numbers and writes what was taken. False when it stopped at a full segment because it may not wait for the disk.</summary>
+    private bool WriteTaken(bool mayFlush)
+    {
+        while (_next < _taken.Count)
+        {
+            var slot = _taken[_next];
+            if (_segments.WantsRotation(slot))
+            {
+                if (!mayFlush) return false;
+                Rotate();
+            }
+            if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) _segments.AddCheckpoint(_clock.GetUtcNow());
+            _segments.Add(slot);
+            _inBatch.Add(slot);
+            _next++;
+            if (_segments.BatchLength >= BatchBytes) Commit(flush: false);
+        }
+        _taken.Clear();
+        _next = 0;
+        return true;
+    }
+
+    /// <summary>Waits for records, a due checkpoint or the end, and takes the pen; false when the journal is broken.</summary>
+    private bool TakeWork(out bool checkpoint, out bool closing)
     {
         lock (_gate)
         {
-            while (_urgent == 0 && !_checkpointDue && !_closing)
+            while (_fault is null && (_isPenTaken || (_urgent == 0 && _next == _taken.Count && !_checkpointDue && !_closing)))
             {
-                if (_waiting.Count == 0) Monitor.Wait(_gate);
-                else if (!Monitor.Wait(_gate, Patience)) break;
+                if (_isPenTaken || _waiting.Count == 0)
+                {
+                    _isAsleep = true;
+                    Monitor.Wait(_gate);
+                    _isAsleep = false;
+                }
+                else if (!Monitor.Wait(_gate, Patience) && !_isPenTaken && _waiting.Count > 0)
+                {
+                    break;
+                }
             }
-            (_waiting, _taken) = (_taken, _waiting);
-            _waitingBytes = 0;
-            _urgent = 0;
+            _isPenTaken = true;
+            Take();
             checkpoint = _checkpointDue;
             closing = _closing;
             _checkpointDue = false;
             if (checkpoint) _timerArmed = false;
+            return _fault is null;
         }
+    }
+
+    /// <summary>Takes what is waiting, unless something that was taken before is still unwritten. Under the lock, with the pen.</summary>
+    private void Take()
+    {
+        if (_next < _taken.Count) return;
+        (_waiting, _taken) = (_taken, _waiting);
+        _waitingBytes = 0;
+        _urgent = 0;
+    }
+
+    // Under the lock. What is left, or was asked for meanwhile, is the thread's.
+    private void LayDownPen()
+    {
+        _isPenTaken = false;
+        if (_urgent > 0 || _next < _taken.Count || _checkpointDue || _closing || (_isAsleep && _waiting.Count > 0)) Monitor.Pulse(_gate);
     }
 
     private void Rotate()
@@ -252,6 +339,8 @@ internal sealed class Journal : IDisposable
         lock (_gate)
         {
             _fault = fault;
+            _isPenTaken = false;
+            Monitor.Pulse(_gate);
             broken = [.. _inBatch, .. _taken.Skip(_next), .. _waiting];
             _waiting.Clear();
         }

@@ -28,6 +28,8 @@ public sealed record JournalRecord(JournalPosition Position, JournalPosition Nex
 /// </summary>
 public sealed class JournalReader(string folder)
 {
+    private PayloadMemo? _memo;
+
     /// <summary>The journal's id, or null when there is no segment yet.</summary>
     /// <exception cref="RecordingException">The first segment cannot be read.</exception>
     public string? ReadJournalId()
@@ -51,16 +53,16 @@ public sealed class JournalReader(string folder)
 
     /// <summary>
     /// As <see cref="Read(JournalPosition, long, bool)"/>, for those who look for a few types of records: of all others the checksum is
-    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out.
+    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out. One such reading at a time.
     /// </summary>
     /// <param name="from">Where to begin.</param>
     /// <param name="through">The last sequence to read.</param>
     /// <param name="isWanted">Which types to read.</param>
     /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
     public IEnumerable<JournalRecord> Read(JournalPosition from, long through, Func<RecordType, bool> isWanted) =>
-        Read(from, through, withContent: false, only: null, isWanted);
+        Read(from, through, withContent: false, only: null, isWanted, _memo ??= new PayloadMemo());
 
-    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted)
+    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted, PayloadMemo? memo = null)
     {
         using var storage = FolderStorage.ForReading(folder);
         var position = from;
@@ -77,7 +79,7 @@ public sealed class JournalReader(string folder)
             if (position.Offset == 0)
             {
                 last = scanner.Head.Sequence;
-                yield return Take(scanner, position.Segment, withContent, name);
+                yield return Take(scanner, position.Segment, withContent, name, memo);
             }
             else
             {
@@ -101,7 +103,7 @@ public sealed class JournalReader(string folder)
                     continue;
                 }
                 if (only is { } wanted && (!JournalScan.TryReadOperation(scanner.Json, out var about) || about != wanted)) continue;
-                yield return Take(scanner, position.Segment, withContent, name);
+                yield return Take(scanner, position.Segment, withContent, name, memo);
             }
             position = new JournalPosition(position.Segment + 1, 0);
         }
@@ -116,9 +118,10 @@ public sealed class JournalReader(string folder)
 
     private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
 
-    private static JournalRecord Take(SegmentScanner scanner, int segment, bool withContent, string name)
+    private static JournalRecord Take(SegmentScanner scanner, int segment, bool withContent, string name, PayloadMemo? memo)
     {
-        if (!PayloadReader.TryRead(scanner.Head.Type, scanner.Json, out var payload, out var problem))
+        string? problem;
+        if (!(memo is null ? PayloadReader.TryRead(scanner.Head.Type, scanner.Json, out var payload, out problem) : PayloadReader.TryRead(memo, scanner.Head.Type, scanner.Json, out payload, out problem)))
         {
             throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
         }

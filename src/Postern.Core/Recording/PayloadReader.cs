@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -10,6 +11,19 @@ namespace Postern.Core.Recording;
 /// </summary>
 internal static class PayloadReader
 {
+    /// <summary>As below, by what was read before wherever that is the same bytes.</summary>
+    public static bool TryRead(PayloadMemo memo, RecordType type, ReadOnlySpan<byte> json, [NotNullWhen(true)] out RecordedPayload? payload, [NotNullWhen(false)] out string? problem)
+    {
+        problem = null;
+        payload = type switch
+        {
+            RecordType.Intent => memo.Intent(json),
+            RecordType.Ending => memo.Ending(json),
+            _ => null,
+        };
+        return payload is not null || TryRead(type, json, out payload, out problem);
+    }
+
     /// <summary>Reads the payload of a record; false with the reason when it is not what its type demands.</summary>
     public static bool TryRead(RecordType type, ReadOnlySpan<byte> json, [NotNullWhen(true)] out RecordedPayload? payload, [NotNullWhen(false)] out string? problem)
     {
@@ -57,4 +71,9 @@ internal static class PayloadReader
 [JsonSerializable(typeof(RecordedEnding))]
 [JsonSerializable(typeof(RecordedOccurrence))]
 [JsonSerializable(typeof(RecordedDenials))]
+[JsonSerializable(typeof(RecordedIdentity))]
+[JsonSerializable(typeof(RecordedConnection))]
+[JsonSerializable(typeof(ImmutableArray<RecordedPart>))]
+[JsonSerializable(typeof(RecordedDecision))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class PayloadContext : JsonSerializerContext;

@@ -76,14 +76,15 @@ public sealed record RecordedOperation
     {
         // Endings that recovery wrote have no sums: nobody was left to know them.
         if (sums is null) return true;
-        var running = default(Digest);
+        Digest? running = null;
         foreach (var frame in Frames)
         {
             if (!string.Equals(frame.Frame.Dir, direction, StringComparison.Ordinal)) continue;
-            if (frame.NotKept is null) running = AccountFlow.Next(running, Digest.Of(frame.Content.Span));
-            else if (Digest.TryParse(frame.Frame.Sha256, out var digest)) running = AccountFlow.Next(running, digest);
-            else return false;
+            Digest own;
+            if (frame.NotKept is null) own = Digest.Of(frame.Content.Span);
+            else if (!Digest.TryParse(frame.Frame.Sha256, out own)) return false;
+            running = running is { } before ? AccountFlow.Next(before, own) : own;
         }
-        return string.Equals(running.ToString(), sums.Sha256, StringComparison.Ordinal);
+        return running is { } all && string.Equals(all.ToString(), sums.Sha256, StringComparison.Ordinal);
     }
 }

@@ -124,6 +124,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
         }
         var durable = slot.Durable;
         _journal.Enqueue(slot);
+        _journal.Help();
         // Never cancelled from here on: the record will be there, so its account must be able to end.
         await durable.ConfigureAwait(false);
         return new Account(_journal, intent.Operation, _accounts);
@@ -204,6 +205,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
         }
         var durable = slot.Durable;
         _journal.Enqueue(slot);
+        _journal.Help();
         return durable;
     }
 

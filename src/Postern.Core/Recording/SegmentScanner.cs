@@ -1,3 +1,4 @@
+using System.Buffers;
 using Postern.Core.Operations;
 
 namespace Postern.Core.Recording;
@@ -23,7 +24,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
 {
     private const int ReadAhead = 256 * 1024;
 
-    private byte[] _buffer = new byte[BufferFor(file)];
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferFor(file));
     private int _start;
     private int _end;
     private uint _seed;
@@ -121,7 +122,12 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        file.Dispose();
+        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
 
     /// <summary>Reads the journal's seed from its id.</summary>
     public static bool TrySeed(string journalId, out uint seed)
@@ -166,11 +172,12 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (file.Length - Next < count) return false;
         if (_buffer.Length < count || _buffer.Length - _start < count)
         {
-            var target = _buffer.Length < count ? new byte[Math.Max(count, 2 * _buffer.Length)] : _buffer;
-            _buffer.AsSpan(_start, _end - _start).CopyTo(target);
+            var source = _buffer;
+            if (_buffer.Length < count) _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(count, 2 * source.Length));
+            source.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            if (source != _buffer) ArrayPool<byte>.Shared.Return(source);
             _end -= _start;
             _start = 0;
-            _buffer = target;
         }
         while (_end - _start < count)
         {

@@ -1,34 +1,75 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Postern.Gateway.Recordings;
 
-/// <summary>One statement of the index, compiled once and run many times in one transaction: every call of every caller passes here.</summary>
+/// <summary>
+/// One statement of the index, compiled once and run many times: every call of every caller passes here, so values are handed to
+/// SQLite as they are, without an object for each.
+/// </summary>
 internal sealed class IndexStatement : IDisposable
 {
-    private readonly SqliteCommand _command;
+    private const int SmallText = 512;
 
-    /// <summary>Compiles it; its parameters are <c>@p0</c>, <c>@p1</c> and so on.</summary>
-    public IndexStatement(SqliteConnection sql, SqliteTransaction transaction, string text, int parameters)
+    private readonly sqlite3 _database;
+    private readonly sqlite3_stmt _statement;
+
+    /// <summary>Compiles it; its parameters are <c>?1</c>, <c>?2</c> and so on. It runs in the transaction that is open.</summary>
+    public IndexStatement(SqliteConnection sql, string text)
     {
-        _command = sql.CreateCommand();
-        _command.Transaction = transaction;
-        _command.CommandText = text;
-        for (var index = 0; index < parameters; index++) _command.Parameters.Add(new SqliteParameter { ParameterName = $"@p{index}" });
+        _database = sql.Handle!;
+        Check(raw.sqlite3_prepare_v2(_database, text, out _statement));
     }
 
     /// <summary>Runs it with these values.</summary>
-    public void Run(params ReadOnlySpan<object?> values)
+    public void Run(params ReadOnlySpan<IndexValue> values)
     {
-        for (var index = 0; index < values.Length; index++)
+        for (var index = 0; index < values.Length; index++) Bind(index + 1, values[index]);
+        try
         {
-            var parameter = _command.Parameters[index];
-            // The type is that of the value; without this it would stay that of the value before.
-            parameter.ResetSqliteType();
-            parameter.Value = values[index] ?? DBNull.Value;
+            Check(raw.sqlite3_step(_statement));
         }
-        _command.ExecuteNonQuery();
+        finally
+        {
+            // Says again what the step said.
+            _ = raw.sqlite3_reset(_statement);
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _command.Dispose();
+    public void Dispose() => _statement.Dispose();
+
+    private void Bind(int place, in IndexValue value)
+    {
+        if (value.Text is { } text) BindText(place, text);
+        else if (value.Number is { } number) Check(raw.sqlite3_bind_int64(_statement, place, number));
+        else Check(raw.sqlite3_bind_null(_statement, place));
+    }
+
+    private void BindText(int place, string text)
+    {
+        var most = Encoding.UTF8.GetMaxByteCount(text.Length);
+        var bytes = most <= SmallText ? stackalloc byte[SmallText] : new byte[most];
+        var length = Encoding.UTF8.GetBytes(text, bytes);
+        Check(raw.sqlite3_bind_text(_statement, place, bytes[..length]));
+    }
+
+    private void Check(int result)
+    {
+        if (result is raw.SQLITE_OK or raw.SQLITE_DONE or raw.SQLITE_ROW) return;
+        throw new SqliteException(raw.sqlite3_errmsg(_database).utf8_to_string(), result);
+    }
+}
+
+/// <summary>Text, a number or nothing.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct IndexValue(string? Text, long? Number)
+{
+    public static implicit operator IndexValue(string? text) => new(text, null);
+
+    public static implicit operator IndexValue(long number) => new(null, number);
+
+    public static implicit operator IndexValue(long? number) => new(null, number);
 }

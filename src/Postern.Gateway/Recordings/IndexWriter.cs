@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Recording;
@@ -10,31 +12,36 @@ namespace Postern.Gateway.Recordings;
 /// </summary>
 internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transaction) : IDisposable
 {
-    private readonly IndexStatement _session = new(sql, transaction,
+    private readonly IndexStatement _session = new(sql,
         """
         insert into sessions (id, identity, name, agent, client, connection, protocol, started, last)
-        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         on conflict (id) do update set last = max(last, excluded.last), client = coalesce(client, excluded.client)
-        """, parameters: 9);
+        """);
 
-    private readonly IndexStatement _operation = new(sql, transaction,
+    private readonly IndexStatement _operation = new(sql,
         """
         insert into operations (id, session, identity, at, action, summary, decision, rule, reason, segment, position, sequence,
             code, outcome, hold, ended_at, reply_bytes, masked, last_sequence)
-        values (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, @p15, @p16, @p17, @p18)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
         on conflict (id) do update set code = coalesce(excluded.code, code), outcome = coalesce(excluded.outcome, outcome), hold = coalesce(excluded.hold, hold),
             ended_at = coalesce(excluded.ended_at, ended_at), reply_bytes = max(excluded.reply_bytes, reply_bytes), masked = max(excluded.masked, masked),
             last_sequence = coalesce(excluded.last_sequence, last_sequence)
-        """, parameters: 19);
+        """);
 
-    private readonly IndexStatement _ending = new(sql, transaction,
+    private readonly IndexStatement _ending = new(sql,
         """
-        update operations set outcome = @p1, code = coalesce(@p2, code), hold = coalesce(@p3, hold), ended_at = @p4, reply_bytes = @p5, masked = @p6,
-            last_sequence = @p7 where id = @p0
-        """, parameters: 8);
+        update operations set outcome = ?2, code = coalesce(?3, code), hold = coalesce(?4, hold), ended_at = ?5, reply_bytes = ?6, masked = ?7,
+            last_sequence = ?8 where id = ?1
+        """);
 
-    private readonly IndexStatement _sessionEnd = new(sql, transaction,
-        "update sessions set last = max(last, @p1) where id = (select session from operations where id = @p0)", parameters: 2);
+    private readonly IndexStatement _sessionEnd = new(sql,
+        "update sessions set last = max(last, ?2) where id = (select session from operations where id = ?1)");
+
+    // What stands in many records is written out once.
+    private readonly Dictionary<RecordedPart[], string> _summaries = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<RecordedDecision, string?> _rules = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<RecordedIdentity, string> _keys = new(ReferenceEqualityComparer.Instance);
 
     private readonly Dictionary<string, (JournalRecord Record, RecordedIntent Intent)> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (RecordedIntent First, string? Client, long Last)> _sessions = new(StringComparer.Ordinal);
@@ -72,7 +79,7 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
         foreach (var (record, intent) in _open.Values) Write(record, intent, ending: null, endedBy: null);
         foreach (var (id, (first, client, at)) in _sessions)
         {
-            _session.Run(id, first.Identity.Key, first.Identity.Name, first.Identity.Agent, client, first.Connection.Name, first.Connection.Protocol, first.At.UtcTicks, at);
+            _session.Run(id, KeyOf(first.Identity), first.Identity.Name, first.Identity.Agent, client, first.Connection.Name, first.Connection.Protocol, first.At.UtcTicks, at);
         }
         sql.Execute("delete from cursor", transaction: transaction);
         sql.Execute(
@@ -108,9 +115,28 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
             : (intent, intent.Client, at);
 
     private void Write(JournalRecord record, RecordedIntent intent, RecordedEnding? ending, JournalRecord? endedBy) => _operation.Run(
-        intent.Op, intent.Session, intent.Identity.Key, intent.At.UtcTicks, intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action, IndexRows.Summarise(intent.Parts),
-        intent.Decision.Kind, intent.Decision.RuleLabel, intent.Decision.Reason, record.Position.Segment, record.Position.Offset, record.Sequence,
+        intent.Op, intent.Session, KeyOf(intent.Identity), intent.At.UtcTicks, intent.Parts.IsDefaultOrEmpty ? "" : intent.Parts[0].Action, SummaryOf(intent.Parts),
+        intent.Decision.Kind, RuleOf(intent.Decision), intent.Decision.Reason, record.Position.Segment, record.Position.Offset, record.Sequence,
         ending?.Code ?? intent.Decision.Code, ending?.Outcome, ending?.Hold, ending?.At.UtcTicks, ending?.Reply?.Bytes ?? 0, ending?.Reply?.Masked ?? 0, endedBy?.Sequence);
+
+    private string SummaryOf(ImmutableArray<RecordedPart> parts)
+    {
+        if (parts.IsDefaultOrEmpty) return "";
+        ref var summary = ref CollectionsMarshal.GetValueRefOrAddDefault(_summaries, ImmutableCollectionsMarshal.AsArray(parts)!, out _);
+        return summary ??= IndexRows.Summarise(parts);
+    }
+
+    private string? RuleOf(RecordedDecision decision)
+    {
+        ref var rule = ref CollectionsMarshal.GetValueRefOrAddDefault(_rules, decision, out _);
+        return rule ??= decision.RuleLabel;
+    }
+
+    private string KeyOf(RecordedIdentity identity)
+    {
+        ref var key = ref CollectionsMarshal.GetValueRefOrAddDefault(_keys, identity, out _);
+        return key ??= identity.Key;
+    }
 
     private void Take(JournalRecord record, RecordedDenials denials) => sql.Execute(
         """

@@ -16,7 +16,13 @@ internal static class EchoRun
     private const string Audience = "https://postern.test";
     private static readonly int[] Clients = [1, 16, 64];
 
-    public static async Task RunAsync(int rounds, double seconds)
+    /// <summary>The whole table, written to the documents.</summary>
+    public static Task RunAsync(int rounds, double seconds) => RunAsync(rounds, seconds, Sizes, Clients, null);
+
+    /// <summary>One size, one number of clients, the peers whose names hold one of these words; only told, for work on the hot path.</summary>
+    public static Task LookAsync(int size, int clients, int rounds, double seconds, string[] words) => RunAsync(rounds, seconds, [size], [clients], words);
+
+    private static async Task RunAsync(int rounds, double seconds, int[] sizes, int[] numbersOfClients, string[]? words)
     {
         var machine = Machine.Describe();
         var length = TimeSpan.FromSeconds(seconds);
@@ -26,15 +32,15 @@ internal static class EchoRun
         {
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
-            await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url);
+            await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => words is null || words.Contains(name, StringComparer.OrdinalIgnoreCase));
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await ProbeAsync(peer, token);
             var samples = new List<Sample>();
-            foreach (var size in Sizes)
+            foreach (var size in sizes)
             {
                 var script = Path.Combine(folder.FullName, $"{size}.lua");
                 await File.WriteAllTextAsync(script, PeerFiles.Wrk(size, token));
-                foreach (var clients in Clients)
+                foreach (var clients in numbersOfClients)
                 {
                     foreach (var peer in peers) WrkRun.Run(peer, script, size, clients, 0, TimeSpan.FromSeconds(1), isKept: false);
                     for (var round = 1; round <= rounds; round++)
@@ -49,7 +55,7 @@ internal static class EchoRun
                     }
                 }
             }
-            Report.Write("echo", new { machine, rounds, seconds, samples }, EchoTable.Of(machine, rounds, seconds, samples));
+            if (words is null) Report.Write("echo", new { machine, rounds, seconds, samples }, EchoTable.Of(machine, rounds, seconds, samples));
         }
         finally
         {
@@ -70,33 +76,35 @@ internal static class EchoRun
         if (!text.Contains(Samples.Words(Sizes[0]), StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Name} does not echo: {(int)response.StatusCode} {text}");
     }
 
-    private static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream)
+    private static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream, Func<string, bool> isWanted)
     {
         var target = new Uri(upstream);
-        peers.Add(Peer.Direct(upstream));
+        if (isWanted("direct")) peers.Add(Peer.Direct(upstream));
 
         var nginx = Path.Combine(folder, "nginx.conf");
         var nginxPort = Peer.FreePort();
         await File.WriteAllTextAsync(nginx, PeerFiles.Nginx(folder, nginxPort, target));
-        peers.Add(Peer.StartOn("nginx", nginxPort, target.AbsolutePath, "nginx", "-c", nginx, "-p", folder));
+        if (isWanted("nginx")) peers.Add(Peer.StartOn("nginx", nginxPort, target.AbsolutePath, "nginx", "-c", nginx, "-p", folder));
 
         var haproxy = Path.Combine(folder, "haproxy.cfg");
         var haproxyPort = Peer.FreePort();
         await File.WriteAllTextAsync(haproxy, PeerFiles.HaProxy(haproxyPort, target));
-        peers.Add(Peer.StartOn("HAProxy", haproxyPort, target.AbsolutePath, "haproxy", "-db", "-f", haproxy));
+        if (isWanted("HAProxy")) peers.Add(Peer.StartOn("HAProxy", haproxyPort, target.AbsolutePath, "haproxy", "-db", "-f", haproxy));
 
         var yarp = Path.Combine(Report.Root, "tests", "Postern.Benchmarks.Yarp", "bin", "Release", "net10.0", "Postern.Benchmarks.Yarp.dll");
-        peers.Add(Peer.Start("YARP", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority)]));
+        if (isWanted("YARP")) peers.Add(Peer.Start("YARP", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority)]));
         var inline = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" };
-        peers.Add(Peer.Start("YARP, inline sockets", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority), "inline"], inline));
+        if (isWanted("YARP, inline sockets")) peers.Add(Peer.Start("YARP, inline sockets", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority), "inline"], inline));
 
         await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Samples.Policy(100));
         var postern = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
         foreach (var isStrict in new[] { true, false })
         {
+            var name = isStrict ? "Postern" : "Postern, durable wait off";
+            if (!isWanted(name)) continue;
             var file = Path.Combine(folder, isStrict ? "strict.yaml" : "relaxed.yaml");
             await File.WriteAllTextAsync(file, PeerFiles.Postern(issuer.Issuer, Audience, upstream, isStrict));
-            peers.Add(Peer.Start(isStrict ? "Postern" : "Postern, durable wait off", "/mcp/bench", "serves at ", "dotnet", [postern, "serve", "--config", file]));
+            peers.Add(Peer.Start(name, "/mcp/bench", "serves at ", "dotnet", [postern, "serve", "--config", file]));
         }
     }
 }
