@@ -43,6 +43,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         };
     }
 
+    private static readonly IssuerOptions _issuerDefaults = new() { Name = "", Authority = "" };
+
     private IssuerOptions Issuer(string name, Reader issuer) => new()
     {
         Name = name,
@@ -54,6 +56,10 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         Algorithms = issuer.List("algorithms"),
         Types = issuer.List("types"),
         Names = [.. issuer.TextMap("names")],
+        ClockSkew = issuer.Duration("clockSkew") ?? _issuerDefaults.ClockSkew,
+        TokenLife = issuer.Duration("tokenLife") ?? _issuerDefaults.TokenLife,
+        RequiredClaims = [.. issuer.TextMap("requiredClaims")],
+        WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : _issuerDefaults.WorkloadClaims,
     };
 
     private ConnectionOptions Connection(string name, Reader connection)

@@ -39,6 +39,8 @@ internal static class ConfigurationKeys
         ]), "The certificate to serve. Needed to listen beyond loopback, unless `behindProxy` names the proxies."),
     ]);
 
+    private static MapOf Claims { get; } = new("^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}$", "letters, digits, `_`, `.`, `:`, `/` and `-`, at most 128", One(ValueKind.Text));
+
     private static Section Issuer { get; } = new(
     [
         new("authority", One(ValueKind.Url), "The issuer's URL, exactly as its tokens write `iss`.") { IsRequired = true },
@@ -50,6 +52,10 @@ internal static class ConfigurationKeys
         new("algorithms", new ListOf(new Value(ValueKind.Choice) { Choices = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] }), "The signature algorithms that are accepted.") { Default = "RS256, ES256" },
         new("types", Many(ValueKind.Text), "The token types (`typ`) that are accepted.") { Default = "at+jwt" },
         new("names", new MapOf("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", "letters, digits, `.`, `_` and `-`, at most 128", One(ValueKind.Text)), "Readable names for the issuer's group ids: `support: 9f1c…`."),
+        new("clockSkew", One(ValueKind.Duration), "How far the issuer's clock may differ from the gateway's; at most `60s`.") { Default = "30s" },
+        new("tokenLife", One(ValueKind.Duration), "The longest life, from `iat` to `exp`, that a token may claim; one that claims more is refused.") { Default = "24h" },
+        new("requiredClaims", Claims, "Claims that every access token must have with exactly this text: `tid: 2f6c…`."),
+        new("workloadClaims", Claims, "Claims any of which, with this text, says that the token stands for a program and for no person; so does a `sub` equal to the client id. `idtyp: app` when absent."),
     ]);
 
     private static Section Connection(ImmutableArray<string> protocols) => new(

@@ -84,6 +84,18 @@ public sealed class IssuerOptions
 
     /// <summary>Readable names for the issuer's group ids: name to id.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Names { get; init; } = [];
+
+    /// <summary>How far the issuer's clock may differ from ours; at most a minute.</summary>
+    public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest life, <c>iat</c> to <c>exp</c>, that a token may claim.</summary>
+    public TimeSpan TokenLife { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Claims that every access token must have with exactly this text.</summary>
+    public ImmutableArray<KeyValuePair<string, string>> RequiredClaims { get; init; } = [];
+
+    /// <summary>Claims any of which, with this text, says that a token stands for a program and for no person.</summary>
+    public ImmutableArray<KeyValuePair<string, string>> WorkloadClaims { get; init; } = [new("idtyp", "app")];
 }
 
 /// <summary>One target.</summary>

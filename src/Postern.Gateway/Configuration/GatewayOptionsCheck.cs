@@ -20,6 +20,10 @@ internal static class GatewayOptionsCheck
                 yield return ($"issuers.{issuer.Name}.authority", $"an issuer must be reached over https, found `{issuer.Authority}`; plain http is for loopback only");
             }
         }
+        foreach (var issuer in options.Issuers)
+        {
+            if (issuer.ClockSkew > Identities.TrustedIssuer.MaxClockSkew) yield return ($"issuers.{issuer.Name}.clockSkew", $"expected at most {Identities.TrustedIssuer.MaxClockSkew.TotalSeconds}s, found {issuer.ClockSkew.TotalSeconds}s; let the machines keep time instead");
+        }
         if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");
         foreach (var repeated in options.Issuers.GroupBy(issuer => issuer.Authority, StringComparer.Ordinal).Where(group => group.Key.Length > 0 && group.Count() > 1))
         {

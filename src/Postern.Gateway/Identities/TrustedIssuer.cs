@@ -49,6 +49,9 @@ public sealed class TrustedIssuer
     /// <summary>The longest life, <c>iat</c> to <c>exp</c>, that a token may claim.</summary>
     public TimeSpan MaxTokenLife { get; init; } = TimeSpan.FromHours(24);
 
+    /// <summary>The most that <see cref="ClockSkew"/> may be (attack J14).</summary>
+    public static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(60);
+
     private static readonly FrozenSet<string> Known = new[] { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" }.ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>From the configuration, checked.</summary>
@@ -68,6 +71,10 @@ public sealed class TrustedIssuer
             Types = [.. options.Types.SelectMany(type => type == "at+jwt" ? ["at+jwt", "application/at+jwt"] : new[] { type }).Distinct(StringComparer.Ordinal)],
             GroupsClaim = options.GroupsClaim,
             NamesById = Invert(options),
+            ClockSkew = options.ClockSkew,
+            MaxTokenLife = options.TokenLife,
+            RequiredClaims = options.RequiredClaims.ToFrozenDictionary(StringComparer.Ordinal),
+            WorkloadClaims = options.WorkloadClaims.ToFrozenDictionary(StringComparer.Ordinal),
         };
         issuer.Check();
         return issuer;
@@ -90,9 +97,14 @@ public sealed class TrustedIssuer
             throw new ArgumentException($"issuer `{Name}`: expected algorithms out of {string.Join(", ", Known.Order(StringComparer.Ordinal))}");
         }
 
-        if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromSeconds(60))
+        if (ClockSkew < TimeSpan.Zero || ClockSkew > MaxClockSkew)
         {
             throw new ArgumentException($"issuer `{Name}`: expected a clock skew of at most 60 seconds, found {ClockSkew.TotalSeconds}");
+        }
+
+        if (MaxTokenLife <= TimeSpan.Zero)
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected a token life above zero");
         }
 
         if (Audiences.IsDefaultOrEmpty || Audiences.Any(string.IsNullOrEmpty))

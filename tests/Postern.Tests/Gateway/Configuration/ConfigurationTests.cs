@@ -1,4 +1,5 @@
 using Postern.Gateway.Configuration;
+using Postern.Upstreams;
 
 namespace Postern.Tests.Gateway.Configuration;
 
@@ -40,6 +41,10 @@ public sealed class ConfigurationTests
         Assert.Equal(1024 * 1024, options.Record.ContentBytes);
         Assert.Equal(["RS256", "ES256"], options.Issuers[0].Algorithms);
         Assert.Equal(["at+jwt"], options.Issuers[0].Types);
+        Assert.Equal(TimeSpan.FromSeconds(30), options.Issuers[0].ClockSkew);
+        Assert.Equal(TimeSpan.FromHours(24), options.Issuers[0].TokenLife);
+        Assert.Empty(options.Issuers[0].RequiredClaims);
+        Assert.Equal([new("idtyp", "app")], options.Issuers[0].WorkloadClaims);
     }
 
     [Fact]
@@ -51,7 +56,14 @@ public sealed class ConfigurationTests
         Assert.EndsWith("tls/chain.pem", options.Tls!.Certificate, StringComparison.Ordinal);
         Assert.Equal("api://postern", options.Issuers[0].Audience);
         Assert.Contains(KeyValuePair.Create("on-call", "77aa00"), options.Issuers[0].Names);
+        Assert.Equal(TimeSpan.FromSeconds(10), options.Issuers[0].ClockSkew);
+        Assert.Equal(TimeSpan.FromHours(1), options.Issuers[0].TokenLife);
+        Assert.Equal([new("tid", "2f6c"), new("https://example.com/env", "prod")], options.Issuers[0].RequiredClaims);
+        Assert.Equal([new("idtyp", "app"), new("gty", "client-credentials")], options.Issuers[0].WorkloadClaims);
         Assert.Equal(new CredentialOptions("Authorization", "Bearer not-a-real-one"), options.Connections[0].Credential);
+        Assert.Equal(
+            new UpstreamPatience { Connect = TimeSpan.FromSeconds(2), Head = TimeSpan.FromMinutes(2), Idle = TimeSpan.FromSeconds(30), Message = TimeSpan.FromMinutes(10), Silence = TimeSpan.FromHours(1) },
+            options.Connections[0].Patience);
         Assert.False(options.Record.IsStrict);
         Assert.Equal(65536, options.Record.ContentBytes);
         Assert.Equal("https://chat.example.com/hook", options.Webhook!.Url);
