@@ -191,13 +191,22 @@ internal sealed class McpEndpoint(McpGateway gateway)
                 return;
             }
         }
+        // From here on the session's later requests let this stream go first.
+        var opening = isGet && after is null && session is not null ? session.Opening = new StreamOpening(_services.Clock) : null;
         var resumable = after is null ? [] : session!.Unanswered();
         var origin = new McpOrigin(connection, session?.Run, session?.ClientName);
         var action = isGet ? after is null ? McpActions.OpenStream : McpActions.ResumeStream : McpActions.EndSession;
         var operation = McpOperations.OfTransport(origin, action, [.. resumable.Where(open => open.Fact is not null).Select(open => new Part { Action = McpActions.ResumeStream, IsImplied = true, Facts = [open.Fact!] })], _services.Clock.GetUtcNow());
         var call = new McpCall { HttpMethod = http.Request.Method, Era = McpEra.Sessions, Version = headers.Version, Session = session, ResumeAfter = after, Resumable = resumable };
-        using var exchange = new McpExchange(gateway, http, identity, origin, operation, call);
-        await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
+        try
+        {
+            using var exchange = new McpExchange(gateway, http, identity, origin, operation, call);
+            await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
+        }
+        finally
+        {
+            opening?.Finish();
+        }
     }
 
     private static bool IsJson(string? contentType)

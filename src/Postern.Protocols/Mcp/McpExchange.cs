@@ -47,7 +47,9 @@ internal sealed class McpExchange : IExchange, IDisposable
     /// <inheritdoc/>
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
+        if (_call is { HttpMethod: "POST", Session.Opening: { IsPending: true } opening }) await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
         await using var response = await _gateway.Services.Upstreams.SendAsync(clearance, UpstreamHeaders.For(_call), cancellationToken).ConfigureAwait(false);
+        if (_call.HttpMethod == "GET") _call.Session?.Opening?.Finish();
         if (response.Status is < 200 or > 299)
         {
             await PassRefusalAsync(clearance, response, cancellationToken).ConfigureAwait(false);

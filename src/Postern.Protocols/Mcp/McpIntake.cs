@@ -58,7 +58,7 @@ internal sealed class McpIntake(McpGateway gateway)
     private McpExchange? Prepare(
         HttpContext http, Connection connection, Identity identity, McpEra era, McpSession? session, McpRequestHeaders headers, in JsonRpcMessage message, string? rawId, ReadOnlyMemory<byte> body, out Refused? refused)
     {
-        var pin = McpOperations.DefinitionFact(message) is { } fact && message.Name is not null ? gateway.Definitions.PinOf(connection.Name, fact, message.Name) : default;
+        var pin = McpOperations.DefinitionOf(message, body) is ({ } fact, { } defined) ? gateway.Definitions.PinOf(connection.Name, fact, defined) : default;
         var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName);
         if (!McpOperations.TryRead(origin, era, message, body, pin, gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
         {

@@ -51,12 +51,13 @@ internal static class McpOperations
         return true;
     }
 
-    /// <summary>The kind of definition that a request names, or null.</summary>
-    public static string? DefinitionFact(in JsonRpcMessage message) => message.Method switch
+    /// <summary>The definition that a request names: the kind and the name, or nulls. A completion names the prompt that it completes.</summary>
+    public static (string? Fact, string? Name) DefinitionOf(in JsonRpcMessage message, ReadOnlyMemory<byte> body) => message.Method switch
     {
-        McpMethods.ToolsCall => McpVocabulary.Tool,
-        McpMethods.PromptsGet => McpVocabulary.Prompt,
-        _ => null,
+        McpMethods.ToolsCall => (McpVocabulary.Tool, message.Name),
+        McpMethods.PromptsGet => (McpVocabulary.Prompt, message.Name),
+        McpMethods.Complete when ReferenceOf(message, body) is (McpVocabulary.Prompt, var name) => (McpVocabulary.Prompt, name),
+        _ => default,
     };
 
     /// <summary>The operation whose decision says whether a list shows an item: the same as the call, its arguments unknown.</summary>
@@ -224,26 +225,30 @@ internal static class McpOperations
     /// <summary>A completion discloses values, so it is judged by the prompt or resource that it completes.</summary>
     private static bool TryReadCompletion(in JsonRpcMessage message, ReadOnlyMemory<byte> body, out ImmutableArray<Part> parts, out McpFault fault)
     {
-        parts = default;
         fault = default;
-        using var parameters = ParseParams(message, body);
-        if (parameters is not null && parameters.RootElement.TryGetProperty("ref", out var reference) && reference.ValueKind == JsonValueKind.Object
-            && reference.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String)
+        if (ReferenceOf(message, body) is (not null, not null) reference)
         {
-            var (member, fact) = type.GetString() switch
-            {
-                "ref/prompt" => ("name", McpVocabulary.Prompt),
-                "ref/resource" => ("uri", McpVocabulary.Uri),
-                _ => (null, null),
-            };
-            if (member is not null && reference.TryGetProperty(member, out var name) && name.ValueKind == JsonValueKind.String)
-            {
-                parts = [new Part { Action = McpActions.Complete, Facts = [Fact.Of(fact!, name.GetString()!)] }];
-                return true;
-            }
+            parts = [new Part { Action = McpActions.Complete, Facts = [Fact.Of(reference.Fact!, reference.Name!)] }];
+            return true;
         }
+        parts = default;
         fault = McpFault.InvalidParams("expected `params.ref` with `type` `ref/prompt` and `name`, or `ref/resource` and `uri`");
         return false;
+    }
+
+    /// <summary>What a completion completes: a prompt by name, or a resource template by URI.</summary>
+    private static (string? Fact, string? Name) ReferenceOf(in JsonRpcMessage message, ReadOnlyMemory<byte> body)
+    {
+        using var parameters = ParseParams(message, body);
+        if (parameters is null || !parameters.RootElement.TryGetProperty("ref", out var reference) || reference.ValueKind != JsonValueKind.Object) return default;
+        if (!reference.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return default;
+        var (member, fact) = type.GetString() switch
+        {
+            "ref/prompt" => ("name", McpVocabulary.Prompt),
+            "ref/resource" => ("uri", McpVocabulary.Uri),
+            _ => (null, null),
+        };
+        return member is not null && reference.TryGetProperty(member, out var name) && name.ValueKind == JsonValueKind.String ? (fact, name.GetString()) : default;
     }
 
     /// <summary>

@@ -11,6 +11,8 @@ namespace Postern.Protocols.Mcp;
 /// </summary>
 internal static class McpParamHeaders
 {
+    private const int MaxDepth = 16;
+
     public static List<KeyValuePair<string, string>> Verified(
         IHeaderDictionary headers, Definition? definition, in JsonRpcMessage message, ReadOnlyMemory<byte> body, out bool isWrong)
     {
@@ -21,22 +23,33 @@ internal static class McpParamHeaders
 
         using var schema = JsonDocument.Parse(definition.InputSchema);
         using var arguments = message.Arguments.IsEmpty ? null : JsonDocument.Parse(message.Arguments.Of(body));
-        if (schema.RootElement.ValueKind != JsonValueKind.Object || !schema.RootElement.TryGetProperty("properties", out var properties) || properties.ValueKind != JsonValueKind.Object) return verified;
+        isWrong = !Verify(headers, schema.RootElement, arguments?.RootElement ?? default, verified, depth: 0);
+        return verified;
+    }
+
+    /// <summary>Walks the chain of <c>properties</c>, the only place where the annotation means something; false at the first header that is wrong.</summary>
+    private static bool Verify(IHeaderDictionary headers, JsonElement schema, JsonElement arguments, List<KeyValuePair<string, string>> verified, int depth)
+    {
+        if (depth > MaxDepth || schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("properties", out var properties) || properties.ValueKind != JsonValueKind.Object) return true;
         foreach (var property in properties.EnumerateObject())
         {
-            if (property.Value.ValueKind != JsonValueKind.Object || !property.Value.TryGetProperty("x-mcp-header", out var mirror) || mirror.ValueKind != JsonValueKind.String) continue;
-            var name = McpHeaders.ParamPrefix + mirror.GetString();
-            var values = headers[name];
-            if (values.Count == 0) continue;
-            var argument = arguments is not null && arguments.RootElement.TryGetProperty(property.Name, out var found) ? TextOf(found) : null;
-            if (values is not [{ } raw] || argument is null || !McpHeaders.TryDecode(raw, out var said) || !string.Equals(said, argument, StringComparison.Ordinal))
-            {
-                isWrong = true;
-                return verified;
-            }
-            verified.Add(new(name, raw));
+            if (property.Value.ValueKind != JsonValueKind.Object) continue;
+            var argument = arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty(property.Name, out var found) ? found : default;
+            if (property.Value.TryGetProperty("x-mcp-header", out var mirror) && mirror.ValueKind == JsonValueKind.String && !VerifyOne(headers, mirror.GetString()!, argument, verified)) return false;
+            if (!Verify(headers, property.Value, argument, verified, depth + 1)) return false;
         }
-        return verified;
+        return true;
+    }
+
+    private static bool VerifyOne(IHeaderDictionary headers, string mirror, JsonElement argument, List<KeyValuePair<string, string>> verified)
+    {
+        var name = McpHeaders.ParamPrefix + mirror;
+        var values = headers[name];
+        if (values.Count == 0) return true;
+        var text = TextOf(argument);
+        if (values is not [{ } raw] || text is null || !McpHeaders.TryDecode(raw, out var said) || !string.Equals(said, text, StringComparison.Ordinal)) return false;
+        verified.Add(new(name, raw));
+        return true;
     }
 
     private static string? TextOf(JsonElement value) => value.ValueKind switch

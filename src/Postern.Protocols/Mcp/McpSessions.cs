@@ -39,6 +39,9 @@ internal sealed class McpSession
     /// <summary>What the server asked and the client is to answer.</summary>
     public ServerAsks Asks { get; } = new();
 
+    /// <summary>The session's own stream while it is being opened; null before, and ignored after.</summary>
+    public volatile StreamOpening? Opening;
+
     private volatile PostForm? _post;
 
     /// <summary>How its messages travel to the target; the same for each, so made once.</summary>

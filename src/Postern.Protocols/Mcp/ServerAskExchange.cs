@@ -45,7 +45,7 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
         }
         finally
         {
-            asks.TryTake(rawId);
+            asks.Withdraw(ask);
             ask.Finish(isSent: false);
         }
     }
@@ -53,7 +53,9 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
     /// <summary>The client never hears of it; the target is told no, by an operation of the gateway's own.</summary>
     public async ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)
     {
-        var body = McpReplies.Error(rawId, JsonRpcCodes.Denied, "not permitted by the gateway's policy");
+        var body = refusal.Decision == "denied" && refusal.Code == RefusalCode.NotPermitted
+            ? McpReplies.Error(rawId, JsonRpcCodes.Denied, "not permitted by the gateway's policy")
+            : McpReplies.Error(rawId, JsonRpcCodes.Unavailable, "the client could not be asked, or its answer not be passed on");
         var own = McpOperations.OfGateway(operation.Connection, McpActions.RefuseServerAsk, body, operation.Id, gateway.Services.Clock.GetUtcNow());
         var exchange = new GatewayExchange(gateway.Services, own, UpstreamHeaders.ForAnswer(call, body));
         await gateway.Services.Pipeline.RunAsync(exchange, GatewayExchange.Self, cancellationToken).ConfigureAwait(false);

@@ -24,6 +24,15 @@ internal sealed class ServerAsks
         lock (_waiting) return _waiting.Count < MaxWaiting && _waiting.TryAdd(ask.RawId, ask);
     }
 
+    /// <summary>Takes a question back that nobody answered; another that came under the same id since stays.</summary>
+    public void Withdraw(ServerAsk ask)
+    {
+        lock (_waiting)
+        {
+            if (_waiting.TryGetValue(ask.RawId, out var waiting) && ReferenceEquals(waiting, ask)) _waiting.Remove(ask.RawId);
+        }
+    }
+
     /// <summary>Takes the question that an answer belongs to; each is answered once.</summary>
     public ServerAsk? TryTake(string rawId)
     {

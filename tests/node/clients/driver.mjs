@@ -2,8 +2,12 @@
 // ask and judges what came; nothing here knows what should happen.
 //   {"do":"list"}                                          → {"names":[…]}
 //   {"do":"call","name":…,"arguments":…}                   → {"result":…} or {"error":…}
+//   {"do":"asked","tags":[…]}                              → {"texts":[…]}; questions of the server are answered with `re:` and their text
 //   {"do":"chatter","tags":[…],"count":…}                  → {"tags":{tag:{"text":…,"progress":[…],"strays":[…]}},"logs":[…]}
 import { createInterface } from 'node:readline';
+
+/** How a client here answers a question of the server: with what it was asked. */
+export const answer = params => ({ model: 'echo', role: 'assistant', content: { type: 'text', text: `re:${[params.messages[0].content].flat()[0].text}` } });
 
 /** Drives a connected client. `call(name, given, options)` and `onLog(handler)` hide what differs between SDK versions. */
 export async function drive({ listTools, call, onLog, close }) {
@@ -19,6 +23,9 @@ export async function drive({ listTools, call, onLog, close }) {
         say({ names: (await listTools()).map(tool => tool.name) });
       } else if (order.do === 'call') {
         say({ result: await call(order.name, order.arguments) });
+      } else if (order.do === 'asked') {
+        const results = await Promise.all(order.tags.map(tag => call('ask_back', { tag })));
+        say({ texts: results.map(result => result.content[0].text) });
       } else if (order.do === 'chatter') {
         const tags = {};
         await Promise.all(order.tags.map(async tag => {

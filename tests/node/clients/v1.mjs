@@ -1,10 +1,11 @@
 // The official TypeScript client, version 1. Usage: URL and TOKEN in the environment; see driver.mjs.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
-import { drive } from './driver.mjs';
+import { CreateMessageRequestSchema, LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { answer, drive } from './driver.mjs';
 
-const client = new Client({ name: 'postern-test-v1', version: '1.0.0' }, { capabilities: {} });
+const client = new Client({ name: 'postern-test-v1', version: '1.0.0' }, { capabilities: { sampling: {} } });
+client.setRequestHandler(CreateMessageRequestSchema, ({ params }) => answer(params));
 await client.connect(new StreamableHTTPClientTransport(new URL(process.env.URL), {
   requestInit: { headers: { Authorization: `Bearer ${process.env.TOKEN}` } },
 }));

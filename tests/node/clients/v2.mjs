@@ -1,11 +1,12 @@
 // The official TypeScript client, version 2, which speaks both eras. Usage: URL, TOKEN and ERA (auto, legacy) in the
 // environment; see driver.mjs.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { drive } from './driver.mjs';
+import { answer, drive } from './driver.mjs';
 
 const client = new Client({ name: 'postern-test-v2', version: '2.0.0' }, {
-  capabilities: {}, versionNegotiation: { mode: process.env.ERA ?? 'auto' },
+  capabilities: { sampling: {} }, versionNegotiation: { mode: process.env.ERA ?? 'auto' },
 });
+client.setRequestHandler('sampling/createMessage', ({ params }) => answer(params));
 await client.connect(new StreamableHTTPClientTransport(new URL(process.env.URL), {
   requestInit: { headers: { Authorization: `Bearer ${process.env.TOKEN}` } },
 }));

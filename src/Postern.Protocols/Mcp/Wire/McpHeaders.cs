@@ -19,14 +19,16 @@ internal static class McpHeaders
 
     /// <summary>
     /// Decodes a value (2026-07-28, "Value Encoding"): visible ASCII as it stands, anything else wrapped as
-    /// <c>=?base64?…?=</c>. False for what is neither: non-ASCII, wrong padding, bytes that are not UTF-8, line breaks.
+    /// <c>=?base64?…?=</c>; half a wrapping is no wrapping. False for what is neither: non-ASCII, wrong padding, bytes that are
+    /// not UTF-8, line breaks.
     /// </summary>
     public static bool TryDecode(string raw, out string decoded)
     {
         decoded = raw;
-        if (!raw.StartsWith(Opening, StringComparison.Ordinal)) return IsPlain(raw);
+        if (!raw.StartsWith(Opening, StringComparison.Ordinal) || !raw.EndsWith(Closing, StringComparison.Ordinal)) return IsPlain(raw);
         decoded = "";
-        if (raw.Length < Opening.Length + Closing.Length || !raw.EndsWith(Closing, StringComparison.Ordinal)) return false;
+        // One question mark cannot both open and close.
+        if (raw.Length < Opening.Length + Closing.Length) return false;
         var text = raw.AsSpan(Opening.Length, raw.Length - Opening.Length - Closing.Length);
         // Exactly the canonical alphabet and padding: decoders that skip white space would read another name.
         if (text.Length % 4 != 0 || text.ContainsAny(' ', '\t', '\r') || text.Contains('\n')) return false;
