@@ -108,11 +108,13 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
 
         // 4. Who asks, for what, under which policy.
-        var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs));
+        var leash = teardown.Own(new Leash(clock));
+        var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
+        var revocations = new RevocationStore(database);
+        foreach (var (identity, at) in await revocations.LoadAsync(clock.GetUtcNow() - authenticator.LongestLife, cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(identity, at);
         var signIn = teardown.Own(new BrowserSignIn(authenticator, publicUrl, clock, logs));
         var connections = new ConnectionDirectory(options.Connections);
         var protocols = ProtocolCatalog.Create();
-        var leash = teardown.Own(new Leash(clock));
         var policies = teardown.Own(await PolicyStore.OpenAsync(
             new PolicySources(options.Policy), PolicyWorkbench.EnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
             new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
@@ -149,7 +151,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
         new HoldPages(holds, desk, signIn, notes, clock).Map(server);
-        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), publicUrl, clock);
+        var revocation = new IdentityRevocation(leash, revocations, signIn, desk, protocols, recorder, clock);
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
         new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock)]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.

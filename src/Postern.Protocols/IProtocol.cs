@@ -19,6 +19,10 @@ public interface IProtocol
 
     /// <summary>Adds the protocol's routes to the gateway's HTTP listener.</summary>
     void Map(IEndpointRouteBuilder endpoints, ProtocolServices services);
+
+    /// <summary>Forgets the sessions of an identity that was revoked; what runs in them is cut by the leash.</summary>
+    /// <param name="identityKey"><c>issuer:subject</c>.</param>
+    void EndSessions(string identityKey);
 }
 
 /// <summary>What every protocol is given.</summary>

@@ -129,6 +129,18 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         }
     }
 
+    /// <summary>Ends what a revoked identity asked for or agreed to, unless it was used already. Returns how many holds that were.</summary>
+    public async ValueTask<int> RevokeAsync(string identity, DateTimeOffset now)
+    {
+        var ended = await store.RevokeAsync(identity, CancellationToken.None).ConfigureAwait(false);
+        foreach (var id in ended)
+        {
+            await recorder.NoteAsync(new Occurrence("hold.expired", now, [new("hold", id), new("revoked", identity)]), CancellationToken.None).ConfigureAwait(false);
+            _bell.Ring(id);
+        }
+        return ended.Length;
+    }
+
     private static bool IsRequester(Hold hold, Identity person) => string.Equals(hold.Requester, person.Key, StringComparison.Ordinal);
 
     private static string Shorten(string reason) => reason.Length <= MaxReasonLength ? reason : reason[..MaxReasonLength];

@@ -44,6 +44,12 @@ public interface IHoldStore
     /// </summary>
     ValueTask<bool> TryContinueAsync(string id, OperationId from, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Moves every open or approved hold that this identity (<c>issuer:subject</c>) asked for, or answered, to expired and destroys
+    /// the kept requests; returns the ids.
+    /// </summary>
+    ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken);
+
     /// <summary>Moves what is past its time to expired and destroys the kept requests; returns the ids.</summary>
     ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken);
 }

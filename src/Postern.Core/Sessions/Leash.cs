@@ -30,6 +30,9 @@ public sealed class Leash : IDisposable
         _sweep = clock.CreateTimer(static state => ((Leash)state!).Sweep(), this, SweepInterval, SweepInterval);
     }
 
+    /// <summary>Whose credentials were taken back.</summary>
+    public Revocations Revocations { get; } = new();
+
     /// <summary>How many operations are in flight past their decision.</summary>
     public int Count => _live.Count;
 
@@ -54,6 +57,19 @@ public sealed class Leash : IDisposable
             cut++;
         }
         return cut;
+    }
+
+    /// <summary>
+    /// Takes back what was issued to an identity until now: what runs or waits on it is cut, and what was let in before but
+    /// comes here only afterwards is cut then.
+    /// </summary>
+    /// <param name="identityKey"><c>issuer:subject</c>.</param>
+    /// <param name="at">When.</param>
+    /// <returns>How many were cut.</returns>
+    public int Revoke(string identityKey, DateTimeOffset at)
+    {
+        Revocations.Add(identityKey, at);
+        return Cut((identity, _) => Revocations.Covers(identity), ClearanceEnd.CredentialEnded);
     }
 
     /// <summary>
@@ -111,6 +127,7 @@ public sealed class Leash : IDisposable
         var current = policies.Current;
         if (!ReferenceEquals(current.Version, clearance.Policy)) IsStillPermitted(clearance, current, _clock.GetUtcNow());
         if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
+        if (Revocations.Covers(clearance.Identity)) clearance.Cut(ClearanceEnd.CredentialEnded);
     }
 
     /// <summary>Takes one who is to wait on the leash, before anything is decided or looked up for it.</summary>
@@ -118,6 +135,7 @@ public sealed class Leash : IDisposable
     {
         _waiting[waiting.Operation.Id] = waiting;
         if (_stopping) waiting.Stop(ClearanceEnd.Stopping);
+        if (Revocations.Covers(waiting.Identity)) waiting.Stop(ClearanceEnd.CredentialEnded);
     }
 
     internal void Release(Waiting waiting) => _waiting.TryRemove(waiting.Operation.Id, out _);

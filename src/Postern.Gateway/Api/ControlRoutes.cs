@@ -6,6 +6,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
+using Postern.Gateway.Identities;
 using Postern.Gateway.Policies;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
@@ -15,7 +16,8 @@ namespace Postern.Gateway.Api;
 /// <summary>What the control API's routes work on.</summary>
 internal sealed record ControlParts(
     IConnectionDirectory Connections, PolicyStore Policies, IHoldStore Holds, ApprovalDesk Desk, IDefinitionStore Definitions,
-    Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition, string PublicUrl, TimeProvider Clock);
+    Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition,
+    IdentityRevocation Revocation, IEnumerable<string> Issuers, string PublicUrl, TimeProvider Clock);
 
 /// <summary>The routes of the control API that concern identity, targets, policy and holds. Everything is answered for the asker alone.</summary>
 internal static class ControlRoutes
@@ -29,6 +31,7 @@ internal static class ControlRoutes
         new("listConnections", "GET", "/connections") { Access = ApiAccess.Signed, Handle = call => ListConnections(parts, call) },
         new("listDefinitions", "GET", "/connections/{connection}/definitions") { Access = ApiAccess.Signed, Handle = call => ListDefinitionsAsync(parts, call) },
         new("acceptDefinition", "POST", "/connections/{connection}/definitions/accept") { Access = ApiAccess.FreshBrowser, Handle = call => AcceptDefinitionAsync(parts, call) },
+        new("revokeIdentity", "POST", "/identities/revoke") { Access = ApiAccess.FreshBrowser, Handle = call => RevokeIdentityAsync(parts, call) },
         new("getPolicy", "GET", "/policy") { Access = ApiAccess.Signed, Handle = call => GetPolicy(parts, call) },
         new("listApprovals", "GET", "/approvals") { Access = ApiAccess.Signed, Handle = call => ListApprovalsAsync(parts, call) },
         new("getApproval", "GET", "/approvals/{id}") { Access = ApiAccess.Signed, Handle = call => GetApprovalAsync(parts, call) },
@@ -62,7 +65,7 @@ internal static class ControlRoutes
     private static async ValueTask<ApiAnswer> ListDefinitionsAsync(ControlParts parts, ApiCall call)
     {
         // Names that wait are hidden from everyone but who may accept them.
-        if (!MayAccept(parts, call.Identity) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.AcceptDefinitions) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
         return ApiAnswer.List(await parts.Definitions.LoadAsync(connection.Name, call.Gone).ConfigureAwait(false), static (json, definition) =>
         {
             json.WriteStartObject();
@@ -80,7 +83,7 @@ internal static class ControlRoutes
 
     private static async ValueTask<ApiAnswer> AcceptDefinitionAsync(ControlParts parts, ApiCall call)
     {
-        if (!MayAccept(parts, call.Identity) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.AcceptDefinitions) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
         if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body
             || !body.TryGetProperty("name", out var nameNode) || nameNode.ValueKind != JsonValueKind.String
             || !body.TryGetProperty("seenHash", out var hashNode) || hashNode.ValueKind != JsonValueKind.String)
@@ -94,6 +97,29 @@ internal static class ControlRoutes
         {
             json.WriteStartObject();
             json.WriteNumber("accepted", acceptance.Accepted);
+            json.WriteEndObject();
+        });
+    }
+
+    private static async ValueTask<ApiAnswer> RevokeIdentityAsync(ControlParts parts, ApiCall call)
+    {
+        if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body || !body.TryGetProperty("identity", out var node) || node.ValueKind != JsonValueKind.String)
+        {
+            return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected a JSON object with `identity`.");
+        }
+        var identity = node.GetString()!;
+        // Signing out everywhere is everybody's own right; for others it is granted by name.
+        if (identity != call.Identity.Key && !MayAdminister(parts, call.Identity, GatewayVocabulary.RevokeIdentities)) return ApiAnswer.NotFound();
+        if (!parts.Issuers.Any(issuer => identity.StartsWith(issuer + ":", StringComparison.Ordinal) && identity.Length > issuer.Length + 1))
+        {
+            return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected `identity` as `issuer:subject`, with the name of a configured issuer.");
+        }
+        var revoked = await parts.Revocation.RevokeAsync(identity, call.Identity).ConfigureAwait(false);
+        return new ApiAnswer.Document(json =>
+        {
+            json.WriteStartObject();
+            json.WriteNumber("operations", revoked.Operations);
+            json.WriteNumber("holds", revoked.Holds);
             json.WriteEndObject();
         });
     }
@@ -140,10 +166,10 @@ internal static class ControlRoutes
         return parts.Policies.Current.Consider(identity, GatewayVocabulary.Glimpse(connection, now), now) != Possibility.Never;
     }
 
-    private static bool MayAccept(ControlParts parts, Identity identity)
+    private static bool MayAdminister(ControlParts parts, Identity identity, string admin)
     {
         var now = parts.Clock.GetUtcNow();
         return identity.Kind == IdentityKind.Person
-            && parts.Policies.Current.Decide(identity, GatewayVocabulary.Of(GatewayVocabulary.Itself(parts.PublicUrl), GatewayVocabulary.AcceptDefinitions, now), now) is Decision.Allow;
+            && parts.Policies.Current.Decide(identity, GatewayVocabulary.Of(GatewayVocabulary.Itself(parts.PublicUrl), admin, now), now) is Decision.Allow;
     }
 }

@@ -89,6 +89,9 @@ internal sealed class HoldRow
     public static string AnswersText(Hold hold) => JsonSerializer.Serialize(
         hold.Answers.IsDefault ? [] : hold.Answers.Select(answer => answer with { At = answer.At.ToUniversalTime() }).ToImmutableArray(), Json);
 
+    public static bool AnsweredBy(HoldRow row, string identity) =>
+        JsonSerializer.Deserialize<ImmutableArray<Answer>>(row.answers, Json).Any(answer => string.Equals(answer.Approver, identity, StringComparison.Ordinal));
+
     public static string StateText(HoldState state) => state switch
     {
         HoldState.Open => "open",

@@ -152,6 +152,20 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             new { id, from = from.ToString(), by = by.ToString(), now = now.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false) == 1;
 
     /// <inheritdoc/>
+    public async ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken)
+    {
+        var ended = await _file.InTransactionAsync((sql, transaction) =>
+        {
+            var live = sql.Query<HoldRow>("select * from holds where state in ('open', 'approved')", transaction: transaction)
+                .Where(row => row.requester == identity || HoldRow.AnsweredBy(row, identity)).Select(row => row.id).ToImmutableArray();
+            foreach (var id in live) sql.Execute("update holds set state = 'expired', request = null where id = @id", new { id }, transaction);
+            return live;
+        }, cancellationToken).ConfigureAwait(false);
+        if (!ended.IsEmpty) await ForgetAsync().ConfigureAwait(false);
+        return ended;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         var over = await _file.InTransactionAsync((sql, transaction) => sql.Query<string>(

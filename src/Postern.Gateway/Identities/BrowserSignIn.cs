@@ -32,7 +32,7 @@ public sealed partial class BrowserSignIn : IPageSession, IDisposable
     public BrowserSignIn(TokenAuthenticator authenticator, string publicUrl, TimeProvider clock, ILoggerFactory logs)
     {
         (_authenticator, _clock, _log) = (authenticator, clock, logs.CreateLogger<BrowserSignIn>());
-        _sessions = new PageSessions(clock);
+        _sessions = new PageSessions(clock, authenticator.Revocations);
         _publicUrl = new Uri(publicUrl);
 
         // `__Host-` stops other hosts and paths from planting a cookie; browsers accept it over https alone, so plain loopback has a name of its own
@@ -98,12 +98,8 @@ public sealed partial class BrowserSignIn : IPageSession, IDisposable
         return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(csrf), Encoding.UTF8.GetBytes(session.Csrf));
     }
 
-    /// <summary>Ends every session of a person, and refuses the tokens that they hold.</summary>
-    public void Revoke(string identityKey)
-    {
-        _authenticator.RevokeIdentity(identityKey);
-        _sessions.EndAll(identityKey);
-    }
+    /// <summary>Ends every session of a person.</summary>
+    public void EndSessions(string identityKey) => _sessions.EndAll(identityKey);
 
     /// <inheritdoc/>
     public void Dispose() => _seal.Dispose();

@@ -10,7 +10,7 @@ internal static class IdentityClaims
     private const int MaxNameLength = 200;
 
     /// <summary>Null, with a reason, when a claim has a shape that cannot be understood.</summary>
-    public static Identity? Read(TrustedIssuer issuer, TokenText token, DateTimeOffset endsAt, DateTimeOffset? interactiveSince, out string? reason)
+    public static Identity? Read(TrustedIssuer issuer, TokenText token, DateTimeOffset issuedAt, DateTimeOffset endsAt, DateTimeOffset? interactiveSince, out string? reason)
     {
         var claims = token.Claims;
         if (!TryAgent(claims, out var agent))
@@ -37,6 +37,7 @@ internal static class IdentityClaims
             Groups = groups,
             DisplayName = name is { Length: > 0 and <= MaxNameLength } ? name : null,
             Claims = token.ClaimsJson,
+            IssuedAt = issuedAt,
             ExpiresAt = endsAt,
             InteractiveSince = interactiveSince,
         };

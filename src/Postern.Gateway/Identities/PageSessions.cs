@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 
 namespace Postern.Gateway.Identities;
 
@@ -10,7 +11,7 @@ namespace Postern.Gateway.Identities;
 /// The sessions of signed-in people, in memory alone: the cookie is a random number and its hash the key, so nothing on disk
 /// can be copied or forged into a session, signing out ends it at once, and a restart asks everyone to sign in again.
 /// </summary>
-internal sealed class PageSessions(TimeProvider clock)
+internal sealed class PageSessions(TimeProvider clock, Revocations revocations)
 {
     /// <summary>A session that nobody used for this long has ended.</summary>
     public static readonly TimeSpan IdleLife = TimeSpan.FromMinutes(15);
@@ -78,7 +79,8 @@ internal sealed class PageSessions(TimeProvider clock)
                 return false;
             }
 
-            if (HasEnded(session, now))
+            // a session may have begun at the very moment of its person's revocation
+            if (HasEnded(session, now) || revocations.Covers(session.Identity))
             {
                 _sessions.Remove(key);
                 session = null;

@@ -5,6 +5,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 
 namespace Postern.Gateway.Identities;
 
@@ -19,7 +20,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     private readonly ImmutableArray<Source> _sources;
     private readonly VerifiedTokens _verified = new();
     private readonly ConcurrentDictionary<Digest, DateTimeOffset> _revokedTokens = new();
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _revokedIdentities = new(StringComparer.Ordinal);
+    private readonly Revocations _revocations;
     private readonly ITokenVerifier _verifier;
     private readonly TimeProvider _clock;
 
@@ -29,9 +30,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <param name="logs">Learns why keys could not be refreshed.</param>
     /// <param name="handler">Answers in place of the network; each issuer's client owns the one that it gets.</param>
     /// <param name="verifier">Checks signatures; null for the product's own.</param>
+    /// <param name="revocations">Whose tokens were taken back; null for a list of its own.</param>
     /// <exception cref="ArgumentException">An issuer's settings would trust too much.</exception>
-    public TokenAuthenticator(IEnumerable<TrustedIssuer> issuers, TimeProvider clock, ILoggerFactory logs, Func<TrustedIssuer, HttpMessageHandler>? handler = null, ITokenVerifier? verifier = null)
+    public TokenAuthenticator(
+        IEnumerable<TrustedIssuer> issuers, TimeProvider clock, ILoggerFactory logs, Func<TrustedIssuer, HttpMessageHandler>? handler = null, ITokenVerifier? verifier = null, Revocations? revocations = null)
     {
+        _revocations = revocations ?? new Revocations();
         _clock = clock;
         _verifier = verifier ?? new IdentityModelVerifier();
         var log = logs.CreateLogger<TokenAuthenticator>();
@@ -96,14 +100,14 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         }
     }
 
-    /// <summary>Refuses every token of an identity that was issued until now; the person has to sign in again.</summary>
-    /// <param name="identityKey"><c>issuer:subject</c>.</param>
-    public void RevokeIdentity(string identityKey)
-    {
-        Sweep();
-        _revokedIdentities[identityKey] = _clock.GetUtcNow();
-        _verified.ForgetIdentity(identityKey);
-    }
+    /// <summary>Whose tokens were taken back.</summary>
+    internal Revocations Revocations => _revocations;
+
+    /// <summary>The names of the issuers.</summary>
+    internal IEnumerable<string> IssuerNames => _sources.Select(source => source.Issuer.Name);
+
+    /// <summary>No token lives longer than this, so neither need a revocation.</summary>
+    internal TimeSpan LongestLife => _sources.Max(source => source.Issuer.MaxTokenLife) + TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// An id token of a browser sign-in (OpenID Connect Core section 3.1.3.7): its own type, the client as its only audience, the
@@ -122,7 +126,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return new Authentication.Refused("sign-in token is of another kind or issuer");
         }
 
-        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out _, out _);
+        var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out _, out var issuedAt);
         if ((TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
         {
             return new Authentication.Refused(refusal);
@@ -149,9 +153,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return failure;
         }
 
-        return IdentityClaims.Read(issuer, text, now + PageSessions.WholeLife, signedInAt, out var unread) is { } identity
-            ? new Authentication.Accepted(identity)
-            : new Authentication.Refused(unread!);
+        if (IdentityClaims.Read(issuer, text, issuedAt, now + PageSessions.WholeLife, signedInAt, out var unread) is not { } identity)
+        {
+            return new Authentication.Refused(unread!);
+        }
+
+        return _revocations.Covers(identity) ? new Authentication.Refused("identity was revoked after this sign-in") : new Authentication.Accepted(identity);
     }
 
     /// <inheritdoc/>
@@ -199,12 +206,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         }
 
         var endsAt = expiresAt + issuer.ClockSkew;
-        if (IdentityClaims.Read(issuer, text, endsAt, interactiveSince: null, out var unread) is not { } identity)
+        if (IdentityClaims.Read(issuer, text, issuedAt, endsAt, interactiveSince: null, out var unread) is not { } identity)
         {
             return new Authentication.Refused(unread!);
         }
 
-        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, issuedAt, endsAt);
+        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt);
         var answer = Admit(verified, digest, resource, now);
         if (answer is Authentication.Accepted)
         {
@@ -257,8 +264,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return new Authentication.Refused("token was revoked");
         }
 
-        // issue instants are whole seconds: a token of the very second is refused too
-        if (!_revokedIdentities.IsEmpty && _revokedIdentities.TryGetValue(token.Accepted.Identity.Key, out var revokedAt) && token.IssuedAt <= revokedAt)
+        if (_revocations.Covers(token.Accepted.Identity))
         {
             return new Authentication.Refused("identity was revoked after this token was issued");
         }
@@ -308,20 +314,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     // no token outlives its issuer's longest life, so neither does a revocation
     private void Sweep()
     {
-        var before = _clock.GetUtcNow() - _sources.Max(source => source.Issuer.MaxTokenLife) - TimeSpan.FromMinutes(2);
+        var before = _clock.GetUtcNow() - LongestLife;
         foreach (var (digest, at) in _revokedTokens)
         {
             if (at < before)
             {
                 _revokedTokens.TryRemove(digest, out _);
-            }
-        }
-
-        foreach (var (key, at) in _revokedIdentities)
-        {
-            if (at < before)
-            {
-                _revokedIdentities.TryRemove(key, out _);
             }
         }
     }

@@ -10,7 +10,6 @@ internal sealed record VerifiedToken(
     SigningKeys Keys,
     IssuerState VerifiedWith,
     string[] Audiences,
-    DateTimeOffset IssuedAt,
     DateTimeOffset EndsAt);
 
 /// <summary>Verified tokens by the SHA-256 of their text, until they end. Bounded; the oldest leave first.</summary>
@@ -56,15 +55,4 @@ internal sealed class VerifiedTokens(int capacity = VerifiedTokens.DefaultCapaci
     }
 
     public void Forget(in Digest digest) => _tokens.TryRemove(digest, out _);
-
-    public void ForgetIdentity(string key)
-    {
-        foreach (var (digest, token) in _tokens)
-        {
-            if (string.Equals(token.Accepted.Identity.Key, key, StringComparison.Ordinal))
-            {
-                _tokens.TryRemove(digest, out _);
-            }
-        }
-    }
 }

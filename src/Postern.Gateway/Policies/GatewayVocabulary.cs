@@ -16,6 +16,11 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Accepting a definition that changed or appeared at a target.</summary>
     public const string AcceptDefinitions = "definitions.accept";
 
+    /// <summary>Taking back everything that an identity holds; everyone may do so for themselves.</summary>
+    public const string RevokeIdentities = "identities.revoke";
+
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities];
+
     private const string AdminFact = "admin";
 
     public static readonly GatewayVocabulary Instance = new();
@@ -28,7 +33,7 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     public override ImmutableArray<string> Protocols => [Protocol];
 
-    public override ImmutableArray<SelectorKey> Keys => [new SelectorKey("admin", AdminFact) { ByNameOnly = true, ClosedValues = [AcceptDefinitions] }];
+    public override ImmutableArray<SelectorKey> Keys => [new SelectorKey("admin", AdminFact) { ByNameOnly = true, ClosedValues = _admin }];
 
     public override ImmutableArray<ImmutableArray<string>> RequiredKeys => [["admin"]];
 
@@ -38,11 +43,11 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
     {
-        if (!ask.TryGetValue("admin", out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != AcceptDefinitions)
+        if (!ask.TryGetValue("admin", out var value) || value.ValueKind != JsonValueKind.String || value.GetString() is not { } admin || !_admin.Contains(admin, StringComparer.Ordinal))
         {
-            throw new FormatException($"expected `admin: {AcceptDefinitions}`");
+            throw new FormatException($"expected `admin: {string.Join("` or `admin: ", _admin)}`");
         }
-        return Of(connection, AcceptDefinitions, now);
+        return Of(connection, admin, now);
     }
 
     /// <summary>The gateway as a target of policy; no configured connection may have its name.</summary>

@@ -10,6 +10,8 @@ public sealed class McpProtocol : IProtocol
     /// <summary>The name in <c>connections.*.protocol</c>.</summary>
     public const string ProtocolName = "mcp";
 
+    private McpSessions? _sessions;
+
     /// <inheritdoc/>
     public string Name => ProtocolName;
 
@@ -20,12 +22,16 @@ public sealed class McpProtocol : IProtocol
     public McpDefinitions? Definitions { get; private set; }
 
     /// <inheritdoc/>
+    public void EndSessions(string identityKey) => _sessions?.EndAll(identityKey);
+
+    /// <inheritdoc/>
     public void Map(IEndpointRouteBuilder endpoints, ProtocolServices services)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(services);
         var gateway = new McpGateway(services);
         Definitions = gateway.Definitions;
+        _sessions = gateway.Sessions;
         endpoints.Map(McpEndpoint.Route, new McpEndpoint(gateway).HandleAsync);
         ProtectedResource.Map(endpoints, services, McpEndpoint.Route);
         foreach (var connection in services.Connections.All)

@@ -132,6 +132,15 @@ internal sealed class McpSessions(TimeProvider clock)
     /// <summary>Ends it; the id answers 404 from now on.</summary>
     public void Forget(McpSession session) => _byId.TryRemove(session.Id, out _);
 
+    /// <summary>Ends every session of an identity.</summary>
+    public void EndAll(string identityKey)
+    {
+        foreach (var session in _byId.Values)
+        {
+            if (string.Equals(session.IdentityKey, identityKey, StringComparison.Ordinal)) Forget(session);
+        }
+    }
+
     private void Sweep(Identity identity, DateTimeOffset now)
     {
         var own = new List<McpSession>();

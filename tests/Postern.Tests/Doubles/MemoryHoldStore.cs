@@ -79,6 +79,20 @@ internal sealed class MemoryHoldStore : IHoldStore
         }
     }
 
+    public ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var ended = _holds.Where(hold => hold.State is HoldState.Open or HoldState.Approved && (hold.Requester == identity || hold.Answers.Any(answer => answer.Approver == identity)))
+                .Select(hold => hold.Id).ToImmutableArray();
+            for (var i = 0; i < _holds.Count; i++)
+            {
+                if (ended.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default };
+            }
+            return ValueTask.FromResult(ended);
+        }
+    }
+
     public ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (_gate)

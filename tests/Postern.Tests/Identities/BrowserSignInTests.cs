@@ -171,7 +171,7 @@ public sealed class BrowserSignInTests
 
         await browser.PickAsync("bob");
         Assert.StartsWith("demo:bob ", browser.Body, StringComparison.Ordinal);
-        stage.SignIn.Revoke("demo:bob");
+        stage.Authenticator.Revocations.Add("demo:bob", stage.Clock.GetUtcNow());
         Assert.Contains("Sign in", (await browser.OpenAsync($"{stage.Url}/page")).Body, StringComparison.Ordinal);
     }
 

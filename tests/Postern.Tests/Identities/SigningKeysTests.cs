@@ -199,7 +199,7 @@ public sealed class SigningKeysTests : IDisposable
         await authenticator.RefusesAsync(one);
         await authenticator.AcceptsAsync(two);
 
-        authenticator.RevokeIdentity("corp:u-1");
+        authenticator.Revocations.Add("corp:u-1", _forge.Clock.GetUtcNow());
         await authenticator.RefusesAsync(two);
         _forge.Clock.Advance(TimeSpan.FromSeconds(1));
         await authenticator.AcceptsAsync(_forge.Token());
