@@ -121,7 +121,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 5. People: where they are told, and where they answer.
         ImmutableArray<IHoldChannel> channels = options.Webhook is { } webhook
-            ? [teardown.Own(new WebhookChannel(webhook, publicUrl, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
+            ? [teardown.Own(new WebhookChannel(webhook, publicUrl, holds, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
             : [];
         var desk = new ApprovalDesk(holds, recorder, channels, clock);
         teardown.Own(new HoldSweep(desk, clock, logs.CreateLogger("Postern.Approvals")));

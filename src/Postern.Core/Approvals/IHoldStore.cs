@@ -23,6 +23,9 @@ public interface IHoldStore
     /// <summary>The newest holds, those of one requester (<c>issuer:subject</c>) when given.</summary>
     ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Every hold that still waits for an answer.</summary>
+    ValueTask<ImmutableArray<Hold>> OpenAsync(DateTimeOffset now, CancellationToken cancellationToken);
+
     /// <summary>
     /// Replaces the answers and state of an open or approved hold if both are still those of <paramref name="seen"/>;
     /// destroys the kept request when the new state is not open. What was used meanwhile is not answered any more.

@@ -114,6 +114,12 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             new { requester, limit = Math.Max(limit, 0) }, transaction).Select(row => row.ToHold(_kept)).ToImmutableArray(), cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<ImmutableArray<Hold>> OpenAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        _file.InTransactionAsync((sql, transaction) => sql.Query<HoldRow>(
+            "select * from holds where state = 'open' and expires_at > @now order by opened_at, rowid",
+            new { now = now.UtcTicks }, transaction).Select(row => row.ToHold(_kept)).ToImmutableArray(), cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken)
     {
         var changed = await _file.InTransactionAsync((sql, transaction) => sql.Execute(

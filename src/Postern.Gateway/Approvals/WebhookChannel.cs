@@ -16,7 +16,8 @@ namespace Postern.Gateway.Approvals;
 
 /// <summary>
 /// Tells reviewers of holds by a signed POST. The notice carries id, link and rule, no value of the request: whoever reads the
-/// receiver's channel learns only that something waits. A receiver that is down delays notices and approves nothing.
+/// receiver's channel learns only that something waits. A receiver that is down delays notices and approves nothing. The hold
+/// store is what counts: a notice that a crash, a full queue or a fault kept from the outbox is made again from the hold.
 /// </summary>
 internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
 {
@@ -27,20 +28,24 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
 
     private readonly WebhookOptions _options;
     private readonly string _publicUrl;
+    private readonly IHoldStore _holds;
     private readonly WebhookOutbox _outbox;
     private readonly IRecorder _recorder;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
     private readonly HttpClient _http;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Channel<Notice> _new = Channel.CreateBounded<Notice>(new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private readonly Channel<Notice> _new;
     private readonly Task _sending;
+    private volatile bool _mayLack = true;
 
-    public WebhookChannel(WebhookOptions options, string publicUrl, WebhookOutbox outbox, IRecorder recorder, TimeProvider clock, ILogger log)
+    public WebhookChannel(WebhookOptions options, string publicUrl, IHoldStore holds, WebhookOutbox outbox, IRecorder recorder, TimeProvider clock, ILogger log)
     {
         _options = options;
         _publicUrl = publicUrl;
+        _holds = holds;
         _outbox = outbox;
+        _new = Channel.CreateBounded<Notice>(new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true }, _ => _mayLack = true);
         _recorder = recorder;
         _clock = clock;
         _log = log;
@@ -48,7 +53,7 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
         _sending = Task.Run(SendAsync);
     }
 
-    public void Notify(Hold hold) => _new.Writer.TryWrite(new Notice(hold.Id, BodyOf(hold), 0, _clock.GetUtcNow(), hold.ExpiresAt));
+    public void Notify(Hold hold) => _new.Writer.TryWrite(NoticeOf(hold));
 
     public async ValueTask DisposeAsync()
     {
@@ -57,6 +62,8 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
         _http.Dispose();
         _stopping.Dispose();
     }
+
+    private Notice NoticeOf(Hold hold) => new(hold.Id, BodyOf(hold), 0, _clock.GetUtcNow(), hold.ExpiresAt);
 
     private byte[] BodyOf(Hold hold)
     {
@@ -87,6 +94,7 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
         {
             try
             {
+                if (_mayLack) await MakeMissingAsync(stopping).ConfigureAwait(false);
                 while (_new.Reader.TryRead(out var notice)) await _outbox.AddAsync(notice, stopping).ConfigureAwait(false);
                 var first = await _outbox.FirstAsync(stopping).ConfigureAwait(false);
                 var now = _clock.GetUtcNow();
@@ -100,10 +108,20 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
             catch (Exception fault)
             {
                 // Database trouble: holds themselves are refused by then; notices go on when it is well again.
+                _mayLack = true;
                 Faulted(_log, fault.GetType().Name);
                 await PauseAsync(stopping).ConfigureAwait(false);
             }
         }
+    }
+
+    /// <summary>A hold is opened in its own database; between that and the outbox the gateway may have died.</summary>
+    private async Task MakeMissingAsync(CancellationToken stopping)
+    {
+        _mayLack = false;
+        var now = _clock.GetUtcNow();
+        foreach (var hold in await _holds.OpenAsync(now, stopping).ConfigureAwait(false)) await _outbox.AddAsync(NoticeOf(hold), stopping).ConfigureAwait(false);
+        await _outbox.ForgetAsync(now, stopping).ConfigureAwait(false);
     }
 
     private async Task DeliverAsync(Notice notice, DateTimeOffset now, CancellationToken stopping)
@@ -111,7 +129,7 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
         var outcome = await PostAsync(notice, now, stopping).ConfigureAwait(false);
         if (outcome is null)
         {
-            await _outbox.RemoveAsync(notice.Id, stopping).ConfigureAwait(false);
+            await _outbox.FinishAsync(notice.Id, stopping).ConfigureAwait(false);
             return;
         }
         var pause = TimeSpan.FromTicks(Math.Min(LongestRetry.Ticks, FirstRetry.Ticks << Math.Min(notice.Attempts, 16)));
@@ -121,7 +139,7 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
             NotDelivered(_log, notice.Id, outcome, notice.Attempts + 1);
             return;
         }
-        await _outbox.RemoveAsync(notice.Id, stopping).ConfigureAwait(false);
+        await _outbox.FinishAsync(notice.Id, stopping).ConfigureAwait(false);
         GaveUp(_log, notice.Id, outcome);
         await _recorder.NoteAsync(new Occurrence("webhook.gave_up", now, [new("hold", notice.Id), new("outcome", outcome)]), stopping).ConfigureAwait(false);
     }
@@ -158,7 +176,8 @@ internal sealed partial class WebhookChannel : IHoldChannel, IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            // The next notice is due.
+            // The next notice is due; and now and then it is worth looking whether one was never made.
+            _mayLack = true;
         }
     }
 

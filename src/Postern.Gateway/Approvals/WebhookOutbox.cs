@@ -6,16 +6,22 @@ namespace Postern.Gateway.Approvals;
 /// <summary>One notice that still has to arrive.</summary>
 internal sealed record Notice(string Id, byte[] Body, int Attempts, DateTimeOffset NextAt, DateTimeOffset GiveUpAt);
 
-/// <summary>The notices that still have to arrive, on disk: a restart does not lose them.</summary>
+/// <summary>The notices that still have to arrive, and those that did, on disk: a restart neither loses nor repeats one.</summary>
 internal sealed class WebhookOutbox(GatewayDatabase database)
 {
+    /// <summary>Adds it, unless it is there, arrived or not.</summary>
     public async ValueTask AddAsync(Notice notice, CancellationToken cancellationToken) =>
         await RunAsync(
             "insert into outbox (id, body, attempts, next_at, give_up_at) values ($id, $body, $attempts, $next, $giveUp) on conflict (id) do nothing",
             cancellationToken, ("$id", notice.Id), ("$body", notice.Body), ("$attempts", notice.Attempts), ("$next", notice.NextAt.ToUnixTimeMilliseconds()), ("$giveUp", notice.GiveUpAt.ToUnixTimeMilliseconds())).ConfigureAwait(false);
 
-    public async ValueTask RemoveAsync(string id, CancellationToken cancellationToken) =>
-        await RunAsync("delete from outbox where id = $id", cancellationToken, ("$id", id)).ConfigureAwait(false);
+    /// <summary>It arrived, or was given up: nothing more is to be done about it.</summary>
+    public async ValueTask FinishAsync(string id, CancellationToken cancellationToken) =>
+        await RunAsync("update outbox set done = 1 where id = $id", cancellationToken, ("$id", id)).ConfigureAwait(false);
+
+    /// <summary>Forgets what arrived for holds that are over.</summary>
+    public async ValueTask ForgetAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        await RunAsync("delete from outbox where done = 1 and give_up_at < $now", cancellationToken, ("$now", now.ToUnixTimeMilliseconds())).ConfigureAwait(false);
 
     public async ValueTask RetryAsync(string id, DateTimeOffset nextAt, CancellationToken cancellationToken) =>
         await RunAsync("update outbox set attempts = attempts + 1, next_at = $next where id = $id", cancellationToken, ("$next", nextAt.ToUnixTimeMilliseconds()), ("$id", id)).ConfigureAwait(false);
@@ -26,7 +32,7 @@ internal sealed class WebhookOutbox(GatewayDatabase database)
         {
             using var command = sql.CreateCommand();
             command.Transaction = transaction;
-            command.CommandText = "select id, body, attempts, next_at, give_up_at from outbox order by next_at limit 1";
+            command.CommandText = "select id, body, attempts, next_at, give_up_at from outbox where done = 0 order by next_at limit 1";
             using var reader = command.ExecuteReader();
             return reader.Read()
                 ? new Notice(reader.GetString(0), reader.GetFieldValue<byte[]>(1), reader.GetInt32(2), DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(3)), DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(4)))

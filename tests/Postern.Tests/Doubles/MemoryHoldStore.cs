@@ -35,6 +35,11 @@ internal sealed class MemoryHoldStore : IHoldStore
         lock (_gate) return ValueTask.FromResult(_holds.Where(hold => requester is null || hold.Requester == requester).Reverse().Take(limit).ToImmutableArray());
     }
 
+    public ValueTask<ImmutableArray<Hold>> OpenAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate) return ValueTask.FromResult(_holds.Where(hold => hold.State == HoldState.Open && now < hold.ExpiresAt).ToImmutableArray());
+    }
+
     public ValueTask<bool> TryAnswerAsync(Hold seen, Hold answered, CancellationToken cancellationToken)
     {
         lock (_gate)

@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Core.Approvals;
+using Postern.Core.Operations;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Storage;
@@ -34,7 +36,7 @@ public sealed class WebhookTests
         await using var receiver = await Receiver.StartAsync(failures: 2);
         using var folder = new TemporaryFolder();
         using var database = GatewayDatabase.Open(folder.Path);
-        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new WebhookOutbox(database), new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new MemoryHoldStore(), new WebhookOutbox(database), new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
         var hold = HoldViewTests.Sample() with { ExpiresAt = TimeProvider.System.GetUtcNow().AddMinutes(30) };
 
         channel.Notify(hold);
@@ -57,15 +59,86 @@ public sealed class WebhookTests
         await outbox.AddAsync(new Notice("id", "{}"u8.ToArray(), 3, now, now.AddMinutes(5)), CancellationToken.None);
         await using var receiver = await Receiver.StartAsync(failures: 0);
 
-        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", outbox, new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new MemoryHoldStore(), outbox, new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
 
         Assert.Equal("{}", (await receiver.TakeAsync()).Body);
     }
+
+    [Fact]
+    [Row("F24")]
+    [Row("U01")]
+    public async Task A_notice_that_a_crash_kept_from_the_outbox_is_made_again_from_the_hold_and_none_is_sent_twice()
+    {
+        await using var receiver = await Receiver.StartAsync(failures: 0);
+        using var folder = new TemporaryFolder();
+        var now = TimeProvider.System.GetUtcNow();
+        var waiting = Open(now, "01J00000000000000000000001", "one");
+        // The gateway dies after the hold is durable and before anything else happens.
+        using (var dying = SqliteHoldStore.Open(folder.Path))
+        {
+            await dying.OpenOrJoinAsync(waiting, now, CancellationToken.None);
+            var answered = Open(now, "01J00000000000000000000002", "two");
+            await dying.OpenOrJoinAsync(answered, now, CancellationToken.None);
+            Assert.True(await dying.TryAnswerAsync(answered, answered with { State = HoldState.Denied }, CancellationToken.None));
+            await dying.OpenOrJoinAsync(Open(now.AddHours(-2), "01J00000000000000000000003", "three"), now.AddHours(-2), CancellationToken.None);
+        }
+
+        using var holds = SqliteHoldStore.Open(folder.Path);
+        using var database = GatewayDatabase.Open(folder.Path);
+        await using (Channel(receiver, holds, database))
+        {
+            Assert.Equal(waiting.Id, (await receiver.TakeAsync()).Headers[WebhookSignature.DeliveryHeader].ToString());
+            while (await new WebhookOutbox(database).FirstAsync(CancellationToken.None) is not null) await Task.Delay(2, TestContext.Current.CancellationToken);
+        }
+        // Delivered is remembered over another restart, although the hold still waits; a new hold is announced.
+        var next = await holds.OpenOrJoinAsync(Open(now, "01J00000000000000000000004", "four"), now, CancellationToken.None);
+        await using (Channel(receiver, holds, database))
+        {
+            Assert.Equal(next.Id, (await receiver.TakeAsync()).Headers[WebhookSignature.DeliveryHeader].ToString());
+        }
+        Assert.Equal(2, receiver.Count);
+    }
+
+    [Fact]
+    [Row("F24")]
+    public async Task A_notice_that_a_full_record_kept_back_is_made_when_it_is_looked_for()
+    {
+        await using var receiver = await Receiver.StartAsync(failures: 0);
+        using var folder = new TemporaryFolder();
+        using var database = GatewayDatabase.Open(folder.Path);
+        using var holds = SqliteHoldStore.Open(folder.Path);
+        var clock = new SteppedClock();
+        await using var channel = Channel(receiver, holds, database, clock);
+        var first = await holds.OpenOrJoinAsync(Open(clock.GetUtcNow(), "01J00000000000000000000001", "one"), clock.GetUtcNow(), CancellationToken.None);
+        channel.Notify(first);
+        await receiver.TakeAsync();
+
+        var silent = await holds.OpenOrJoinAsync(Open(clock.GetUtcNow(), "01J00000000000000000000002", "two"), clock.GetUtcNow(), CancellationToken.None);
+        var taken = receiver.TakeAsync();
+        while (!taken.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            await Task.WhenAny(taken, Task.Delay(2, TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal(silent.Id, (await taken).Headers[WebhookSignature.DeliveryHeader].ToString());
+        Assert.Equal(2, receiver.Count);
+    }
+
+    private static Hold Open(DateTimeOffset now, string id, string binding) =>
+        HoldViewTests.Sample() with { Id = id, Binding = Digest.Of(System.Text.Encoding.UTF8.GetBytes(binding)), State = HoldState.Open, Answers = [], UsableUntil = null, OpenedAt = now, ExpiresAt = now.AddMinutes(30) };
+
+    private static WebhookChannel Channel(Receiver receiver, IHoldStore holds, GatewayDatabase database, TimeProvider? clock = null) =>
+        new(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", holds, new WebhookOutbox(database), new MemoryRecorder(), clock ?? TimeProvider.System, NullLogger.Instance);
 
     private sealed class Receiver : IAsyncDisposable
     {
         private readonly WebApplication _app;
         private readonly System.Threading.Channels.Channel<(IHeaderDictionary, string)> _taken = System.Threading.Channels.Channel.CreateUnbounded<(IHeaderDictionary, string)>();
+
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
 
         private Receiver(WebApplication app) => _app = app;
 
@@ -85,6 +158,7 @@ public sealed class WebhookTests
                     context.Response.StatusCode = 503;
                     return;
                 }
+                Interlocked.Increment(ref receiver._count);
                 using var reader = new StreamReader(context.Request.Body);
                 await receiver._taken.Writer.WriteAsync((new HeaderDictionary(context.Request.Headers.ToDictionary()), await reader.ReadToEndAsync()));
             });
