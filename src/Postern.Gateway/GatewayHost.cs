@@ -127,6 +127,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         teardown.Own(new HoldSweep(desk, clock, logs.CreateLogger("Postern.Approvals")));
 
         // 6. The one path.
+        var shared = await TellOfSharedAsync(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), cancellationToken).ConfigureAwait(false);
         var stopping = teardown.Own(new CancellationTokenSource());
         var services = new ProtocolServices
         {
@@ -135,7 +136,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Connections = connections,
             Policies = policies,
             Recorder = recorder,
-            Upstreams = teardown.Own(new HttpUpstreamDialer(Targets(options), clock)),
+            Upstreams = OpenDialers(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), teardown),
             Definitions = new DefinitionStore(database),
             PublicUrl = publicUrl,
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
@@ -162,6 +163,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("database", database.ComplaintAsync),
             new ReadinessCheck("issuers", authenticator.ComplaintAsync),
             new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
+            new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
         if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, logs), teardown, cancellationToken).ConfigureAwait(false);

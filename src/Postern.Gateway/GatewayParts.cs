@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
@@ -14,6 +15,7 @@ using Postern.Gateway.Storage;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
 using Postern.Upstreams;
+using Postern.Upstreams.Stdio;
 
 namespace Postern.Gateway;
 
@@ -83,7 +85,7 @@ public sealed partial class GatewayHost
 
     private static Func<string, UpstreamTarget?> Targets(GatewayOptions options)
     {
-        var targets = options.Connections.ToFrozenDictionary(
+        var targets = options.Connections.Where(connection => connection.Stdio is null).ToFrozenDictionary(
             connection => connection.Name,
             connection => new UpstreamTarget(new Uri(connection.Url))
             {
@@ -93,6 +95,31 @@ public sealed partial class GatewayHost
             StringComparer.Ordinal);
         return name => targets.GetValueOrDefault(name);
     }
+
+    /// <summary>The way to the targets; the one over HTTP alone where the gateway starts none itself.</summary>
+    private static IUpstreamDialer OpenDialers(GatewayOptions options, Recorder recorder, TimeProvider clock, ILogger logger, Teardown teardown)
+    {
+        var http = teardown.Own(new HttpUpstreamDialer(Targets(options), clock));
+        var targets = StdioTargets.Of(options);
+        if (targets.Count == 0) return http;
+        var limits = new StdioLimits(options.Limits.Children, options.Limits.ChildrenPerIdentity);
+        return new UpstreamDialers(targets.ContainsKey, teardown.Own(new StdioDialer(targets.GetValueOrDefault, limits, McpLine.Read, recorder, clock, logger)), http);
+    }
+
+    /// <summary>Said at the start, in the record, and by readiness for as long as the gateway runs: people can see each other's state there.</summary>
+    private static async Task<string?> TellOfSharedAsync(GatewayOptions options, Recorder recorder, TimeProvider clock, ILogger logger, CancellationToken cancellationToken)
+    {
+        var shared = StdioTargets.SharedIn(options);
+        foreach (var name in shared)
+        {
+            Shared(logger, name);
+            await recorder.NoteAsync(new Occurrence("connection.shared", clock.GetUtcNow(), [new("connection", name)]), cancellationToken).ConfigureAwait(false);
+        }
+        return shared.IsEmpty ? null : $"one process serves everybody at {string.Join(", ", shared.Select(name => $"`{name}`"))}";
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "`{Connection}` is shared: one process serves everybody, who see whatever it keeps of each other")]
+    private static partial void Shared(ILogger logger, string connection);
 
     private static Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptOf(ImmutableArray<IProtocol> protocols)
     {

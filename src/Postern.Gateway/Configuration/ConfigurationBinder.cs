@@ -36,6 +36,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             {
                 Body = limits.Size("body") ?? defaults.Body,
                 Connections = limits.Number("connections") ?? defaults.Connections,
+                Children = limits.Number("children") ?? defaults.Children,
+                ChildrenPerIdentity = limits.Number("childrenPerIdentity") ?? defaults.ChildrenPerIdentity,
                 Drain = limits.Duration("drain") ?? defaults.Drain,
             },
             AllowedOrigins = [.. top.List("allowedOrigins").Select(origin => origin.TrimEnd('/'))],
@@ -75,6 +77,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Name = name,
             Protocol = connection.Text("protocol") ?? "",
             Url = connection.Text("url") ?? "",
+            Stdio = connection.Has("stdio") ? Stdio(connection.Section("stdio")) : null,
             Tags = connection.List("tags"),
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
             Patience = Patience(connection.Section("timeouts")),
@@ -91,6 +94,26 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Idle = timeouts.Duration("idle") ?? defaults.Idle,
             Message = timeouts.Duration("message") ?? defaults.Message,
             Silence = timeouts.Duration("silence") ?? defaults.Silence,
+        };
+    }
+
+    private StdioOptions? Stdio(Reader stdio)
+    {
+        var environment = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>();
+        foreach (var (name, variable) in stdio.Map("environment"))
+        {
+            if (!variable.Has("value") && !variable.Has("valueFile")) problems.Add((stdio.Find("environment")?.Find(name) ?? stdio.Node).Problem($"`{name}` needs `value` or `valueFile`"));
+            else if (Secret(variable, "value") is { } value) environment.Add(new(name, value));
+        }
+        return stdio.Text("command") is not { } command ? null : new StdioOptions
+        {
+            Command = command,
+            Arguments = stdio.List("args"),
+            Folder = stdio.Path("folder")!,
+            Environment = environment.DrainToImmutable(),
+            Idle = stdio.Duration("idle") ?? TimeSpan.FromMinutes(10),
+            LogsErrors = stdio.Text("stderr") != "drop",
+            IsShared = stdio.Text("shared") == "true",
         };
     }
 

@@ -61,7 +61,8 @@ internal static class ConfigurationKeys
     private static Section Connection(ImmutableArray<string> protocols) => new(
     [
         new("protocol", new Value(ValueKind.Choice) { Choices = protocols }, "How the target speaks.") { IsRequired = true },
-        new("url", One(ValueKind.Url), "Where the target is.") { IsRequired = true },
+        new("url", One(ValueKind.Url), "Where the target is. Either this or `stdio`."),
+        new("stdio", Stdio, "A server that the gateway starts itself and speaks to over stdin and stdout. Either this or `url`."),
         new("tags", Many(ValueKind.Text), "Words that policies may select by."),
         new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),
         new("timeouts", Timeouts, "How long the target may take. What takes longer is broken off, and the caller is told."),
@@ -81,6 +82,21 @@ internal static class ConfigurationKeys
         new("header", One(ValueKind.Text), "The header that carries it.") { Default = "Authorization" },
         new("value", One(ValueKind.Secret), "The header's whole value, for example `Bearer …`."),
         new("valueFile", One(ValueKind.Path), "A file that holds it instead."),
+    ]);
+
+    private static Section Stdio { get; } = new(
+    [
+        new("command", One(ValueKind.Text), "The program: a path, or a name that is looked for in the `PATH` that it will have. No shell reads it.") { IsRequired = true },
+        new("args", Many(ValueKind.Text), "Its arguments, as they stand. They are recorded and shown to reviewers: a secret belongs into `environment`."),
+        new("folder", One(ValueKind.Path), "The folder that it runs in.") { Default = "." },
+        new("environment", new MapOf("^[A-Za-z_][A-Za-z0-9_]{0,127}$", "letters, digits and `_`, at most 128", new Section(
+        [
+            new("value", One(ValueKind.Secret), "The variable's value; never shown."),
+            new("valueFile", One(ValueKind.Path), "A file that holds it instead."),
+        ])), "Variables by name. Besides them the child has `PATH`, `HOME`, `USER`, `LANG`, `TZ` and `TMPDIR` of the gateway, and nothing else."),
+        new("stderr", new Value(ValueKind.Choice) { Choices = ["log", "drop"] }, "`log`: what it says on stderr goes to the gateway's log, without the configured values and what the detectors know. `drop`: it is read and counted.") { Default = "log" },
+        new("idle", One(ValueKind.Duration), "After this long without a request or an open stream a child is ended.") { Default = "10m" },
+        new("shared", One(ValueKind.Switch), "`true`: one child serves everybody, who then see whatever it keeps of each other. `false`: one for each identity and client session.") { Default = "false" },
     ]);
 
     private static Section Record { get; } = new(
@@ -103,6 +119,8 @@ internal static class ConfigurationKeys
     [
         new("body", One(ValueKind.Size), "Bytes of one request on a data path; more is refused, never cut short.") { Default = "4MiB" },
         new("connections", One(ValueKind.Number), "Client connections open at once.") { Default = "10000" },
+        new("children", One(ValueKind.Number), "Servers over stdio that run at once, besides one of the gateway's own for each connection.") { Default = "64" },
+        new("childrenPerIdentity", One(ValueKind.Number), "Servers over stdio that run at once for one identity; the longest unused makes room for a new one.") { Default = "8" },
         new("drain", One(ValueKind.Duration), "How long a stop waits for work in flight before it cuts it.") { Default = "10s" },
     ]);
 

@@ -54,6 +54,13 @@ internal static class ConfigurationReference
         _ => "",
     };
 
+    private static JsonNode DefaultOf(ConfigurationShape shape, string written) => shape switch
+    {
+        ConfigurationShape.ListOf => new JsonArray([.. written.Split(", ").Select(item => JsonValue.Create(item))]),
+        ConfigurationShape.Value { Kind: ValueKind.Switch } => JsonValue.Create(written == "true"),
+        _ => JsonValue.Create(written),
+    };
+
     private static JsonObject Shape(ConfigurationShape shape)
     {
         switch (shape)
@@ -64,7 +71,7 @@ internal static class ConfigurationReference
                 {
                     var property = Shape(key.Shape);
                     property["description"] = key.Description;
-                    if (key.Default is { } written) property["default"] = key.Shape is ConfigurationShape.ListOf ? new JsonArray([.. written.Split(", ").Select(item => JsonValue.Create(item))]) : written;
+                    if (key.Default is { } written) property["default"] = DefaultOf(key.Shape, written);
                     properties[key.Name] = property;
                 }
                 var result = new JsonObject { ["type"] = "object", ["additionalProperties"] = false };
@@ -79,6 +86,8 @@ internal static class ConfigurationReference
                 return new JsonObject { ["enum"] = new JsonArray([.. choice.Choices.Select(word => JsonValue.Create(word))]) };
             case ConfigurationShape.Value { Kind: ValueKind.Number or ValueKind.Size }:
                 return new JsonObject { ["type"] = new JsonArray("string", "integer") };
+            case ConfigurationShape.Value { Kind: ValueKind.Switch }:
+                return new JsonObject { ["type"] = "boolean" };
             case ConfigurationShape.Value { Kind: ValueKind.Url }:
                 return new JsonObject { ["type"] = "string", ["format"] = "uri" };
             default:

@@ -29,6 +29,9 @@ internal enum ValueKind
     /// <summary>One of a closed list.</summary>
     Choice,
 
+    /// <summary><c>true</c> or <c>false</c>.</summary>
+    Switch,
+
     /// <summary>A credential; never echoed in a message.</summary>
     Secret,
 }

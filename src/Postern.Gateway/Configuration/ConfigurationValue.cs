@@ -18,6 +18,7 @@ internal static class ConfigurationValue
         ValueKind.Duration when !TryDuration(text, out _) => "expected a time span such as `500ms`, `10s`, `5m` or `2h`",
         ValueKind.Number when !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0) => "expected a whole number above zero",
         ValueKind.Network when !IPNetwork.TryParse(text, out _) => "expected an address range such as `10.0.0.0/8` or `fd00::/8`",
+        ValueKind.Switch when text is not ("true" or "false") => "expected `true` or `false`",
         ValueKind.Choice when !shape.Choices.Contains(text, StringComparer.Ordinal) => $"expected {Words(shape.Choices)}{Core.Yaml.NearestWord.Hint(text, shape.Choices)}",
         _ when text.Length == 0 => "expected a value, found nothing",
         _ when text.AsSpan().ContainsAnyInRange('\0', '\x1F') => "expected text without control characters",

@@ -107,8 +107,11 @@ public sealed class ConnectionOptions
     /// <summary>How it speaks.</summary>
     public required string Protocol { get; init; }
 
-    /// <summary>Where it is.</summary>
-    public required string Url { get; init; }
+    /// <summary>Where it is; empty for one that the gateway starts.</summary>
+    public string Url { get; init; } = "";
+
+    /// <summary>How the gateway starts it, or null for one at an URL.</summary>
+    public StdioOptions? Stdio { get; init; }
 
     /// <summary>Words that policies may select by.</summary>
     public ImmutableArray<string> Tags { get; init; } = [];
@@ -127,6 +130,31 @@ public sealed record CredentialOptions(string Header, string Value)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Header}: (secret)";
+}
+
+/// <summary>A server that the gateway starts and speaks to over stdin and stdout.</summary>
+public sealed class StdioOptions
+{
+    /// <summary>The program: a path, or a name that is looked for in the <c>PATH</c> that the child will have.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>Its arguments, as they stand.</summary>
+    public ImmutableArray<string> Arguments { get; init; } = [];
+
+    /// <summary>The folder that it runs in. Full path.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Variables besides the few essentials. Values are secret.</summary>
+    public ImmutableArray<KeyValuePair<string, string>> Environment { get; init; } = [];
+
+    /// <summary>True when what it says on stderr goes to the log.</summary>
+    public bool LogsErrors { get; init; } = true;
+
+    /// <summary>After this long without use a child is ended.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>True when one child serves everybody.</summary>
+    public bool IsShared { get; init; }
 }
 
 /// <summary>What recordings promise.</summary>
@@ -151,6 +179,12 @@ public sealed record LimitOptions
 
     /// <summary>Connections open at once.</summary>
     public int Connections { get; init; } = 10_000;
+
+    /// <summary>Servers over stdio that run at once, besides the gateway's own.</summary>
+    public int Children { get; init; } = 64;
+
+    /// <summary>Servers over stdio that run at once for one identity.</summary>
+    public int ChildrenPerIdentity { get; init; } = 8;
 
     /// <summary>How long a stop waits for work in flight before it cuts it.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);

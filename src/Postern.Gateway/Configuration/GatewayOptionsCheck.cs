@@ -32,6 +32,7 @@ internal static class GatewayOptionsCheck
         foreach (var connection in options.Connections)
         {
             if (connection.Name == Policies.GatewayVocabulary.Protocol) yield return ($"connections.{connection.Name}", $"the name `{connection.Name}` stands for the gateway itself; choose another");
+            foreach (var problem in Connections.StdioTargets.Problems(connection)) yield return problem;
             if (connection.Credential is null || !ConfigurationValue.TryUrl(connection.Url, out var target)) continue;
             if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
             if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");

@@ -12,7 +12,7 @@ internal sealed class ConnectionDirectory : IConnectionDirectory
 
     public ConnectionDirectory(IEnumerable<ConnectionOptions> options)
     {
-        All = [.. options.Select(one => new Connection(one.Name, one.Protocol, one.Url, one.Tags)).OrderBy(one => one.Name, StringComparer.Ordinal)];
+        All = [.. options.Select(one => new Connection(one.Name, one.Protocol, one.Stdio is null ? one.Url : StdioTargets.TextOf(one.Stdio), one.Tags)).OrderBy(one => one.Name, StringComparer.Ordinal)];
         _byName = All.ToFrozenDictionary(one => one.Name, StringComparer.Ordinal);
     }
 

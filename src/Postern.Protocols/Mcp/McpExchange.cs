@@ -24,6 +24,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     private readonly Identity _identity;
     private ServerAskDesk? _asks;
     private int _dropped;
+    private bool _canResume;
 
     public McpExchange(McpGateway gateway, HttpContext http, Identity identity, McpOrigin origin, Operation operation, McpCall call)
     {
@@ -91,6 +92,8 @@ internal sealed class McpExchange : IExchange, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        // Whoever left a stream without ids can never come back for its answer; the id is free again.
+        if (!_canResume) Close();
         _asks?.Dispose();
         _wire.Dispose();
     }
@@ -123,7 +126,6 @@ internal sealed class McpExchange : IExchange, IDisposable
 
     private async ValueTask StreamAsync(Clearance clearance, UpstreamFrames frames, CancellationToken cancellationToken)
     {
-        var canResume = false;
         try
         {
             while (true)
@@ -143,7 +145,7 @@ internal sealed class McpExchange : IExchange, IDisposable
                     await DropAsync("an event with a name that MCP does not know").ConfigureAwait(false);
                     continue;
                 }
-                canResume |= sse.Id is not null && _call.Session is not null;
+                _canResume |= sse.Id is not null && _call.Session is not null;
                 var tag = TagOf(sse);
                 if (sse.Data.IsEmpty)
                 {
@@ -173,7 +175,7 @@ internal sealed class McpExchange : IExchange, IDisposable
             if (_asks is not null) await _asks.CancelAsync().ConfigureAwait(false);
         }
         // 2025-11-25, "Resumability": a server may end a stream that gave ids; the client comes back for the response.
-        if (_call.RawId is not null && !canResume) throw Invalid("the target ended the stream without the response");
+        if (_call.RawId is not null && !_canResume) throw Invalid("the target ended the stream without the response");
         await _wire.BeginStreamAsync(cancellationToken).ConfigureAwait(false);
     }
 

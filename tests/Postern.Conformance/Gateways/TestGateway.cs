@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Demo.Issuer;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
@@ -31,6 +33,9 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Where the gateway is.</summary>
     public string Url => _host.Url;
 
+    /// <summary>Where readiness is.</summary>
+    public string ManagementUrl => _host.ManagementUrl!;
+
     /// <summary>Where the connection is.</summary>
     public string ConnectionUrl => $"{Url}/mcp/{Connection}";
 
@@ -38,7 +43,11 @@ internal sealed class TestGateway : IAsyncDisposable
     public string Data => Path.Combine(_folder.FullName, "data");
 
     /// <summary>Starts one in front of this MCP server, with this policy.</summary>
-    public static async Task<TestGateway> StartAsync(string target, string policy, CancellationToken cancellationToken)
+    public static Task<TestGateway> StartAsync(string target, string policy, CancellationToken cancellationToken) =>
+        StartAsync(new ConnectionOptions { Name = Connection, Protocol = "mcp", Url = target }, policy, cancellationToken);
+
+    /// <summary>Starts one in front of this target, with this policy.</summary>
+    public static async Task<TestGateway> StartAsync(ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-gateway-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
@@ -50,13 +59,15 @@ internal sealed class TestGateway : IAsyncDisposable
                 new GatewayOptions
                 {
                     Url = "http://127.0.0.1:0",
-                    Management = null,
+                    Management = "http://127.0.0.1:0",
+                    Limits = limits ?? new LimitOptions(),
                     Data = Path.Combine(folder.FullName, "data"),
                     Issuers = [IssuerOf(issuer)],
-                    Connections = [new ConnectionOptions { Name = Connection, Protocol = "mcp", Url = target }],
+                    Connections = [connection],
                     Policy = [file],
                 },
-                cancellationToken: cancellationToken);
+                new GatewaySurroundings { Logs = logs ?? NullLoggerFactory.Instance },
+                cancellationToken);
             return new TestGateway(issuer, folder, host);
         }
         catch

@@ -48,6 +48,20 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public void Every_key_of_a_server_over_stdio_arrives()
+    {
+        var options = Load("stdio.yaml");
+
+        var stdio = options.Connections[0].Stdio!;
+        Assert.Equal(("sh", Repository.PathOf("tests", "specs", "configuration"), TimeSpan.FromMinutes(5)), (stdio.Command, stdio.Folder, stdio.Idle));
+        Assert.Equal(["-c", "exec cat"], stdio.Arguments);
+        Assert.Equal([KeyValuePair.Create("LOG_LEVEL", "info")], stdio.Environment);
+        Assert.True(stdio.IsShared);
+        Assert.False(stdio.LogsErrors);
+        Assert.Equal((16, 2), (options.Limits.Children, options.Limits.ChildrenPerIdentity));
+    }
+
+    [Fact]
     public void Every_key_of_a_complete_file_arrives()
     {
         var options = Load("complete.yaml");
