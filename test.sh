@@ -40,6 +40,10 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
 # Two runs in one tree take turns to install and build; after that they do not meet.
 exec 9> artifacts/build.lock
 flock 9
@@ -52,6 +56,12 @@ fi
 if [ "$lane" = bench ]; then
   flock -u 9
   exec tests/Postern.Benchmarks/run.sh "${@:2}"
+fi
+if [ "$lane" = all ] && ! { command -v zsh && command -v fish; } > /dev/null; then
+  echo "installing zsh and fish"
+  # The versions of Debian 12; completion runs in the shells themselves.
+  as_root apt-get update -q > /dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends 'zsh=5.9-*' 'fish=3.6.0-*' > /dev/null
 fi
 echo "building"
 dotnet build Postern.slnx -v q 9>&-

@@ -20,6 +20,20 @@ internal static class PosternProcess
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>(StringComparer.Ordinal)) start.Environment[name] = value;
+        return await RunAsync(start, null);
+    }
+
+    /// <summary>Runs it to its end, and does something with what it says on its standard error, line by line, while it runs.</summary>
+    public static async Task<PosternRun> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, Func<string, Task> onError)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
+        foreach (var argument in (string[])[Library, .. arguments]) start.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        return await RunAsync(start, onError);
+    }
+
+    private static async Task<PosternRun> RunAsync(ProcessStartInfo start, Func<string, Task>? onError)
+    {
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -27,7 +41,7 @@ internal static class PosternProcess
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-            var error = process.StandardError.ReadToEndAsync(limit.Token);
+            var error = onError is null ? process.StandardError.ReadToEndAsync(limit.Token) : ReadAsync(process.StandardError, onError, limit.Token);
             await process.WaitForExitAsync(limit.Token);
             return new PosternRun(process.ExitCode, await output, await error);
         }
@@ -36,5 +50,16 @@ internal static class PosternProcess
             process.Kill(entireProcessTree: true);
             throw;
         }
+    }
+
+    private static async Task<string> ReadAsync(StreamReader error, Func<string, Task> onError, CancellationToken cancellationToken)
+    {
+        var all = new System.Text.StringBuilder();
+        while (await error.ReadLineAsync(cancellationToken) is { } line)
+        {
+            all.Append(line).Append('\n');
+            await onError(line);
+        }
+        return all.ToString();
     }
 }

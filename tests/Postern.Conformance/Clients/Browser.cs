@@ -26,9 +26,10 @@ internal sealed partial class Browser : IDisposable
     public Task<Page> OpenAsync(string address, CancellationToken cancellationToken) => GoAsync(new HttpRequestMessage(HttpMethod.Get, address), null, cancellationToken);
 
     /// <summary>
-    /// Presses the button with this name and value on a page, with the form's other fields as they stand or as filled in.
+    /// Presses the button with this name and value (null for a button without) on a page, with the form's other fields as they stand or
+    /// as filled in.
     /// </summary>
-    public Task<Page> PressAsync(Page page, string name, string value, IReadOnlyDictionary<string, string>? filled = null, CancellationToken cancellationToken = default)
+    public Task<Page> PressAsync(Page page, string? name, string? value, IReadOnlyDictionary<string, string>? filled = null, CancellationToken cancellationToken = default)
     {
         foreach (Match form in Form().Matches(page.Html))
         {
@@ -46,7 +47,7 @@ internal sealed partial class Browser : IDisposable
             {
                 if (fields.All(each => each.Key != field)) fields.Add(new(field, text));
             }
-            fields.Add(new(name, value));
+            if (name is not null) fields.Add(new(name, value!));
 
             var action = Attribute(form.Groups["head"].Value, "action");
             var request = new HttpRequestMessage(HttpMethod.Post, action is null ? page.Address : new Uri(page.Address, action)) { Content = new FormUrlEncodedContent(fields) };
