@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
+using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
@@ -48,6 +49,15 @@ public sealed class ProtocolServices
 
     /// <summary>Where accepted definitions are kept.</summary>
     public required IDefinitionStore Definitions { get; init; }
+
+    /// <summary>Seals what callers are told to bring back.</summary>
+    public required ContinuationSeal Continuations { get; init; }
+
+    /// <summary>How long a caller that can wait is kept waiting for people at a stretch; zero for nobody.</summary>
+    public TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(50);
+
+    /// <summary>The operator's own say for clients by the name that they give themselves; comes before what the protocol knows of them.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> ClientWaits { get; init; } = new Dictionary<string, TimeSpan>();
 
     /// <summary>The base of every link and the default audience; no trailing slash.</summary>
     public required string PublicUrl { get; init; }

@@ -11,6 +11,7 @@ namespace Postern.Gateway.Configuration;
 internal sealed class ConfigurationBinder(string folder, ICollection<SourceProblem> problems)
 {
     private const int LongestSecret = 64 * 1024;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
 
     public GatewayOptions Bind(YamlNode root, ConfigurationShape.Section shape)
     {
@@ -32,6 +33,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Policy = [.. top.List("policy").Select(path => System.IO.Path.GetFullPath(path, folder))],
             Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes),
             Webhook = Webhook(top.Section("holds")),
+            Waits = Waits(top.Section("holds")),
             Limits = new LimitOptions
             {
                 Body = limits.Size("body") ?? defaults.Body,
@@ -115,6 +117,20 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             LogsErrors = stdio.Text("stderr") != "drop",
             IsShared = stdio.Text("shared") == "true",
         };
+    }
+
+    private WaitOptions Waits(Reader holds) => new()
+    {
+        Longest = Wait(holds.Find("wait"), holds.Text("wait")!),
+        Clients = holds.TextMap("clients").ToDictionary(client => client.Key, client => Wait(holds.Find("clients")?.Find(client.Key), client.Value), StringComparer.Ordinal),
+    };
+
+    private TimeSpan Wait(YamlNode? node, string text)
+    {
+        if (text == "none") return TimeSpan.Zero;
+        if (ConfigurationValue.TryDuration(text, out var span) && span <= LongestWait) return span;
+        if (node is not null) problems.Add(node.Problem($"expected a time span such as `20s`, at most {LongestWait.TotalMinutes} minutes, or `none`, found `{text}`"));
+        return TimeSpan.Zero;
     }
 
     private WebhookOptions? Webhook(Reader holds)

@@ -113,6 +113,8 @@ internal static class ConfigurationKeys
             new("secret", One(ValueKind.Secret), "Keys the signature; at least 16 characters."),
             new("secretFile", One(ValueKind.Path), "A file that holds it instead."),
         ]), "Where reviewers are told."),
+        new("wait", One(ValueKind.Text), "How long a caller is kept waiting for people at a stretch; `none` tells it at once to come back.") { Default = "50s" },
+        new("clients", new MapOf("^[A-Za-z0-9][A-Za-z0-9 ._/@-]{0,127}$", "letters, digits, space, `.`, `_`, `/`, `@` and `-`, at most 128", One(ValueKind.Text)), "The same for clients by the name that they give themselves, for those that wait longer or shorter than Postern knows: `my-agent: 20s`. `wait` still caps it."),
     ]);
 
     private static Section Limits { get; } = new(

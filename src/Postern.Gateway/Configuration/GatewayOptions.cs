@@ -40,6 +40,9 @@ public sealed class GatewayOptions
     /// <summary>Where reviewers are told of holds, or null.</summary>
     public WebhookOptions? Webhook { get; init; }
 
+    /// <summary>How long callers are kept waiting for people.</summary>
+    public WaitOptions Waits { get; init; } = new();
+
     /// <summary>Caps on what one caller can take.</summary>
     public LimitOptions Limits { get; init; } = new();
 
@@ -169,6 +172,16 @@ public sealed record WebhookOptions(string Url, string Secret)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Url} (secret)";
+}
+
+/// <summary>How long callers are kept waiting for people before they are told to come back.</summary>
+public sealed record WaitOptions
+{
+    /// <summary>At a stretch; zero answers at once.</summary>
+    public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(50);
+
+    /// <summary>For clients by the name that they give themselves; others by what is known of them.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> Clients { get; init; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
 }
 
 /// <summary>Caps on what one caller can take.</summary>

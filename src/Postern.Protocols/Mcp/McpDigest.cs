@@ -14,7 +14,15 @@ namespace Postern.Protocols.Mcp;
 /// </summary>
 internal static class McpDigest
 {
-    public static Digest Of(Operation operation)
+    public static Digest Of(Operation operation) => Of(operation, withAnswers: true);
+
+    /// <summary>
+    /// The same without what a client brings when it comes back: equal for a call and for its repeat with answers to what the target
+    /// asked.
+    /// </summary>
+    public static Digest OfCall(Operation operation) => Of(operation, withAnswers: false);
+
+    private static Digest Of(Operation operation, bool withAnswers)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(hash, McpProtocol.ProtocolName);
@@ -30,27 +38,27 @@ internal static class McpDigest
                 foreach (var value in fact.Values) Add(hash, value);
             }
         }
-        AddRequest(hash, operation.Request);
+        AddRequest(hash, operation.Request, withAnswers);
         Span<byte> digest = stackalloc byte[Digest.Size];
         hash.GetHashAndReset(digest);
         return new Digest(digest);
     }
 
     /// <summary>The request's <c>params</c> in canonical form. Whoever can spell a request in another way asks the same.</summary>
-    private static void AddRequest(IncrementalHash hash, ReadOnlyMemory<byte> request)
+    private static void AddRequest(IncrementalHash hash, ReadOnlyMemory<byte> request, bool withAnswers)
     {
         if (request.IsEmpty) return;
         var message = JsonRpcReader.Read(request.Span);
         Add(hash, message.Method ?? "");
-        var asked = message.Params.IsEmpty ? "{}"u8.ToArray() : WithoutCarriage(message.Params.Of(request).Span, message, request);
+        var asked = message.Params.IsEmpty ? "{}"u8.ToArray() : WithoutCarriage(message.Params.Of(request).Span, message, request, withAnswers);
         Span<byte> canonical = stackalloc byte[Digest.Size];
         CanonicalJson.DigestOf(asked).CopyTo(canonical);
         hash.AppendData(canonical);
     }
 
-    private static byte[] WithoutCarriage(ReadOnlySpan<byte> parameters, in JsonRpcMessage message, ReadOnlyMemory<byte> request)
+    private static byte[] WithoutCarriage(ReadOnlySpan<byte> parameters, in JsonRpcMessage message, ReadOnlyMemory<byte> request, bool withAnswers)
     {
-        if (message.Meta.IsEmpty) return parameters.ToArray();
+        if (message.Meta.IsEmpty && (withAnswers || (message.RequestState.IsEmpty && message.InputResponses.IsEmpty))) return parameters.ToArray();
         var output = new ArrayBufferWriter<byte>(parameters.Length);
         using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true }))
         using (var document = JsonDocument.Parse(message.Params.Of(request)))
@@ -58,6 +66,7 @@ internal static class McpDigest
             writer.WriteStartObject();
             foreach (var member in document.RootElement.EnumerateObject())
             {
+                if (!withAnswers && (member.NameEquals("requestState") || member.NameEquals("inputResponses"))) continue;
                 if (!member.NameEquals("_meta"))
                 {
                     writer.WritePropertyName(member.Name);

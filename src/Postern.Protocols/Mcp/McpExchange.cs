@@ -22,6 +22,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     private readonly McpOrigin _origin;
     private readonly McpWire _wire;
     private readonly Identity _identity;
+    private readonly HeldCall _held;
     private ServerAskDesk? _asks;
     private int _dropped;
     private bool _canResume;
@@ -33,14 +34,15 @@ internal sealed class McpExchange : IExchange, IDisposable
         _origin = origin;
         _identity = identity;
         _wire = new McpWire(http, gateway.Services.Clock);
+        _held = new HeldCall(gateway, identity, call, _wire);
         Operation = operation;
     }
 
     /// <inheritdoc/>
     public Operation Operation { get; }
 
-    /// <summary>Clients give up within a minute whatever they are sent, so the answer is stored and the call repeated.</summary>
-    public TimeSpan Patience => TimeSpan.Zero;
+    /// <inheritdoc/>
+    public TimeSpan Patience => _held.Patience;
 
     /// <inheritdoc/>
     public IReplySink Replies => _wire;
@@ -87,7 +89,11 @@ internal sealed class McpExchange : IExchange, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) => RefuseAsync(refusal, cancellationToken);
+    public ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken) => _held.SignAsync(refusal, waiting, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) =>
+        _held.ComeBack(refusal, Operation, hold) is { } message ? _wire.AnswerOwnAsync(StatusCodes.Status200OK, message, cancellationToken) : RefuseAsync(refusal, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -195,7 +201,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         switch (message.Kind)
         {
             case JsonRpcKind.Result or JsonRpcKind.Error:
-                return await JudgeResponseAsync(data, message, cancellationToken).ConfigureAwait(false);
+                return await JudgeResponseAsync(clearance, data, message, cancellationToken).ConfigureAwait(false);
             case JsonRpcKind.Notification:
                 return JudgeNotification(data, message);
             case JsonRpcKind.Request when _call.Era == McpEra.Sessions:
@@ -208,7 +214,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         }
     }
 
-    private async ValueTask<FrameVerdict> JudgeResponseAsync(ReadOnlyMemory<byte> data, JsonRpcMessage message, CancellationToken cancellationToken)
+    private async ValueTask<FrameVerdict> JudgeResponseAsync(Clearance clearance, ReadOnlyMemory<byte> data, JsonRpcMessage message, CancellationToken cancellationToken)
     {
         var method = _call.Method;
         var isLast = _call.RawId is not null && IsRaw(message.Id.Of(data.Span), _call.RawId);
@@ -229,6 +235,7 @@ internal sealed class McpExchange : IExchange, IDisposable
             await _asks.RequireAsync(message.InputRequests.Of(data), cancellationToken).ConfigureAwait(false);
         }
         var content = await _gateway.Lists.RewriteAsync(_identity, _origin, method!, message, data, cancellationToken).ConfigureAwait(false);
+        if (_call.Era == McpEra.Stateless && (!message.RequestState.IsEmpty || !message.InputRequests.IsEmpty)) content = _gateway.States.Seal(clearance, content);
         return new FrameVerdict(content, McpShapes.OfResult(method!, _call.Era), isLast);
     }
 
@@ -237,6 +244,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         if (!McpMethods.IsServerNotification(message.Method!, _call.Era)) return FrameVerdict.Drop("a notification that this revision does not have");
         if (message.Method == McpMethods.Progress && _call.IsRequest && (_call.ProgressToken is null || !IsRaw(message.ProgressToken.Of(data.Span), _call.ProgressToken)))
             return FrameVerdict.Drop("progress of another request");
+        if (message.Method == McpMethods.Progress && !_held.IsBeyond(message, data)) return FrameVerdict.Drop("progress that does not go beyond what the client was told while it waited");
         if (message.Method is McpMethods.ToolsChanged or McpMethods.PromptsChanged) _gateway.Definitions.RefreshSoon(_origin.Connection);
         return new FrameVerdict(data, McpShapes.Reply, IsLast: false);
     }

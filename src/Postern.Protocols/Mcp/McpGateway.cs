@@ -13,6 +13,7 @@ internal sealed class McpGateway
         Notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Mcp"));
         Definitions = new McpDefinitions(services);
         Lists = new McpListFilter(services, Definitions);
+        States = new RequestStates(services);
     }
 
     public ProtocolServices Services { get; }
@@ -24,6 +25,8 @@ internal sealed class McpGateway
     public McpDefinitions Definitions { get; }
 
     public McpListFilter Lists { get; }
+
+    public RequestStates States { get; }
 }
 
 /// <summary>One message of a client as it came over HTTP, checked and read.</summary>
@@ -56,6 +59,9 @@ internal sealed class McpCall
 
     /// <summary>The requests that a resumed stream may still answer.</summary>
     public OpenRequest[] Resumable { get; init; } = [];
+
+    /// <summary>How many legs of waiting for people lie behind this call (stateless era).</summary>
+    public int LegsBehind { get; init; }
 
     /// <summary>The verified <c>Mcp-Method</c> as sent, or null.</summary>
     public string? MethodHeader { get; init; }

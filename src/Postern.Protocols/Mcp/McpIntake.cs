@@ -52,15 +52,26 @@ internal sealed class McpIntake(McpGateway gateway)
             refused = null;
             return null;
         }
-        return Prepare(http, connection, identity, era, session, headers, message, rawId, body, out refused);
+        // A cancelled request that still waits for people is not forwarded when they agree (attack P30).
+        if (session is not null && message.Method == McpMethods.Cancelled && !message.RequestId.IsEmpty)
+            session.FindOpen(Encoding.UTF8.GetString(message.RequestId.Of(body.Span)))?.Waiting?.Leave();
+        if (era != McpEra.Stateless || message.RequestState.IsEmpty) return Prepare(http, connection, identity, era, session, headers, message, rawId, body, null, out refused);
+
+        // What a client brings back is ours to open: the target gets what it gave, and nothing else.
+        if (gateway.States.Open(message, body) is not { } returned)
+        {
+            refused = Refused.NotOurs(rawId);
+            return null;
+        }
+        return Prepare(http, connection, identity, era, session, headers, JsonRpcReader.Read(returned.Body.Span), rawId, returned.Body, returned, out refused);
     }
 
     private McpExchange? Prepare(
-        HttpContext http, Connection connection, Identity identity, McpEra era, McpSession? session, McpRequestHeaders headers, in JsonRpcMessage message, string? rawId, ReadOnlyMemory<byte> body, out Refused? refused)
+        HttpContext http, Connection connection, Identity identity, McpEra era, McpSession? session, McpRequestHeaders headers, in JsonRpcMessage message, string? rawId, ReadOnlyMemory<byte> body, ReturnedState? returned, out Refused? refused)
     {
         var pin = McpOperations.DefinitionOf(message, body) is ({ } fact, { } defined) ? gateway.Definitions.PinOf(connection.Name, fact, defined) : default;
         var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName);
-        if (!McpOperations.TryRead(origin, era, message, body, pin, gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
+        if (!McpOperations.TryRead(origin, era, message, body, pin, returned?.Continues, gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
         {
             refused = new Refused(fault.Status, fault.Code, fault.Message) { RawId = rawId };
             return null;
@@ -74,6 +85,11 @@ internal sealed class McpIntake(McpGateway gateway)
                 refused = new Refused(400, JsonRpcCodes.HeaderMismatch, "`Mcp-Param-*` must say what the arguments say") { RawId = rawId };
                 return null;
             }
+        }
+        if (returned is not null && !gateway.States.TryUse(returned, identity, operation))
+        {
+            refused = Refused.NotOurs(rawId);
+            return null;
         }
         if (session is not null && rawId is not null && !session.TryOpen(new OpenRequest(rawId, message.Method!, operation.Parts[0].Facts.IsDefaultOrEmpty ? null : operation.Parts[0].Facts[0])))
         {
@@ -91,6 +107,7 @@ internal sealed class McpIntake(McpGateway gateway)
             RawId = rawId,
             ProgressToken = message.ProgressToken.IsEmpty ? null : Encoding.UTF8.GetString(message.ProgressToken.Of(body.Span)),
             Session = session,
+            LegsBehind = operation.Continues?.Leg ?? 0,
             MethodHeader = headers.Method,
             NameHeader = headers.Name,
             ParamHeaders = mirrored,
@@ -133,6 +150,9 @@ internal sealed record Refused(int Status, int Code, string Message)
     public string? UnsupportedVersion { get; init; }
 
     public static Refused NoSession(string? rawId) => new(404, JsonRpcCodes.SessionUnknown, "session not found; initialize again") { RawId = rawId };
+
+    // One text for every reason, so that nobody learns by trying which of them it is.
+    public static Refused NotOurs(string? rawId) => new(400, JsonRpcCodes.InvalidParams, "`requestState` was not given out for this call, was used already, or is over; make the call anew without it") { RawId = rawId };
 
     public static Refused Of(JsonFault fault) => new(
         400,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Postern.Core.Approvals;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Protocols.Mcp.Wire;
@@ -30,7 +31,11 @@ internal static class McpOperations
     private static readonly ReadOnlyMemory<byte> EmptyMap = "{}"u8.ToArray();
 
     /// <summary>Makes the operation of a client's request or notification. False with a fault when what policy must know is missing.</summary>
-    public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, DateTimeOffset now, out Operation operation, out McpFault fault)
+    public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, DateTimeOffset now, out Operation operation, out McpFault fault) =>
+        TryRead(origin, era, message, body, pin, null, now, out operation, out fault);
+
+    /// <summary>The same for a client that comes back with what it was told to bring.</summary>
+    public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, Continuation? continues, DateTimeOffset now, out Operation operation, out McpFault fault)
     {
         operation = null!;
         fault = default;
@@ -45,6 +50,7 @@ internal static class McpOperations
             DigestOf = DigestOf,
             Definition = pin.Definition,
             IsQuarantined = pin.IsQuarantined,
+            Continues = continues,
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
         };

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using Postern.Core.Pipeline;
 using Postern.Protocols.Mcp.Wire;
@@ -10,6 +11,9 @@ internal static class McpReplies
 {
     /// <summary>Where the envelope stands in <c>_meta</c> of a tool result.</summary>
     public const string MetaKey = "postern/decision";
+
+    /// <summary>What one sign of life adds to the progress of a call that waits.</summary>
+    public const decimal ProgressStep = 0.000001m;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.Default };
 
@@ -29,6 +33,42 @@ internal static class McpReplies
         if (call.Method == McpMethods.Discover) return refusal.Retry == RetryMode.After ? 503 : 403;
         if (call.Era == McpEra.Stateless && IsUnknownMethod(refusal, call)) return 404;
         return 200;
+    }
+
+    /// <summary>
+    /// Tells a client of the stateless era to come back with the identical call and this state (2026-07-28, "Multi Round-Trip
+    /// Requests": a result without questions needs no capability). What is waited for stands in <c>_meta</c>.
+    /// </summary>
+    public static ReadOnlyMemory<byte> ComeBack(Refusal refusal, string state, McpCall call) => Compose(call.RawId, writer =>
+    {
+        writer.WriteStartObject("result");
+        writer.WriteString("resultType", "input_required");
+        writer.WriteString("requestState", state);
+        WriteMeta(writer, refusal);
+        writer.WriteEndObject();
+    });
+
+    /// <summary>
+    /// Progress of a call that waits for people. The values rise in steps far below any that a target counts in, so that its own
+    /// progress goes on from there.
+    /// </summary>
+    public static ReadOnlyMemory<byte> WaitingProgress(Refusal refusal, string rawToken, int step)
+    {
+        var output = new ArrayBufferWriter<byte>(256);
+        using var writer = new Utf8JsonWriter(output, Options);
+        writer.WriteStartObject();
+        writer.WriteString("jsonrpc", "2.0");
+        writer.WriteString("method", McpMethods.Progress);
+        writer.WriteStartObject("params");
+        writer.WritePropertyName("progressToken");
+        writer.WriteRawValue(rawToken);
+        writer.WritePropertyName("progress");
+        writer.WriteRawValue((step * ProgressStep).ToString(CultureInfo.InvariantCulture));
+        writer.WriteString("message", $"Waiting for people to approve exactly this call: {refusal.RequestUrl}");
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+        writer.Flush();
+        return output.WrittenMemory;
     }
 
     /// <summary>An error of the gateway's own.</summary>
@@ -71,12 +111,17 @@ internal static class McpReplies
         writer.WriteEndObject();
         writer.WriteEndArray();
         writer.WriteBoolean("isError", true);
+        WriteMeta(writer, refusal);
+        writer.WriteEndObject();
+    });
+
+    private static void WriteMeta(Utf8JsonWriter writer, Refusal refusal)
+    {
         writer.WriteStartObject("_meta");
         writer.WritePropertyName(MetaKey);
         Envelope.Write(writer, refusal);
         writer.WriteEndObject();
-        writer.WriteEndObject();
-    });
+    }
 
     private static ReadOnlyMemory<byte> Compose(string? rawId, Action<Utf8JsonWriter> writeRest)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
@@ -8,7 +9,11 @@ using Postern.Upstreams;
 namespace Postern.Protocols.Mcp;
 
 /// <summary>A request whose answer is still to come: its raw id, and what a resumed stream must know of it.</summary>
-internal sealed record OpenRequest(string RawId, string Method, Fact? Fact);
+internal sealed record OpenRequest(string RawId, string Method, Fact? Fact)
+{
+    /// <summary>Set while it waits for people, so that a cancellation finds it: the target has not seen it.</summary>
+    public Waiting? Waiting { get; set; }
+}
 
 /// <summary>
 /// One client's session with one connection. The id that the client knows is ours; the target's id never leaves the gateway.

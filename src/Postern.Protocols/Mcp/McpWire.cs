@@ -43,7 +43,11 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     private SemaphoreSlim Turn => _turn ?? Interlocked.CompareExchange(ref _turn, new SemaphoreSlim(1, 1), null) ?? _turn!;
 
     /// <summary>Sets the status of an answer that has no body, or whose body follows.</summary>
-    public void Status(int status) => http.Response.StatusCode = status;
+    public void Status(int status)
+    {
+        // A stream that was begun while people were asked has its status on the wire already.
+        if (!IsStream) http.Response.StatusCode = status;
+    }
 
     public void Header(string name, string value) => http.Response.Headers[name] = value;
 
@@ -53,12 +57,12 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     /// <inheritdoc/>
     public async ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken)
     {
-        if (ReferenceEquals(tag, Json))
+        if (ReferenceEquals(tag, Json) && !IsStream)
         {
             await WriteWholeAsync(content.Value, cancellationToken).ConfigureAwait(false);
             return;
         }
-        await WriteEventAsync(content.Value, (SseTag)tag!, cancellationToken).ConfigureAwait(false);
+        await WriteEventAsync(content.Value, tag as SseTag ?? SseTag.Plain, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Answers with a message of the gateway's own: as the body, or as the last event of a stream that was begun.</summary>
@@ -72,6 +76,9 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
         Status(status);
         await WriteWholeAsync(message, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Sends a notification of the gateway's own.</summary>
+    public ValueTask NotifyOwnAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) => WriteEventAsync(message, SseTag.Plain, cancellationToken);
 
     /// <summary>Sends the head of an event stream, if it was not sent yet.</summary>
     public async ValueTask BeginStreamAsync(CancellationToken cancellationToken)

@@ -52,7 +52,7 @@ internal sealed class SignInStage : IAsyncDisposable
         var stage = new SignInStage(app, issuer, authenticator, signIn, url, clock);
         var services = new ProtocolServices
         {
-            Pipeline = null!, Authenticator = authenticator, Connections = null!, Policies = null!, Recorder = null!, Upstreams = null!, Definitions = null!,
+            Pipeline = null!, Authenticator = authenticator, Connections = null!, Policies = null!, Recorder = null!, Upstreams = null!, Definitions = null!, Continuations = null!,
             PublicUrl = url, AuthorizationServers = [issuer.Issuer], Clock = clock, Logs = NullLoggerFactory.Instance,
         };
         app.MapIdentity(signIn, services);

@@ -64,7 +64,8 @@ public sealed class McpServerAskTests
         var answer = await bed.SendModernAsync("tools/call", """ "name":"list_orders" """, "list_orders");
 
         Assert.Equal(isPermitted, !answer.IsError);
-        if (isPermitted) Assert.Equal(Result, answer.Result.GetRawText());
+        // The state is the gateway's seal around the target's; every other byte is as the target wrote it.
+        if (isPermitted) Assert.Equal(Result, answer.Result.GetRawText().Replace(answer.State, "s", StringComparison.Ordinal));
         else Assert.DoesNotContain("inputRequests", answer.Body, StringComparison.Ordinal);
     }
 

@@ -68,6 +68,18 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
 
     public ApprovalDesk Desk { get; private set; } = null!;
 
+    public byte[] RootKey { get; } = new byte[ContinuationSeal.KeyBytes];
+
+    public Dictionary<string, TimeSpan> ClientWaits { get; } = [];
+
+    /// <summary>How long a client without a name is kept waiting, once any is.</summary>
+    public TimeSpan Wait
+    {
+        set => ClientWaits[""] = value;
+    }
+
+    public Leash Leash => _leash;
+
     public PolicySet Current { get; private set; }
 
     public ImmutableArray<Connection> All { get; }
@@ -80,13 +92,15 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     /// <param name="script">Changes the target before anything reads it.</param>
     /// <param name="front">Puts something before the target; gets the target's URL and gives its own.</param>
     /// <param name="clock">The clock that targets are waited for by.</param>
+    /// <param name="wait">How long callers are kept waiting for people; by default not at all.</param>
     /// <param name="known">Definitions that an earlier run has stored.</param>
-    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null, Func<string, string>? front = null, TimeProvider? clock = null, params StoredDefinition[] known)
+    public static async Task<McpTestBed> StartAsync(string policy = Rules, Action<FakeMcpServer>? script = null, Func<string, string>? front = null, TimeProvider? clock = null, TimeSpan wait = default, params StoredDefinition[] known)
     {
         var server = await FakeMcpServer.StartAsync();
         script?.Invoke(server);
         var bed = new McpTestBed(server, policy, front?.Invoke(server.Url), clock);
         bed._stored.AddRange(known);
+        bed.Wait = wait;
         bed._app.UseRouting();
         const string PublicUrl = "http://gateway.test:7600";
         bed.Desk = new ApprovalDesk(bed.Holds, bed.Recorder, [], TimeProvider.System);
@@ -94,6 +108,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         {
             Pipeline = new OperationPipeline(bed, bed.Recorder, bed.Desk, new SessionBook(TimeProvider.System), bed._leash, PublicUrl, TimeProvider.System),
             Authenticator = bed, Connections = bed, Policies = bed, Recorder = bed.Recorder, Upstreams = bed._dialer, Definitions = bed,
+            Continuations = new ContinuationSeal(bed.RootKey, TimeProvider.System), LongestWait = wait == default ? default : TimeSpan.FromMinutes(1), ClientWaits = bed.ClientWaits,
             PublicUrl = PublicUrl, AuthorizationServers = ["http://issuer.test"], Clock = TimeProvider.System, Logs = NullLoggerFactory.Instance,
         });
         await bed._app.StartAsync();
@@ -128,7 +143,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     public ValueTask<Acceptance> AcceptAsync(ShownDefinition[] shown) => Protocol.Definitions!.AcceptAsync(All[0], shown, Samples.Person("carol"), CancellationToken.None);
 
     /// <summary>Sends one message of the sessions era and returns the whole response.</summary>
-    public async Task<Answer> SendAsync(string body, string? session = null, string token = "alice", Action<HttpRequestMessage>? change = null)
+    public async Task<Answer> SendAsync(string body, string? session = null, string token = "alice", Action<HttpRequestMessage>? change = null, CancellationToken cancellationToken = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, Url);
         request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
@@ -137,7 +152,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
         if (session is not null) request.Headers.TryAddWithoutValidation("Mcp-Session-Id", session);
         change?.Invoke(request);
-        return await AnswerAsync(await Client.SendAsync(request));
+        return await AnswerAsync(await Client.SendAsync(request, cancellationToken), cancellationToken);
     }
 
     /// <summary>Calls a tool in the sessions era.</summary>
@@ -155,10 +170,47 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
             change?.Invoke(request);
         });
 
-    /// <summary>Opens a session and returns the id that the client sees.</summary>
-    public async Task<string> InitializeAsync(string token = "alice")
+    /// <summary>Calls a tool in the stateless era, with a state that it was told to bring back.</summary>
+    public Task<Answer> CallModernAsync(string tool, string arguments = "{}", string? state = null, string token = "alice", string? answers = null) => SendModernAsync(
+        "tools/call",
+        $"\"name\":{JsonSerializer.Serialize(tool)},{(state is null ? "" : $"\"requestState\":{JsonSerializer.Serialize(state)},")}{(answers is null ? "" : $"\"inputResponses\":{answers},")}\"arguments\":{arguments}",
+        tool, token);
+
+    /// <summary>The newest hold, as soon as there is one that is open.</summary>
+    public async Task<Hold> HoldAsync()
     {
-        var answer = await SendAsync("""{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test client","version":"1"}}}""", token: token);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            if ((await Holds.ListAsync(null, 1, patience.Token)).FirstOrDefault() is { State: HoldState.Open } hold) return hold;
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>The on-call person answers a hold, by default the newest as soon as there is one.</summary>
+    public async Task<Hold> ApproveAsync(Hold? hold = null, bool approve = true)
+    {
+        hold ??= await HoldAsync();
+        var person = new Identity { Issuer = "demo", Subject = "dora", Kind = IdentityKind.Person, Groups = ["on-call"], InteractiveSince = DateTimeOffset.UtcNow };
+        Assert.Equal(AnswerResult.Accepted, await Desk.AnswerAsync(hold.Id, person, approve, "seen", CancellationToken.None));
+        return hold;
+    }
+
+    public async Task UntilAsync(Func<bool> isReached)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!isReached())
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>Opens a session and returns the id that the client sees.</summary>
+    public async Task<string> InitializeAsync(string token = "alice", string client = "test client")
+    {
+        var answer = await SendAsync($$$$"""{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"{{{{client}}}}","version":"1"}}}""", token: token);
         Assert.Equal(HttpStatusCode.OK, answer.Status);
         return answer.Session!;
     }
@@ -172,11 +224,11 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         _leash.Dispose();
     }
 
-    private static async Task<Answer> AnswerAsync(HttpResponseMessage response)
+    private static async Task<Answer> AnswerAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         using (response)
         {
-            var text = await response.Content.ReadAsStringAsync();
+            var text = await response.Content.ReadAsStringAsync(cancellationToken);
             return new Answer(response.StatusCode, text, response.Headers.TryGetValues("Mcp-Session-Id", out var ids) ? ids.Single() : null, response.Content.Headers.ContentType?.MediaType, response.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -197,6 +249,8 @@ internal sealed record Answer(HttpStatusCode Status, string Body, string? Sessio
     public int ErrorCode => Error.GetProperty("code").GetInt32();
 
     public JsonElement Envelope => Result.GetProperty("_meta").GetProperty("postern/decision");
+
+    public string State => Result.GetProperty("requestState").GetString()!;
 
     public bool IsError => Result.TryGetProperty("isError", out var isError) && isError.GetBoolean();
 }

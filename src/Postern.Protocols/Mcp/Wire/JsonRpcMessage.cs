@@ -102,6 +102,15 @@ internal struct JsonRpcMessage
     /// <summary>The raw <c>result.inputRequests</c>: what the server asks of the client in the stateless era.</summary>
     public ByteRange InputRequests;
 
+    /// <summary>The raw <c>requestState</c> of a request's <c>params</c> or of a result: what a client is to bring back (stateless era).</summary>
+    public ByteRange RequestState;
+
+    /// <summary>The raw name before it, with its quotes.</summary>
+    public ByteRange RequestStateName;
+
+    /// <summary>The raw <c>params.inputResponses</c>: what the client answers to what the server asked (stateless era).</summary>
+    public ByteRange InputResponses;
+
     /// <summary>What the client calls itself in <c>clientInfo.name</c>; untrusted.</summary>
     public string? ClientName;
 }

@@ -127,6 +127,7 @@ internal static class JsonRpcReader
         {
             var key = KeyOf(ref reader, ParamsKeys, ref seen, ref message);
             if (message.Fault is not null) return;
+            var name = new ByteRange((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
             reader.Read();
             switch (key < 0 ? "" : ParamsKeys[key])
             {
@@ -141,6 +142,13 @@ internal static class JsonRpcReader
                     break;
                 case "requestId":
                     message.RequestId = RangeOf(ref reader);
+                    break;
+                case "requestState":
+                    message.RequestStateName = name;
+                    message.RequestState = RangeOf(ref reader);
+                    break;
+                case "inputResponses":
+                    message.InputResponses = RangeOf(ref reader);
                     break;
                 case "progressToken":
                     message.ProgressToken = RangeOf(ref reader);
@@ -224,6 +232,9 @@ internal static class JsonRpcReader
                     break;
                 case 5:
                     message.InputRequests = RangeOf(ref reader);
+                    break;
+                case 13:
+                    message.RequestState = RangeOf(ref reader);
                     break;
                 default:
                     reader.Skip();

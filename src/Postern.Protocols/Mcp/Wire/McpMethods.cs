@@ -54,6 +54,12 @@ internal static class McpMethods
         _ => false,
     };
 
+    /// <summary>
+    /// True for the requests whose answer may be that the client comes back with more (2026-07-28, "Multi Round-Trip Requests");
+    /// the same are worth waiting for when people must agree first.
+    /// </summary>
+    public static bool MayComeBack(string method) => method is ToolsCall or PromptsGet or ResourcesRead;
+
     /// <summary>True for the notifications that servers send in this era; no other reaches a client.</summary>
     public static bool IsServerNotification(string method, McpEra era) => method switch
     {
