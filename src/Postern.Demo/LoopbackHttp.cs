@@ -5,13 +5,14 @@ using System.Net;
 namespace Postern.Demo;
 
 /// <summary>The HTTP client of the demo's own agent and browser. No proxy, no cookies, no redirects behind our back.</summary>
-internal sealed class LoopbackHttp : IDisposable
+/// <param name="patience">How long to wait for an answer; 30 s when not given.</param>
+internal sealed class LoopbackHttp(TimeSpan? patience = null) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(30);
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None })
     {
-        Timeout = Patience,
+        Timeout = patience ?? UsualPatience,
     };
 
     /// <summary>Sends one request; the answer's body is read whole.</summary>
@@ -28,7 +29,7 @@ internal sealed class LoopbackHttp : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new DemoException($"{request.RequestUri?.GetLeftPart(UriPartial.Path)} did not answer within {Patience.TotalSeconds:0} seconds");
+            throw new DemoException($"{request.RequestUri?.GetLeftPart(UriPartial.Path)} did not answer within {_http.Timeout.TotalSeconds:0} seconds");
         }
     }
 

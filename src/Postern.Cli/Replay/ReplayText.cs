@@ -45,7 +45,8 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         if (step.Approval is { } approval)
         {
             Field("approved", $"by {Plain(string.Join(", ", approval.Approvers))}, hold {Plain(approval.Hold)}");
-            Field("continues", Plain(approval.Continues));
+            // A call that waited for its own approval continues nothing but itself.
+            if (approval.Continues != step.Operation) Field("continues", Plain(approval.Continues));
         }
         Content("asked", step.Request);
         foreach (var frame in step.Frames) Content(frame.Direction == "reply" ? "delivered" : "sent later", frame);

@@ -29,7 +29,10 @@ internal sealed class AgentClient : IDisposable
 {
     private const string Revision = "2025-11-25";
 
-    private readonly LoopbackHttp _http = new();
+    // As the official clients: a call that people must agree to first is waited for, but not for ever.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly LoopbackHttp _http = new(Patience);
     private readonly Uri _endpoint;
     private readonly TimeProvider _clock;
     private readonly AuthenticationHeaderValue _token;

@@ -1,9 +1,10 @@
 using System.Net;
+using System.Text.RegularExpressions;
 
 namespace Postern.Conformance.Clients;
 
 /// <summary>A human answers a hold, in a browser, from the link that the caller was given.</summary>
-internal static class ApprovalDeskVisit
+internal static partial class ApprovalDeskVisit
 {
     /// <summary>Signs in freshly as one of the demo's people, reads the page, and approves.</summary>
     public static async Task<Page> ApproveAsync(string link, string person, string reason, CancellationToken cancellationToken)
@@ -21,6 +22,28 @@ internal static class ApprovalDeskVisit
         Assert.Equal(HttpStatusCode.OK, answered.Status);
         return answered;
     }
+
+    /// <summary>Opens the list of approvals until something waits there for this person's answer, and answers it.</summary>
+    public static async Task AnswerNextAsync(string gateway, string person, string answer, CancellationToken cancellationToken)
+    {
+        using var browser = new Browser();
+        var page = await SignInAsync(browser, await browser.OpenAsync(gateway + "/", cancellationToken), person, cancellationToken);
+        while (true)
+        {
+            page = await browser.OpenAsync(gateway + "/", cancellationToken);
+            if (Waits().Match(page.Html) is { Success: true } found)
+            {
+                page = await browser.OpenAsync(gateway + found.Value, cancellationToken);
+                var answered = await browser.PressAsync(page, "answer", answer, new Dictionary<string, string> { ["reason"] = "seen" }, cancellationToken);
+                Assert.Equal(HttpStatusCode.OK, answered.Status);
+                return;
+            }
+            await Task.Delay(50, cancellationToken);
+        }
+    }
+
+    [GeneratedRegex("/approve/[0-9A-Z]{26}", RegexOptions.NonBacktracking)]
+    private static partial Regex Waits();
 
     private static async Task<Page> SignInAsync(Browser browser, Page page, string person, CancellationToken cancellationToken)
     {

@@ -43,11 +43,16 @@ internal sealed class TestGateway : IAsyncDisposable
     public string Data => Path.Combine(_folder.FullName, "data");
 
     /// <summary>Starts one in front of this MCP server, with this policy.</summary>
-    public static Task<TestGateway> StartAsync(string target, string policy, CancellationToken cancellationToken) =>
-        StartAsync(new ConnectionOptions { Name = Connection, Protocol = "mcp", Url = target }, policy, cancellationToken);
+    /// <param name="target">The server's URL.</param>
+    /// <param name="policy">The one policy file.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="wait">How long callers are kept waiting for people at a stretch; by default not at all.</param>
+    public static Task<TestGateway> StartAsync(string target, string policy, CancellationToken cancellationToken, TimeSpan wait = default) =>
+        StartAsync(new ConnectionOptions { Name = Connection, Protocol = "mcp", Url = target }, policy, cancellationToken, wait: wait);
 
     /// <summary>Starts one in front of this target, with this policy.</summary>
-    public static async Task<TestGateway> StartAsync(ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null)
+    public static async Task<TestGateway> StartAsync(
+        ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null, TimeSpan wait = default)
     {
         var folder = Directory.CreateTempSubdirectory("postern-gateway-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
@@ -65,6 +70,7 @@ internal sealed class TestGateway : IAsyncDisposable
                     Issuers = [IssuerOf(issuer)],
                     Connections = [connection],
                     Policy = [file],
+                    Waits = new WaitOptions { Longest = wait },
                 },
                 new GatewaySurroundings { Logs = logs ?? NullLoggerFactory.Instance },
                 cancellationToken);

@@ -59,7 +59,7 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public string DataFolder => Options.Data;
 
-    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null)
+    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600", Clock = clock ?? TimeProvider.System });
@@ -73,6 +73,7 @@ internal sealed class RunningGateway : IAsyncDisposable
             Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret }],
             Connections = [new ConnectionOptions { Name = "shop", Protocol = "mcp", Url = shop.Url, Credential = new CredentialOptions("Authorization", "Bearer shop-secret") }],
             Policy = [policyFile],
+            Waits = new WaitOptions { Longest = waits },
             Limits = new LimitOptions { Drain = TimeSpan.FromSeconds(1) },
         };
         var host = await GatewayHost.StartAsync(options, Surroundings(clock, logs));

@@ -64,12 +64,21 @@ public sealed class HoldViewTests
     }
 
     [Theory]
-    [InlineData(HoldState.Approved)]
     [InlineData(HoldState.Consumed)]
     [InlineData(HoldState.Denied)]
     [InlineData(HoldState.Expired)]
     public void What_is_over_has_no_buttons(HoldState state) =>
         Assert.DoesNotContain("<button", Draw(Sample() with { State = state, Request = default }), StringComparison.Ordinal);
+
+    [Fact]
+    [Row("A09")]
+    public void An_approval_that_was_not_used_yet_can_only_be_taken_back()
+    {
+        var page = Draw(Sample() with { State = HoldState.Approved, UsableUntil = _now.AddMinutes(5), Request = default });
+
+        Assert.Contains("value=\"deny\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("value=\"approve\"", page, StringComparison.Ordinal);
+    }
 
     [Fact]
     [Row("A08")]
