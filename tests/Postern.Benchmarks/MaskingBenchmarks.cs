@@ -23,20 +23,20 @@ public static class MaskingBenchmarks
         var fields = Compile(MaskKind.Redact, ["$..email", "$..card"], []);
         var values = Compile(MaskKind.Redact, [], [.. Detectors.Names]);
         var both = Compile(MaskKind.Hash, ["$..email", "$..card"], [.. Detectors.Names]);
-        foreach (var (name, rows, isClean) in new[] { ("1 kB clean", 6, true), ("1 kB", 6, false), ("64 kB clean", 400, true), ("64 kB", 400, false), ("5 MB", 32_000, false) })
+        foreach (var (name, rows, isClean) in new[] { ("1 kB clean", 6, true), ("1 kB", 6, false), ("64 kB clean", 400, true), ("64 kB", 400, false), ("5 MB clean", 38_000, true), ("5 MB", 32_000, false) })
         {
             var frame = Frame(rows, isClean);
             var buffer = new ArrayBufferWriter<byte>(frame.Length * 2);
             Measure(output, "strict check", name, frame, () => StrictJson.Check(frame));
             Measure(output, "canonical digest", name, frame, () => CanonicalJson.DigestOf(frame));
             Measure(output, "mask 2 fields", name, frame, () => Apply(fields, frame, buffer));
-            Measure(output, "mask 5 detectors", name, frame, () => Apply(values, frame, buffer));
+            Measure(output, "mask all detectors", name, frame, () => Apply(values, frame, buffer));
             Measure(output, "mask both, hashed", name, frame, () => Apply(both, frame, buffer));
         }
         var log = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 12_000).Select(i =>
             string.Create(CultureInfo.InvariantCulture, $"2026-11-21T11:57:{i % 60:00}.{i % 1000:000}Z INFO request {i} served in {i % 97} ms from 10.0.{i % 256}.7\n"))));
         var text = new ArrayBufferWriter<byte>(log.Length * 2);
-        Measure(output, "text, 5 detectors", "1 MB of clean log", log, () =>
+        Measure(output, "text, all detectors", "1 MB of clean log", log, () =>
         {
             text.ResetWrittenCount();
             values.Apply(log, FrameShape.Text, text);

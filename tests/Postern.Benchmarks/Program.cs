@@ -22,11 +22,14 @@ switch (args)
     case ["allocation"]:
         await AllocationRun.RunAsync();
         return 0;
+    case ["masks"]:
+        Postern.Benchmarks.MaskingBenchmarks.Run(Console.Out);
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | allocation | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

@@ -5,43 +5,98 @@ namespace Postern.Core.Masking;
 
 /// <summary>The detectors of a masker, each with the rank of its strongest treatment; 0 where no mask names it.</summary>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct DetectorSet(int Card, int Email, SecretRanks Secrets)
+internal readonly record struct DetectorSet(int Card, int Email, int Iban, int Phone, int Ssn, int Address, SecretRanks Secrets)
 {
     public static readonly DetectorSet None;
 
-    public bool Any => Card != 0 || Email != 0 || Secrets.Any;
+    public bool Any => (Card | Email | Iban | Phone | Ssn | Address) != 0 || Secrets.Any;
+
+    /// <summary>What these detectors begin with.</summary>
+    public Anchors Anchors =>
+        (Card > 0 ? Anchors.Digits : 0)
+        | (Email > 0 ? Anchors.At | Anchors.Literal : 0)
+        | (Iban > 0 ? Anchors.Iban : 0)
+        | (Phone > 0 ? Anchors.Plus | Anchors.Phone : 0)
+        | (Ssn > 0 ? Anchors.Ssn : 0)
+        | (Address > 0 ? Anchors.Dots | Anchors.Colons : 0)
+        | (Secrets.Any ? Anchors.Literal : 0);
 
     /// <summary>The set with one more detector at this rank.</summary>
     public DetectorSet With(string name, int rank) => name switch
     {
         Detectors.CreditCard => this with { Card = Math.Max(Card, rank) },
         Detectors.Email => this with { Email = Math.Max(Email, rank) },
+        Detectors.Iban => this with { Iban = Math.Max(Iban, rank) },
+        Detectors.Phone => this with { Phone = Math.Max(Phone, rank) },
+        Detectors.UsSsn => this with { Ssn = Math.Max(Ssn, rank) },
+        Detectors.IpAddress => this with { Address = Math.Max(Address, rank) },
         Detectors.ApiKey => this with { Secrets = Secrets with { ApiKey = Math.Max(Secrets.ApiKey, rank) } },
         Detectors.Jwt => this with { Secrets = Secrets with { Jwt = Math.Max(Secrets.Jwt, rank) } },
         Detectors.PrivateKey => this with { Secrets = Secrets with { PrivateKey = Math.Max(Secrets.PrivateKey, rank) } },
+        Detectors.Password => this with { Secrets = Secrets with { Password = Math.Max(Secrets.Password, rank) } },
+        Detectors.ConnectionString => this with { Secrets = Secrets with { Connection = Math.Max(Secrets.Connection, rank) } },
         _ => throw new ArgumentException($"unknown detector `{name}`; expected one of {string.Join(", ", Detectors.Names)}", nameof(name)),
     };
-
-    /// <summary>
-    /// The detectors that could find something in any text within these bytes, documents in strings included; numbers of the
-    /// document itself are not asked. An escaped letter could hide a literal, so where <c>\u</c> occurs all stay.
-    /// </summary>
-    public DetectorSet PossibleIn(ReadOnlySpan<byte> bytes)
-    {
-        if (!Any || bytes.IndexOf("\\u"u8) >= 0) return this;
-        var card = Card != 0 && CardScreen.IsPossible(bytes) ? Card : 0;
-        var email = Email != 0 && EmailDetector.IsPossible(bytes) ? Email : 0;
-        var secrets = Secrets.Any && SecretDetector.IsPossible(bytes) ? Secrets : default;
-        return new DetectorSet(card, email, secrets);
-    }
 
     /// <summary>Everything that the detectors find in the text, settled.</summary>
     public void Find(ReadOnlySpan<byte> text, HitList hits)
     {
         hits.Clear();
-        if (Card != 0) CardDetector.Find(text, Card, hits);
-        if (Email != 0) EmailDetector.Find(text, Email, hits);
-        if (Secrets.Any) SecretDetector.Find(text, Secrets, hits);
+        var (mayBeCard, mayBeEmail, addressFrom) = (false, false, 0);
+        var secrets = new SecretDetector(text, Secrets);
+        var reader = new AnchorReader(text, Anchors);
+        while (reader.Next(out var at, out var anchors))
+        {
+            mayBeCard |= (anchors & Anchors.Digits) != 0;
+            mayBeEmail |= (anchors & Anchors.At) != 0;
+            if ((anchors & Anchors.Literal) != 0) mayBeEmail |= secrets.Look(at, hits);
+            if ((anchors & Anchors.Iban) != 0) Add(hits, at, IbanDetector.At(text, at, isRaw: false), Iban);
+            if ((anchors & Anchors.Plus) != 0) Add(hits, at, PhoneDetector.AtSign(text, at, isRaw: false), Phone);
+            if ((anchors & Anchors.Phone) != 0) Add(hits, at, PhoneDetector.AtGroups(text, at, isRaw: false), Phone);
+            if ((anchors & Anchors.Ssn) != 0) Add(hits, at, SsnDetector.At(text, at, isRaw: false), Ssn);
+            if ((anchors & Anchors.Dots) != 0) Add(hits, at, AddressDetector.V4At(text, at, isRaw: false), Address);
+            if ((anchors & Anchors.Colons) != 0 && at >= addressFrom)
+            {
+                var (start, length) = AddressDetector.V6Around(text, at, isRaw: false);
+                Add(hits, start, length, Address);
+                if (length > 0) addressFrom = start + length;
+            }
+        }
+        if (mayBeCard) CardDetector.Find(text, Card, hits);
+        if (mayBeEmail && Email > 0) EmailDetector.Find(text, Email, hits);
         hits.Settle();
+    }
+
+    /// <summary>
+    /// The places in a document, in order, where a text of it may hold what the detectors find, documents within its texts included. Only the
+    /// spelling in JSON is read; it may name too many places, never too few. Numbers of the document itself are not asked.
+    /// </summary>
+    public void Suspect(ReadOnlySpan<byte> json, PlaceList places)
+    {
+        places.Clear();
+        if (!Any) return;
+        var reader = new AnchorReader(json, Anchors | Anchors.Escape | (Card > 0 ? Anchors.Exponent : 0));
+        while (reader.Next(out var at, out var anchors))
+        {
+            if (IsSuspect(json, at, anchors)) places.Add(at);
+        }
+    }
+
+    private bool IsSuspect(ReadOnlySpan<byte> json, int at, Anchors anchors) =>
+        (anchors & Anchors.At) != 0
+        || ((anchors & Anchors.Escape) != 0 && EscapedText.MayHide(json, at))
+        || ((anchors & Anchors.Literal) != 0 && SecretDetector.IsPossible(json, at, Secrets, Email > 0))
+        || ((anchors & Anchors.Digits) != 0 && CardScreen.IsPossibleAt(json, at))
+        || ((anchors & Anchors.Exponent) != 0 && CardScreen.IsLongExponent(json, at + 1))
+        || ((anchors & Anchors.Iban) != 0 && IbanDetector.At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Plus) != 0 && PhoneDetector.AtSign(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Phone) != 0 && PhoneDetector.AtGroups(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Ssn) != 0 && SsnDetector.At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Dots) != 0 && AddressDetector.V4At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Colons) != 0 && AddressDetector.V6Around(json, at, isRaw: true).Length > 0);
+
+    private static void Add(HitList hits, int start, int length, int rank)
+    {
+        if (length > 0) hits.Add(new Hit(start, start + length, rank, IsCard: false));
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Postern.Core.Json;
 
 namespace Postern.Core.Masking;
 
@@ -8,6 +9,9 @@ internal sealed partial class MaskRun
 {
     // One for the frame, one for a document inside one of its strings.
     private readonly Space[] _spaces = [new(), new()];
+
+    // Where texts may hold something; null when nobody looked, and all may.
+    private Detection.PlaceList? _suspects;
 
     /// <summary>What is known of the value at one depth.</summary>
     [StructLayout(LayoutKind.Auto)]
@@ -24,6 +28,12 @@ internal sealed partial class MaskRun
 
         /// <summary>No path leads here, nor into it.</summary>
         public bool IsDescription;
+
+        /// <summary>Within a root: paths lead here, and names say what values are.</summary>
+        public bool IsData;
+
+        /// <summary>The name alone gave the treatment: then a boolean is no secret, it says that there is one.</summary>
+        public bool IsByName;
 
         /// <summary>Bytes in base 64.</summary>
         public bool IsBlob;
@@ -54,6 +64,7 @@ internal sealed partial class MaskRun
     private sealed class Space
     {
         public readonly Level[] Levels = new Level[MaxDepth + 1];
+        public readonly Detection.PlaceList Suspects = new();
         public ulong[] PlaceStates = [];
         public ulong[] PathStates = [];
 
@@ -71,9 +82,15 @@ internal sealed partial class MaskRun
 
     private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, ref MaskBuffer output)
     {
-        _detectors = _masker.IsScreened ? _masker.Detectors.PossibleIn(utf8) : _masker.Detectors;
-        if (_masker.IsScreened && !_detectors.Any && _masker.Paths.Words == 0 && IsUntouched(utf8, options)) return;
+        _detectors = _masker.Detectors;
         var space = _spaces[_isEmbedded ? 1 : 0];
+        _suspects = null;
+        if (_masker.IsScreened)
+        {
+            _suspects = space.Suspects;
+            _detectors.Suspect(utf8, _suspects);
+            if (_suspects.IsEmpty && _masker.Paths.Words == 0 && !_isEmbedded && IsUntouched(utf8)) return;
+        }
         var walk = new Walk
         {
             Utf8 = utf8,
@@ -87,17 +104,18 @@ internal sealed partial class MaskRun
         if (walk.Copied > 0) output.Write(utf8[walk.Copied..]);
     }
 
-    /// <summary>True when no number is a card, after every text was ruled out. The document is read to its end all the same.</summary>
-    private bool IsUntouched(ReadOnlySpan<byte> utf8, JsonReaderOptions options)
+    /// <summary>
+    /// True when the document can be released as it is, after every text was ruled out. False when it has numbers that must be
+    /// asked, or is no document: the long way says so in its own words.
+    /// </summary>
+    private bool IsUntouched(ReadOnlySpan<byte> utf8)
     {
-        var mayBeCard = _masker.Detectors.Card > 0;
-        var reader = new Utf8JsonReader(utf8, options);
-        while (reader.Read())
-        {
-            if (mayBeCard && reader.TokenType == JsonTokenType.Number && Detection.CardDetector.IsCard(reader.ValueSpan)) return false;
-        }
-        return true;
+        var grammar = new JsonGrammar(utf8, _detectors.Card > 0 ? Detection.CardDetector.MinDigits : int.MaxValue);
+        return grammar.IsDocument() && !grammar.HasLongNumber;
     }
+
+    /// <summary>False when the screen ruled out the bytes between these two.</summary>
+    private bool IsSuspect(int start, int end) => _suspects is null || _suspects.IsWithin(start, end);
 
     private void Token(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
     {
@@ -126,7 +144,7 @@ internal sealed partial class MaskRun
                 if (isCard && level.IsToken) throw TokenGivesAway();
                 if (level.Rank > 0 || isCard) Substitute(ref reader, ref walk, Treatment.Number, ref output);
                 break;
-            case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsStructure:
+            case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsByName && !level.IsStructure:
                 Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
                 break;
         }
@@ -168,8 +186,13 @@ internal sealed partial class MaskRun
         var words = _masker.Paths.Words;
         if (parent.HasPaths) level.HasPaths = _masker.Paths.Member(walk.PathAt(depth - 1, words), name, walk.PathAt(depth, words));
         Settle(ref walk, depth);
-        if (!_detectors.Any || level.IsStructure) return;
+        if (!_detectors.Any || level.IsStructure || !IsSuspect((int)reader.TokenStartIndex, (int)reader.BytesConsumed)) return;
 
+        if (level.IsData && _detectors.Secrets.Password > level.Rank && Detection.SecretWords.IsName(name))
+        {
+            level.IsByName |= level.Rank == 0;
+            level.Rank = _detectors.Secrets.Password;
+        }
         _detectors.Find(name, _hits);
         if (_hits.Hits.IsEmpty) return;
         if (parent.IsToken) throw TokenGivesAway();
@@ -200,13 +223,18 @@ internal sealed partial class MaskRun
                 level.HasPaths = true;
             }
         }
-        if (level.IsToken || level.IsDescription) (level.Rank, level.HasPaths) = (0, false);
-        if (level.HasPaths) level.Rank = Math.Max(level.Rank, _masker.Paths.Best(paths));
+        level.IsData |= level.IsRoot;
+        if (level.IsToken || level.IsDescription) (level.Rank, level.HasPaths, level.IsData) = (0, false, false);
+        if (level.HasPaths && _masker.Paths.Best(paths) is > 0 and var best)
+        {
+            level.IsByName = false;
+            level.Rank = Math.Max(level.Rank, best);
+        }
     }
 
     private static Level Inherited(in Level parent) => new()
     {
-        Rank = parent.Rank, IsStructure = parent.IsStructure, IsToken = parent.IsToken, IsDescription = parent.IsDescription,
+        Rank = parent.Rank, IsStructure = parent.IsStructure, IsToken = parent.IsToken, IsDescription = parent.IsDescription, IsData = parent.IsData, IsByName = parent.IsByName,
     };
 
     private static MaskingException TokenGivesAway() => new("a token of the protocol, which cannot be masked, holds what a mask hides; blocked");

@@ -10,8 +10,8 @@ internal sealed partial class MaskRun
     private void Text(ref Utf8JsonReader reader, ref Walk walk, Level level, ref MaskBuffer output)
     {
         var mayHoldDocument = level.IsRoot && level.Rank == 0 && !_isEmbedded;
-        if (level.Rank == 0 && !_detectors.Any && !(mayHoldDocument && level.HasPaths)) return;
         var raw = reader.ValueSpan;
+        if (level.Rank == 0 && !(mayHoldDocument && level.HasPaths) && (!_detectors.Any || !IsSuspect((int)reader.TokenStartIndex, (int)reader.BytesConsumed))) return;
         var isEscaped = reader.ValueIsEscaped;
         var text = isEscaped ? Unescape(raw) : raw;
         var start = (int)reader.TokenStartIndex + 1;
@@ -30,7 +30,7 @@ internal sealed partial class MaskRun
     private bool TryDocumentIn(ReadOnlySpan<byte> text, int rawLength, Level level, int start, ref Walk walk, ref MaskBuffer output)
     {
         // The text may stand in the scratch space, which the document's own strings will need.
-        var (scratch, detectors, count, names) = (_scratch, _detectors, Count, MaskedNames);
+        var (scratch, suspects, count, names) = (_scratch, _suspects, Count, MaskedNames);
         _scratch = [];
         _isEmbedded = true;
         var skipped = Embedded.Start(text);
@@ -58,7 +58,7 @@ internal sealed partial class MaskRun
         {
             document.Dispose();
             Dispose(ref _scratch);
-            (_scratch, _detectors, _isEmbedded) = (scratch, detectors, false);
+            (_scratch, _suspects, _isEmbedded) = (scratch, suspects, false);
         }
     }
 }

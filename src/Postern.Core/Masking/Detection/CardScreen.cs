@@ -18,40 +18,32 @@ internal static class CardScreen
         [.. " -._/\t\\t"u8, .. Enumerable.Range(0x80, 0x80).Select(value => (byte)value)]);
 
     /// <summary>
-    /// False when no text within these bytes holds a card, nor a number in a document within them. Only for bytes without <c>\u</c>,
-    /// which hides digits.
+    /// False when the run of digits that begins here begins no card in a text, nor a number in a document within it. Only for
+    /// bytes whose <c>\u</c> escapes are looked at apart: they hide digits.
     /// </summary>
-    public static bool IsPossible(ReadOnlySpan<byte> bytes)
+    public static bool IsPossibleAt(ReadOnlySpan<byte> bytes, int at)
     {
-        for (var at = NextRun(bytes, 0); at >= 0; at = NextRun(bytes, at))
+        // Times in milliseconds and long fractions are common, and stand alone: one run is judged at once.
+        var end = CardDetector.EndOfDigits(bytes, at);
+        if (end == bytes.Length || !s_gap.Contains(bytes[end])) return CardDetector.IsCardNumber(bytes[at..end]);
+        var (digits, gap) = (0, 0);
+        for (; at < bytes.Length && gap <= MaxGap; at++)
         {
-            // Times in milliseconds and long fractions are common, and stand alone: one run is judged at once.
-            var end = CardDetector.EndOfDigits(bytes, at);
-            if (end == bytes.Length || !s_gap.Contains(bytes[end]))
+            if (char.IsAsciiDigit((char)bytes[at]))
             {
-                if (CardDetector.IsCardNumber(bytes[at..end])) return true;
-                at = end;
-                continue;
+                if (++digits == Least) return true;
+                gap = 0;
             }
-            var (digits, gap) = (0, 0);
-            for (; at < bytes.Length && gap <= MaxGap; at++)
+            else if (s_gap.Contains(bytes[at]))
             {
-                if (char.IsAsciiDigit((char)bytes[at]))
-                {
-                    if (++digits == Least) return true;
-                    gap = 0;
-                }
-                else if (s_gap.Contains(bytes[at]))
-                {
-                    gap++;
-                }
-                else
-                {
-                    break;
-                }
+                gap++;
+            }
+            else
+            {
+                break;
             }
         }
-        return HasExponent(bytes);
+        return false;
     }
 
     /// <summary>
@@ -84,34 +76,8 @@ internal static class CardScreen
         return -1;
     }
 
-    /// <summary>True when there is a number long enough for a card that has an exponent: its digits need not be written out.</summary>
-    private static bool HasExponent(ReadOnlySpan<byte> bytes)
-    {
-        const int span = 16 + 2;
-        if (bytes.Length < span)
-        {
-            for (var at = 1; at < bytes.Length; at++)
-            {
-                if (IsLongExponent(bytes, at)) return true;
-            }
-            return false;
-        }
-        ref var start = ref MemoryMarshal.GetReference(bytes);
-        var last = bytes.Length - span;
-        for (var at = 0; ; at += 16)
-        {
-            if (at > last) at = last;
-            var letter = Vector128.LoadUnsafe(ref start, (nuint)at + 1) | Vector128.Create((byte)0x20);
-            var found = Digits(ref start, at) & Vector128.Equals(letter, Vector128.Create((byte)'e'));
-            for (var bits = found.ExtractMostSignificantBits(); bits != 0; bits &= bits - 1)
-            {
-                if (IsLongExponent(bytes, at + 1 + BitOperations.TrailingZeroCount(bits))) return true;
-            }
-            if (at == last) return false;
-        }
-    }
-
-    private static bool IsLongExponent(ReadOnlySpan<byte> bytes, int letter)
+    /// <summary>True when the letter here is the exponent of a number long enough for a card: its digits need not be written out.</summary>
+    public static bool IsLongExponent(ReadOnlySpan<byte> bytes, int letter)
     {
         if ((bytes[letter] | 0x20) != 'e' || !char.IsAsciiDigit((char)bytes[letter - 1]) || letter + 1 == bytes.Length) return false;
         if (bytes[letter + 1] is not ((byte)'+' or (byte)'-' or (>= (byte)'0' and <= (byte)'9'))) return false;
