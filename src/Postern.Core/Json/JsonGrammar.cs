@@ -9,14 +9,11 @@ namespace Postern.Core.Json;
 /// Whether bytes known to be UTF-8 follow the grammar of RFC 8259, and nothing else: where nothing in a document is going to be
 /// changed, this is all that has to be known of it. Names may repeat and surrogates stand alone; <see cref="StrictJson"/> refuses those.
 /// </summary>
-internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
+[StructLayout(LayoutKind.Auto)]
+internal readonly ref struct JsonGrammar(ReadOnlySpan<byte> utf8)
 {
     private readonly ref byte _utf8 = ref MemoryMarshal.GetReference(utf8);
     private readonly int _length = utf8.Length;
-    private readonly int _longNumber = longNumber;
-
-    /// <summary>Whether a number of at least as many bytes as was asked for stands in the document.</summary>
-    public bool HasLongNumber { get; private set; }
 
     /// <summary>True when the bytes are one document, nested at most 64 levels deep.</summary>
     public bool IsDocument()
@@ -81,10 +78,10 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly byte At(int at) => Unsafe.Add(ref _utf8, at);
+    private byte At(int at) => Unsafe.Add(ref _utf8, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Space(int at)
+    private int Space(int at)
     {
         while (at < _length && At(at) <= ' ' && At(at) is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') at++;
         return at;
@@ -92,7 +89,7 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
 
     /// <summary>From a name's opening quote to where its value begins; -1 when it is none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Name(int at)
+    private int Name(int at)
     {
         if (at >= _length || At(at) != '"') return -1;
         at = Text(at + 1);
@@ -103,7 +100,7 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
 
     /// <summary>From behind the opening quote to behind the closing one; -1 when there is none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Text(int at)
+    private int Text(int at)
     {
         while (at + Vector256<byte>.Count <= _length)
         {
@@ -123,7 +120,7 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
         return ShortText(at);
     }
 
-    private readonly int ShortText(int at)
+    private int ShortText(int at)
     {
         while (at < _length)
         {
@@ -143,7 +140,7 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
     }
 
     /// <summary>From a backslash to behind the escape; -1 for any other byte, and for what is no escape.</summary>
-    private readonly int Escape(int at)
+    private int Escape(int at)
     {
         if (At(at) != '\\' || at + 1 >= _length) return -1;
         var kind = At(at + 1);
@@ -156,12 +153,11 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
         return at + 6;
     }
 
-    private readonly int Literal(int at, ReadOnlySpan<byte> text) =>
+    private int Literal(int at, ReadOnlySpan<byte> text) =>
         _length - at >= text.Length && MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref _utf8, at), text.Length).SequenceEqual(text) ? at + text.Length : -1;
 
     private int Number(int at)
     {
-        var start = at;
         if (At(at) == '-') at++;
         if (at < _length && At(at) == '0') at++;
         else if ((at = Digits(at)) < 0) return -1;
@@ -172,12 +168,11 @@ internal ref struct JsonGrammar(ReadOnlySpan<byte> utf8, int longNumber)
             if (at < _length && At(at) is (byte)'+' or (byte)'-') at++;
             if ((at = Digits(at)) < 0) return -1;
         }
-        if (at - start >= _longNumber) HasLongNumber = true;
         return at;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Digits(int at)
+    private int Digits(int at)
     {
         var start = at;
         while (at < _length && (uint)(At(at) - '0') < 10) at++;

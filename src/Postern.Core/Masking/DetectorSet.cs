@@ -13,13 +13,13 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
 
     /// <summary>What these detectors begin with.</summary>
     public Anchors Anchors =>
-        (Card > 0 ? Anchors.Digits : 0)
-        | (Email > 0 ? Anchors.At | Anchors.Literal : 0)
-        | (Iban > 0 ? Anchors.Iban : 0)
-        | (Phone > 0 ? Anchors.Plus | Anchors.Phone : 0)
-        | (Ssn > 0 ? Anchors.Ssn : 0)
-        | (Address > 0 ? Anchors.Dots | Anchors.Colons : 0)
-        | (Secrets.Any ? Anchors.Literal : 0);
+        (Card > 0 ? Anchors.Digits : Anchors.None)
+        | (Email > 0 ? Anchors.At | Anchors.Literal : Anchors.None)
+        | (Iban > 0 ? Anchors.Iban : Anchors.None)
+        | (Phone > 0 ? Anchors.Plus | Anchors.Phone : Anchors.None)
+        | (Ssn > 0 ? Anchors.Ssn : Anchors.None)
+        | (Address > 0 ? Anchors.Dots | Anchors.Colons : Anchors.None)
+        | (Secrets.Any ? Anchors.Literal : Anchors.None);
 
     /// <summary>The set with one more detector at this rank.</summary>
     public DetectorSet With(string name, int rank) => name switch
@@ -47,15 +47,15 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
         var reader = new AnchorReader(text, Anchors);
         while (reader.Next(out var at, out var anchors))
         {
-            mayBeCard |= (anchors & Anchors.Digits) != 0;
-            mayBeEmail |= (anchors & Anchors.At) != 0;
-            if ((anchors & Anchors.Literal) != 0) mayBeEmail |= secrets.Look(at, hits);
-            if ((anchors & Anchors.Iban) != 0) Add(hits, at, IbanDetector.At(text, at, isRaw: false), Iban);
-            if ((anchors & Anchors.Plus) != 0) Add(hits, at, PhoneDetector.AtSign(text, at, isRaw: false), Phone);
-            if ((anchors & Anchors.Phone) != 0) Add(hits, at, PhoneDetector.AtGroups(text, at, isRaw: false), Phone);
-            if ((anchors & Anchors.Ssn) != 0) Add(hits, at, SsnDetector.At(text, at, isRaw: false), Ssn);
-            if ((anchors & Anchors.Dots) != 0) Add(hits, at, AddressDetector.V4At(text, at, isRaw: false), Address);
-            if ((anchors & Anchors.Colons) != 0 && at >= addressFrom)
+            mayBeCard |= (anchors & Anchors.Digits) != Anchors.None;
+            mayBeEmail |= (anchors & Anchors.At) != Anchors.None;
+            if ((anchors & Anchors.Literal) != Anchors.None) mayBeEmail |= secrets.Look(at, hits);
+            if ((anchors & Anchors.Iban) != Anchors.None) Add(hits, at, IbanDetector.At(text, at, isRaw: false), Iban);
+            if ((anchors & Anchors.Plus) != Anchors.None) Add(hits, at, PhoneDetector.AtSign(text, at, isRaw: false), Phone);
+            if ((anchors & Anchors.Phone) != Anchors.None) Add(hits, at, PhoneDetector.AtGroups(text, at, isRaw: false), Phone);
+            if ((anchors & Anchors.Ssn) != Anchors.None) Add(hits, at, SsnDetector.At(text, at, isRaw: false), Ssn);
+            if ((anchors & Anchors.Dots) != Anchors.None) Add(hits, at, AddressDetector.V4At(text, at, isRaw: false), Address);
+            if ((anchors & Anchors.Colons) != Anchors.None && at >= addressFrom)
             {
                 var (start, length) = AddressDetector.V6Around(text, at, isRaw: false);
                 Add(hits, start, length, Address);
@@ -75,7 +75,7 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
     {
         places.Clear();
         if (!Any) return;
-        var reader = new AnchorReader(json, Anchors | Anchors.Escape | (Card > 0 ? Anchors.Exponent : 0));
+        var reader = new AnchorReader(json, Anchors | Anchors.Escape | (Card > 0 ? Anchors.Exponent : Anchors.None));
         while (reader.Next(out var at, out var anchors))
         {
             if (IsSuspect(json, at, anchors)) places.Add(at);
@@ -83,17 +83,17 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
     }
 
     private bool IsSuspect(ReadOnlySpan<byte> json, int at, Anchors anchors) =>
-        (anchors & Anchors.At) != 0
-        || ((anchors & Anchors.Escape) != 0 && EscapedText.MayHide(json, at))
-        || ((anchors & Anchors.Literal) != 0 && SecretDetector.IsPossible(json, at, Secrets, Email > 0))
-        || ((anchors & Anchors.Digits) != 0 && CardScreen.IsPossibleAt(json, at))
-        || ((anchors & Anchors.Exponent) != 0 && CardScreen.IsLongExponent(json, at + 1))
-        || ((anchors & Anchors.Iban) != 0 && IbanDetector.At(json, at, isRaw: true) > 0)
-        || ((anchors & Anchors.Plus) != 0 && PhoneDetector.AtSign(json, at, isRaw: true) > 0)
-        || ((anchors & Anchors.Phone) != 0 && PhoneDetector.AtGroups(json, at, isRaw: true) > 0)
-        || ((anchors & Anchors.Ssn) != 0 && SsnDetector.At(json, at, isRaw: true) > 0)
-        || ((anchors & Anchors.Dots) != 0 && AddressDetector.V4At(json, at, isRaw: true) > 0)
-        || ((anchors & Anchors.Colons) != 0 && AddressDetector.V6Around(json, at, isRaw: true).Length > 0);
+        (anchors & Anchors.At) != Anchors.None
+        || ((anchors & Anchors.Escape) != Anchors.None && EscapedText.MayHide(json, at))
+        || ((anchors & Anchors.Literal) != Anchors.None && SecretDetector.IsPossible(json, at, Secrets, Email > 0))
+        || ((anchors & Anchors.Digits) != Anchors.None && CardScreen.IsPossibleAt(json, at))
+        || ((anchors & Anchors.Exponent) != Anchors.None && CardScreen.IsLongExponent(json, at + 1))
+        || ((anchors & Anchors.Iban) != Anchors.None && IbanDetector.At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Plus) != Anchors.None && PhoneDetector.AtSign(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Phone) != Anchors.None && PhoneDetector.AtGroups(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Ssn) != Anchors.None && SsnDetector.At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Dots) != Anchors.None && AddressDetector.V4At(json, at, isRaw: true) > 0)
+        || ((anchors & Anchors.Colons) != Anchors.None && AddressDetector.V6Around(json, at, isRaw: true).Length > 0);
 
     private static void Add(HitList hits, int start, int length, int rank)
     {

@@ -34,6 +34,12 @@ public sealed class FrameShape
     public ImmutableArray<ImmutableArray<string>> Roots { get; init; } = [];
 
     /// <summary>
+    /// JSON: the protocol has read every such frame to its end, as one document of at most 64 levels, before it is masked. A frame
+    /// in which no mask could find anything is then not read a second time.
+    /// </summary>
+    public bool IsRead { get; init; }
+
+    /// <summary>
     /// JSON: places that masks neither change nor read, because the reader of the frame put the value there itself (the id of
     /// its own request, say) or the protocol fixes it. Same path form as <see cref="Roots"/>; covers the whole value there.
     /// </summary>

@@ -77,10 +77,10 @@ internal sealed partial class MaskRun
 
     /// <summary>Masks one document; writes nothing when nothing in it changes.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
-    public void Document(ReadOnlySpan<byte> utf8, ShapePlaces places, ref MaskBuffer output) =>
-        Documents(utf8, places.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, ref output);
+    public void Document(ReadOnlySpan<byte> utf8, FrameShape shape, ref MaskBuffer output) =>
+        Documents(utf8, shape.Places.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, shape.IsRead, ref output);
 
-    private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, ref MaskBuffer output)
+    private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, bool isRead, ref MaskBuffer output)
     {
         _detectors = _masker.Detectors;
         var space = _spaces[_isEmbedded ? 1 : 0];
@@ -89,7 +89,9 @@ internal sealed partial class MaskRun
         {
             _suspects = space.Suspects;
             _detectors.Suspect(utf8, _suspects);
-            if (_suspects.IsEmpty && _masker.Paths.Words == 0 && !_isEmbedded && IsUntouched(utf8)) return;
+            // Where no text is suspect, no number can be a card either: both are looked for in the same bytes. What is no document
+            // goes the long way, which says so in its own words.
+            if (_suspects.IsEmpty && _masker.Paths.Words == 0 && !_isEmbedded && (isRead || new JsonGrammar(utf8).IsDocument())) return;
         }
         var walk = new Walk
         {
@@ -102,16 +104,6 @@ internal sealed partial class MaskRun
         var reader = new Utf8JsonReader(utf8, options);
         while (reader.Read()) Token(ref reader, ref walk, ref output);
         if (walk.Copied > 0) output.Write(utf8[walk.Copied..]);
-    }
-
-    /// <summary>
-    /// True when the document can be released as it is, after every text was ruled out. False when it has numbers that must be
-    /// asked, or is no document: the long way says so in its own words.
-    /// </summary>
-    private bool IsUntouched(ReadOnlySpan<byte> utf8)
-    {
-        var grammar = new JsonGrammar(utf8, _detectors.Card > 0 ? Detection.CardDetector.MinDigits : int.MaxValue);
-        return grammar.IsDocument() && !grammar.HasLongNumber;
     }
 
     /// <summary>False when the screen ruled out the bytes between these two.</summary>

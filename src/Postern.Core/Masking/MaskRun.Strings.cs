@@ -38,7 +38,7 @@ internal sealed partial class MaskRun
         try
         {
             var options = new JsonReaderOptions { MaxDepth = MaxDepth, AllowMultipleValues = true };
-            Documents(text[skipped..], ShapePlaces.Whole.Paths, options, ref document);
+            Documents(text[skipped..], ShapePlaces.Whole.Paths, options, isRead: false, ref document);
             if (Count == count) return true;
             ThrowIfNamesMet(document.Written, names);
             CopyTo(start, ref walk, ref output);

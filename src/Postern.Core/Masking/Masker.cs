@@ -83,7 +83,7 @@ public sealed class Masker
         var run = MaskRun.Begin(this);
         try
         {
-            if (shape.Form == FrameForm.Json) run.Document(content, shape.Places, ref buffer);
+            if (shape.Form == FrameForm.Json) run.Document(content, shape, ref buffer);
             else run.Text(content, ref buffer);
             if (shape.Form == FrameForm.Json) run.ThrowIfNamesMet(buffer.Written, namesBefore: 0);
             output.Write(run.Count == 0 ? content : buffer.Written);

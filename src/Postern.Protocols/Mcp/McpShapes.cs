@@ -22,6 +22,7 @@ internal static class McpShapes
     public static readonly FrameShape Reply = new()
     {
         Form = FrameForm.Json,
+        IsRead = true, // JsonRpcReader
         Roots =
         [
             ["result", "structuredContent"],
@@ -74,6 +75,7 @@ internal static class McpShapes
     public static readonly FrameShape Extension = new()
     {
         Form = FrameForm.Json,
+        IsRead = true,
         Roots = [["result"], .. Reply.Roots],
         Structure = [["jsonrpc"], ["id"], ["method"]],
         Tokens = [["error", "code"], ["result", "resultType"], ["result", "nextCursor"], ["result", "requestState"]],

@@ -95,13 +95,13 @@ public sealed class MaskScreenTests
             {
                 foreach (System.Text.RegularExpressions.Match match in pattern.Matches(read))
                 {
-                    Assert.True((found.GetValueOrDefault(match.Index) & anchor) != 0, $"{anchor} at {match.Index} of {read}");
+                    Assert.True((found.GetValueOrDefault(match.Index) & anchor) != Anchors.None, $"{anchor} at {match.Index} of {read}");
                 }
             }
             for (var at = 0; at < bytes.Length; at++)
             {
                 if (!SecretLiterals.All.Any(literal => literal.IsAt(bytes.AsSpan(at)))) continue;
-                Assert.True((found.GetValueOrDefault(at) & Anchors.Literal) != 0, $"literal at {at} of {read}");
+                Assert.True((found.GetValueOrDefault(at) & Anchors.Literal) != Anchors.None, $"literal at {at} of {read}");
                 Assert.Contains(SecretLiterals.Like(bytes.AsSpan(at)).ToArray(), literal => literal.IsAt(bytes.AsSpan(at)));
             }
         }

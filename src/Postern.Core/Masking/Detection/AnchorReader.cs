@@ -17,7 +17,7 @@ internal ref struct AnchorReader
     private const int Block = 32;
 
     // A place needs the block it is in, the next, and for literals two bytes more.
-    private const int Ahead = (2 * Block) + 2;
+    private const int Ahead = (2 * Block) + 4;
 
     private readonly ReadOnlySpan<byte> _text;
     private readonly Anchors _wanted;
@@ -71,89 +71,85 @@ internal ref struct AnchorReader
     /// <summary>The next place and what may begin there; false at the end.</summary>
     public bool Next(out int place, out Anchors anchors)
     {
-        while (_any == 0)
+        if (_any == 0 && !Look())
         {
-            _block += Block;
-            if (_block >= _text.Length)
-            {
-                (place, anchors) = (-1, Anchors.None);
-                return false;
-            }
-            Look();
+            (place, anchors) = (-1, Anchors.None);
+            return false;
         }
         var bit = BitOperations.TrailingZeroCount(_any);
         _any &= _any - 1;
         place = _block + bit;
         anchors = (Anchors)(((_digits >> bit) & 1) | (((_iban >> bit) & 1) << 1) | (((_plus >> bit) & 1) << 2) | (((_phone >> bit) & 1) << 3) | (((_ssn >> bit) & 1) << 4)
-            | (((_dots >> bit) & 1) << 5) | (((_colons >> bit) & 1) << 6) | (((_at >> bit) & 1) << 7) | (((_literal >> bit) & 1) << 8) | (((_escape >> bit) & 1) << 9) | (((_exponent >> bit) & 1) << 10));
+            | (((_dots >> bit) & 1) << 5) | (((_colons >> bit) & 1) << 6) | (((_at >> bit) & 1) << 7) | (((_literal >> bit) & 1) << 8) | (((_escape >> bit) & 1) << 9)
+            | (((_exponent >> bit) & 1) << 10));
         return true;
     }
 
-    private void Look()
+    /// <summary>Goes on to the next block with a place in it; false when there is none.</summary>
+    private bool Look()
     {
-        ref var here = ref At(_block);
-        var current = _next;
-        _next = Classify(Vector256.LoadUnsafe(ref here, Block));
-        _literal = (_wanted & Anchors.Literal) != 0 ? SecretLiterals.Fits(ref here) : 0;
-        _at = (_wanted & Anchors.At) != 0 ? current.At : 0;
-        _escape = (_wanted & Anchors.Escape) != 0 && current.Escape != 0
-            ? current.Escape & Vector256.Equals(Vector256.LoadUnsafe(ref here, 1), Vector256.Create((byte)'u')).ExtractMostSignificantBits()
-            : 0;
-        _any = _literal | _at | _escape;
-        Numbers(current);
-        if ((_wanted & Anchors.Colons) != 0) Colons(current);
-        _lastDigit = current.Digit >> 31;
-    }
-
-    private void Numbers(in Classes current)
-    {
-        if ((current.Digit | _next.Digit) == 0)
+        var wanted = _wanted;
+        var next = _next;
+        var lastDigit = _lastDigit;
+        for (var block = _block + Block; block < _text.Length; block += Block)
         {
-            _digits = _iban = _plus = _phone = _ssn = _dots = _exponent = 0;
-            return;
-        }
-        var digit = Both(current.Digit, _next.Digit);
-        var start = digit & ~((digit << 1) | _lastDigit);
-        var two = start & (digit >> 1);
-        var three = two & (digit >> 2);
-        _digits = (_wanted & Anchors.Digits) != 0 ? (uint)(three & (digit >> 3)) : 0;
-        _plus = (_wanted & Anchors.Plus) != 0 ? (uint)(current.Plus & (digit >> 1)) : 0;
-        _exponent = (_wanted & Anchors.Exponent) != 0 ? (uint)(digit & (Both(current.E, _next.E) >> 1)) : 0;
-        _iban = _phone = _ssn = _dots = 0;
-        if ((_wanted & Anchors.Iban) != 0)
-        {
-            var letter = Both(current.Letter, _next.Letter);
-            _iban = (uint)(letter & (letter >> 1) & (digit >> 2) & (digit >> 3));
-        }
-        if ((_wanted & (Anchors.Ssn | Anchors.Phone | Anchors.Dots)) != 0)
-        {
-            var dash = Both(current.Dash, _next.Dash);
-            var dot = Both(current.Dot, _next.Dot);
-            if ((_wanted & Anchors.Ssn) != 0)
-                _ssn = (uint)(three & (dash >> 3) & (digit >> 4) & (digit >> 5) & (dash >> 6) & (digit >> 7) & (digit >> 8) & (digit >> 9) & (digit >> 10));
-            if ((_wanted & Anchors.Phone) != 0)
+            ref var here = ref At(block);
+            var current = next;
+            next = Classify(Vector256.LoadUnsafe(ref here, Block));
+            var at = (wanted & Anchors.At) != Anchors.None ? current.At : 0;
+            var literal = (wanted & Anchors.Literal) != Anchors.None ? SecretLiterals.At(ref here) : 0;
+            var escape = (wanted & Anchors.Escape) != Anchors.None && current.Escape != 0
+                ? current.Escape & Vector256.Equals(Vector256.LoadUnsafe(ref here, 1), Vector256.Create((byte)'u')).ExtractMostSignificantBits()
+                : 0;
+            uint digits = 0, iban = 0, plus = 0, phone = 0, ssn = 0, dots = 0, exponent = 0, colons = 0;
+            if ((current.Digit | next.Digit) != 0)
             {
-                var gap = dash | dot;
-                _phone = (uint)(three & (gap >> 3) & (digit >> 4) & (digit >> 5) & (digit >> 6) & (gap >> 7) & (digit >> 8) & (digit >> 9) & (digit >> 10) & (digit >> 11));
+                var digit = Both(current.Digit, next.Digit);
+                var two = digit & (digit >> 1);
+                if ((wanted & Anchors.Plus) != Anchors.None) plus = (uint)(current.Plus & (digit >> 1));
+                if ((wanted & Anchors.Exponent) != Anchors.None) exponent = (uint)(digit & (Both(current.E, next.E) >> 1));
+                if ((wanted & Anchors.Iban) != Anchors.None)
+                {
+                    var letter = Both(current.Letter, next.Letter);
+                    iban = (uint)(letter & (letter >> 1) & (two >> 2));
+                }
+                var start = digit & ~((digit << 1) | lastDigit);
+                if ((wanted & Anchors.Digits) != Anchors.None) digits = (uint)(start & two & (two >> 2));
+                if ((wanted & (Anchors.Ssn | Anchors.Phone | Anchors.Dots)) != Anchors.None)
+                {
+                    var dot = Both(current.Dot, next.Dot);
+                    var gap = Both(current.Dash, next.Dash) | dot;
+                    var three = two & (digit >> 2);
+                    // Three digits and a separator begin both; few places have as much.
+                    var group = start & three & (gap >> 3);
+                    if (group != 0)
+                    {
+                        if ((wanted & Anchors.Ssn) != Anchors.None) ssn = (uint)(group & (two >> 4) & (gap >> 6) & (two >> 7) & (two >> 9));
+                        if ((wanted & Anchors.Phone) != Anchors.None) phone = (uint)(group & (three >> 4) & (gap >> 7) & (two >> 8) & (two >> 10));
+                    }
+                    if ((wanted & Anchors.Dots) != Anchors.None && dot != 0)
+                    {
+                        var first = dot & (digit >> 1) & ((dot >> 2) | (dot >> 3) | (dot >> 4));
+                        dots = (uint)(start & ((first >> 1) | (digit >> 1 & (first >> 2)) | (three & (first >> 3))));
+                    }
+                }
             }
-            if ((_wanted & Anchors.Dots) != 0)
+            if ((wanted & Anchors.Colons) != Anchors.None && current.Colon != 0)
             {
-                var first = dot & (digit >> 1) & ((dot >> 2) | (dot >> 3) | (dot >> 4));
-                _dots = (uint)((start & (first >> 1)) | (two & (first >> 2)) | (three & (first >> 3)));
+                // Times of the day have two; only what has three in a row, or two side by side, is looked at.
+                var colon = Both(current.Colon, next.Colon);
+                var pair = colon & ((colon >> 1) | (colon >> 2) | (colon >> 3) | (colon >> 4) | (colon >> 5));
+                if (pair != 0) colons = (uint)((colon & (colon >> 1)) | (pair & ((pair >> 1) | (pair >> 2) | (pair >> 3) | (pair >> 4) | (pair >> 5))));
             }
+            lastDigit = current.Digit >> (Block - 1);
+            var any = at | literal | escape | digits | iban | plus | phone | ssn | dots | exponent | colons;
+            if (any == 0) continue;
+            (_at, _literal, _escape, _digits, _iban, _plus, _phone, _ssn, _dots, _exponent, _colons) = (at, literal, escape, digits, iban, plus, phone, ssn, dots, exponent, colons);
+            (_any, _block, _next, _lastDigit) = (any, block, next, lastDigit);
+            return true;
         }
-        _any |= _exponent | _digits | _iban | _plus | _phone | _ssn | _dots;
-    }
-
-    private void Colons(in Classes current)
-    {
-        _colons = 0;
-        if ((current.Colon | _next.Colon) == 0) return;
-        var colon = Both(current.Colon, _next.Colon);
-        // Times of the day have two; only what has three in a row, or two side by side, is looked at.
-        var pair = colon & ((colon >> 1) | (colon >> 2) | (colon >> 3) | (colon >> 4) | (colon >> 5));
-        _colons = (uint)((colon & (colon >> 1)) | (pair & ((pair >> 1) | (pair >> 2) | (pair >> 3) | (pair >> 4) | (pair >> 5))));
-        _any |= _colons;
+        _block = _text.Length;
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

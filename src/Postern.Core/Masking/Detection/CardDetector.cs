@@ -6,7 +6,7 @@ namespace Postern.Core.Masking.Detection;
 /// </summary>
 internal static class CardDetector
 {
-    public const int MinDigits = 13;
+    private const int MinDigits = 13;
     private const int MaxDigits = 19;
 
     // Lists of small numbers are not cards: the first group has at least four digits, the others two.

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Text;
@@ -44,6 +45,7 @@ internal static class SecretLiterals
     private const int KeyLength = 3;
     private const int Groups = 8;
     private const int SlotBits = 10;
+    private const int KeyBits = 15;
 
     /// <summary>All of them.</summary>
     public static readonly SecretLiteral[] All =
@@ -58,6 +60,7 @@ internal static class SecretLiterals
     ];
 
     private static readonly SecretLiteral[]?[] s_slots = Slots();
+    private static readonly ulong[] s_known = Keys();
     private static readonly string[] s_keys = [.. All.Select(literal => Encoding.ASCII.GetString(literal.Utf8, 0, KeyLength)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     private static readonly Vector256<byte> s_low0 = Table(0, isHigh: false);
     private static readonly Vector256<byte> s_high0 = Table(0, isHigh: true);
@@ -66,14 +69,27 @@ internal static class SecretLiterals
     private static readonly Vector256<byte> s_low2 = Table(2, isHigh: false);
     private static readonly Vector256<byte> s_high2 = Table(2, isHigh: true);
 
-    /// <summary>One bit for each of 32 places where a literal may begin. Reads 34 bytes.</summary>
+    /// <summary>One bit for each of 32 places where the first three bytes of a literal stand. Reads 36 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint Fits(ref byte here)
+    public static uint At(ref byte here)
     {
         var fits = Fits(Vector256.LoadUnsafe(ref here), s_low0, s_high0)
             & Fits(Vector256.LoadUnsafe(ref here, 1), s_low1, s_high1)
             & Fits(Vector256.LoadUnsafe(ref here, 2), s_low2, s_high2);
-        return ~Vector256.Equals(fits, Vector256<byte>.Zero).ExtractMostSignificantBits();
+        var places = ~Vector256.Equals(fits, Vector256<byte>.Zero).ExtractMostSignificantBits();
+        return places == 0 ? 0 : Known(ref here, places);
+    }
+
+    private static uint Known(ref byte here, uint places)
+    {
+        var known = 0U;
+        for (; places != 0; places &= places - 1)
+        {
+            var place = BitOperations.TrailingZeroCount(places);
+            var key = Hash(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref here, place))) >> (32 - KeyBits);
+            known |= (uint)((s_known[key >> 6] >> (int)(key & 63)) & 1) << place;
+        }
+        return known;
     }
 
     /// <summary>Literals that the text here could begin with, the longest first; others may be among them.</summary>
@@ -83,9 +99,21 @@ internal static class SecretLiterals
     private static Vector256<byte> Fits(Vector256<byte> bytes, Vector256<byte> low, Vector256<byte> high) =>
         Vector256.ShuffleNative(low, bytes & Vector256.Create((byte)0x0f)) & Vector256.ShuffleNative(high, (bytes >>> 4) & Vector256.Create((byte)0x0f));
 
-    // Case folds together what is apart by one bit, letters or not; the literals themselves are compared after.
-    private static int Slot(ReadOnlySpan<byte> here) =>
-        (int)((uint)((here[0] | (here[1] << 8) | (here[2] << 16)) | 0x202020) * 0x9e3779b1 >> (32 - SlotBits));
+    private static int Slot(ReadOnlySpan<byte> here) => (int)(Hash((uint)(here[0] | (here[1] << 8) | (here[2] << 16))) >> (32 - SlotBits));
+
+    // Of the first three bytes. Case folds together what is apart by one bit, letters or not; the literals themselves are compared after.
+    private static uint Hash(uint bytes) => ((bytes & 0xffffff) | 0x202020) * 0x9e3779b1;
+
+    private static ulong[] Keys()
+    {
+        var keys = new ulong[1 << (KeyBits - 6)];
+        foreach (var literal in All)
+        {
+            var key = Hash((uint)(literal.Utf8[0] | (literal.Utf8[1] << 8) | (literal.Utf8[2] << 16))) >> (32 - KeyBits);
+            keys[key >> 6] |= 1UL << (int)(key & 63);
+        }
+        return keys;
+    }
 
     private static SecretLiteral[]?[] Slots()
     {

@@ -77,7 +77,7 @@ internal static class SecretWords
         from = escapes;
         var run = text[from..].IndexOfAny(s_ends);
         if (run < 0) run = text.Length - from;
-        isList = (from + run < text.Length && text[from + run] == ';') || PrecededBySemicolon(text, at);
+        isList = isEquals && ((from + run < text.Length && text[from + run] == ';') || PrecededBySemicolon(text, at));
         var value = text.Slice(from, run);
         // Prose has colons (`password: the word that`), and code has calls; a bare word after them is no password.
         if ((!isEquals || isSpaced) && !isQuotedName && !isList && (run < MinPlain || !value.ContainsAnyExcept(s_letters))) return default;
