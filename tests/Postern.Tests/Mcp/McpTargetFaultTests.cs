@@ -58,7 +58,7 @@ public sealed class McpTargetFaultTests
     [InlineData(JsonHead + "Content-Length: 100\r\n\r\n{\"jsonrpc\":\"2.0\",")]
     [InlineData(JsonHead + "Content-Length: 100\r\n\r\n")]
     [InlineData(JsonHead + "Transfer-Encoding: chunked\r\n\r\n11\r\n{\"jsonrpc\":\"2.0\",\r\n")]
-    [InlineData(StreamHead + "d\r\ndata: {\"json\r\n")]
+    [InlineData(StreamHead + "c\r\ndata: {\"json\r\n")]
     [Row("F07")]
     public async Task A_message_that_stalls_in_the_middle_is_given_up(string sent)
     {

@@ -1,0 +1,59 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using Postern.Core.Pipeline;
+
+namespace Postern.Upstreams.Http1;
+
+/// <summary>Writes the head of a request (RFC 9112 section 3): target, host, the headers given, the lent credential, the length of the body.</summary>
+internal static class RequestHead
+{
+    /// <summary>No head is longer.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    private static readonly SearchValues<char> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>What every request to a URL begins with, behind its method.</summary>
+    public static byte[] Line(Uri url) => Encoding.ASCII.GetBytes($" {url.PathAndQuery} HTTP/1.1\r\nHost: {url.IdnHost switch { var host when host.Contains(':', StringComparison.Ordinal) => $"[{host}]", var host => host }}{(url.IsDefaultPort ? "" : string.Create(CultureInfo.InvariantCulture, $":{url.Port}"))}\r\n");
+
+    /// <summary>Writes the head at the begin of <paramref name="output"/> and returns its length; 0 when there is not enough room.</summary>
+    /// <exception cref="UpstreamException">A header cannot be sent: its name is no token, or its value is not visible ASCII.</exception>
+    public static int Write(Span<byte> output, UpstreamRequest request, ReadOnlySpan<byte> line, UpstreamCredential? credential, long? bodyLength)
+    {
+        if (request.Method.Length is 0 or > 32 || request.Method.AsSpan().ContainsAnyExcept(Token)) throw CannotBeSent(request.Method);
+        var at = 0;
+        if (!Add(output, ref at, request.Method)) return 0;
+        if (output.Length - at < line.Length) return 0;
+        line.CopyTo(output[at..]);
+        at += line.Length;
+        // By index: the enumerator of an interface would be allocated for each request.
+        for (var i = 0; i < request.Headers.Count; i++)
+        {
+            var (name, value) = request.Headers[i];
+            if (!Add(output, ref at, name, value)) return 0;
+        }
+        if (credential is not null && !Add(output, ref at, credential.Header, credential.Value())) return 0;
+        if (bodyLength is { } length)
+        {
+            if (!Add(output, ref at, "Content-Length: ") || !length.TryFormat(output[at..], out var digits, provider: CultureInfo.InvariantCulture)) return 0;
+            at += digits;
+            if (!Add(output, ref at, "\r\n")) return 0;
+        }
+        return Add(output, ref at, "\r\n") ? at : 0;
+    }
+
+    private static bool Add(Span<byte> output, ref int at, string name, string value)
+    {
+        if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(Token) || value.AsSpan().ContainsAnyExceptInRange(' ', '~')) throw CannotBeSent(name);
+        return Add(output, ref at, name) && Add(output, ref at, ": ") && Add(output, ref at, value) && Add(output, ref at, "\r\n");
+    }
+
+    private static bool Add(Span<byte> output, ref int at, string ascii)
+    {
+        if (output.Length - at < ascii.Length) return false;
+        at += Encoding.ASCII.GetBytes(ascii, output[at..]);
+        return true;
+    }
+
+    private static UpstreamException CannotBeSent(string name) => new(RefusalCode.InvalidRequest, $"header `{name}` cannot be sent") { NothingWasSent = true };
+}
