@@ -31,6 +31,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
     }
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<UpstreamResponse> SendAsync(Clearance clearance, UpstreamRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(clearance);
@@ -125,6 +126,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             return wire.Header(name);
         }
 
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public override async ValueTask<int> ReadAsync(Memory<byte> into, bool isMidMessage)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Postern.Core.Approvals;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
@@ -26,6 +27,7 @@ public sealed class OperationPipeline(
     /// <param name="exchange">The operation, and how its protocol forwards, refuses and pends it.</param>
     /// <param name="identity">Who asks.</param>
     /// <param name="callerGone">Fires when the caller went away. Never used to close the record.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync(IExchange exchange, Identity identity, CancellationToken callerGone)
     {
         var operation = exchange.Operation;
@@ -142,6 +144,7 @@ public sealed class OperationPipeline(
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Ending> ForwardAsync(
         IExchange exchange, Identity identity, Decision decision, MaskPlan masks, IAccount account, HoldAnswer.Cleared? cleared, CancellationToken callerGone)
     {

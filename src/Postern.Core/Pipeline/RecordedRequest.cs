@@ -17,9 +17,10 @@ internal static class RecordedRequest
         if (masker.IsEmpty) return new Masked<ReadOnlyMemory<byte>>(operation.Request);
         try
         {
-            var masked = new System.Buffers.ArrayBufferWriter<byte>(operation.Request.Length + 64);
+            using var masked = new PooledFrame(operation.Request.Length + 64);
             masker.Apply(operation.Request.Span, operation.RequestShape, masked);
-            return new Masked<ReadOnlyMemory<byte>>(masked.WrittenMemory);
+            // Mostly nothing was masked, and the request itself is what may be written down.
+            return new Masked<ReadOnlyMemory<byte>>(masked.Written.Span.SequenceEqual(operation.Request.Span) ? operation.Request : masked.Written.ToArray());
         }
         catch (MaskingException)
         {

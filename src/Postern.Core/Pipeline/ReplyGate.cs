@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Postern.Core.Masking;
 using Postern.Core.Recording;
@@ -56,6 +57,7 @@ public sealed class ReplyGate
     }
 
     /// <summary>Returns when the frame, which is the reply's last, and all before it are on the caller's wire.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask ReleaseLastAsync(ReplyFrame frame)
     {
         bool isOnlyOne;

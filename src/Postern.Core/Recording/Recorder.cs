@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -101,6 +102,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<IAccount> BeginAsync(Intent intent, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -18,6 +18,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
 {
     private readonly FrozenDictionary<string, Source> _byAuthority;
     private readonly ImmutableArray<Source> _sources;
+    private readonly TokenDigests _digests = new();
     private readonly VerifiedTokens _verified = new();
     private readonly ConcurrentDictionary<Digest, DateTimeOffset> _revokedTokens = new();
     private readonly Revocations _revocations;
@@ -64,7 +65,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <inheritdoc/>
     public ValueTask<Authentication> AuthenticateAsync(string token, string resource, CancellationToken cancellationToken)
     {
-        if (token.Length is 0 or > TokenText.MaxLength || !TryDigest(token, out var digest))
+        if (token.Length is 0 or > TokenText.MaxLength || !_digests.TryGet(token, out var digest))
         {
             return new(new Authentication.Refused("token is too long or not in ASCII"));
         }
@@ -92,7 +93,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <summary>Refuses this token from now on. What already runs on it is cut by the leash, not here.</summary>
     public void RevokeToken(string token)
     {
-        if (TryDigest(token, out var digest))
+        if (TokenDigests.TryDigest(token, out var digest))
         {
             Sweep();
             _revokedTokens[digest] = _clock.GetUtcNow();
@@ -283,32 +284,6 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         }
 
         return null;
-    }
-
-    private static bool TryDigest(string token, out Digest digest)
-    {
-        const int onStack = 4096;
-        byte[]? rented = null;
-        var bytes = token.Length <= onStack ? stackalloc byte[onStack] : rented = ArrayPool<byte>.Shared.Rent(token.Length);
-        try
-        {
-            // narrowing replaces nothing: any character outside ASCII ends it
-            if (Ascii.FromUtf16(token, bytes, out var length) != OperationStatus.Done)
-            {
-                digest = default;
-                return false;
-            }
-
-            digest = Digest.Of(bytes[..length]);
-            return true;
-        }
-        finally
-        {
-            if (rented is not null)
-            {
-                ArrayPool<byte>.Shared.Return(rented, clearArray: true);
-            }
-        }
     }
 
     // no token outlives its issuer's longest life, so neither does a revocation

@@ -1,5 +1,8 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -18,6 +21,8 @@ internal sealed class McpEndpoint(McpGateway gateway)
 
     /// <summary>Largest message that a client may send.</summary>
     public const int MaxBody = 4 * 1024 * 1024;
+
+    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
 
     private readonly OriginGuard _origins = new(gateway.Services);
     private readonly McpIntake _intake = new(gateway);
@@ -78,7 +83,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
             reason = "a token in the query, or more than one";
             error = "invalid_request";
         }
-        else if (header.Count == 1 && BearerToken(header[0]) is { } presented)
+        else if (header.Count == 1 && BearerToken(http, header[0]) is { } presented)
         {
             token = presented;
         }
@@ -111,20 +116,31 @@ internal sealed class McpEndpoint(McpGateway gateway)
         return null;
     }
 
+    /// <summary>
+    /// The token of an <c>Authorization</c> header, or null. The web server hands out one and the same text while the requests of a
+    /// connection carry the same header; so does this, and whoever knows the text already need not look at it again.
+    /// </summary>
+    private static string? BearerToken(HttpContext http, string? header)
+    {
+        // Only where one request at a time is served on a connection.
+        var items = HttpProtocol.IsHttp11(http.Request.Protocol) ? http.Features.Get<IConnectionItemsFeature>()?.Items : null;
+        if (items is not null && items.TryGetValue(typeof(Bearer), out var kept) && kept is Bearer known && ReferenceEquals(known.Header, header)) return known.Token;
+        var token = BearerToken(header);
+        if (items is not null && token is not null) items[typeof(Bearer)] = new Bearer(header!, token);
+        return token;
+    }
+
     // RFC 6750 section 2.1; anything else in the header, be it two values that a proxy joined, is no token.
     private static string? BearerToken(string? header)
     {
         const string Scheme = "Bearer ";
         if (header is null || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
-        var token = header[Scheme.Length..];
-        foreach (var character in token)
-        {
-            if (!char.IsAsciiLetterOrDigit(character) && character is not ('-' or '.' or '_' or '~' or '+' or '/' or '=')) return null;
-        }
-        return token.Length > 0 ? token : null;
+        var token = header.AsSpan(Scheme.Length);
+        return token.IsEmpty || token.ContainsAnyExcept(TokenCharacters) ? null : token.ToString();
     }
 
-    private async Task PostAsync(HttpContext http, Connection connection, Identity identity)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask PostAsync(HttpContext http, Connection connection, Identity identity)
     {
         if (!IsJson(http.Request.ContentType))
         {
@@ -272,4 +288,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
         http.Response.ContentLength = body.Length;
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
     }
+
+    private sealed record Bearer(string Header, string Token);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Postern.Core.Approvals;
@@ -48,6 +49,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     public IReplySink Replies => _wire;
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         if (_call is { HttpMethod: "POST", Session.Opening: { IsPending: true } opening }) await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -120,6 +122,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     }
 
     /// <summary>The one message of a JSON body.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask AnswerAsync(Clearance clearance, UpstreamFrames frames, CancellationToken cancellationToken)
     {
         if (!await frames.NextAsync().ConfigureAwait(false)) throw Invalid("the target's answer is empty");
@@ -195,6 +198,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     }
 
     /// <summary>What one message of the target is, whether it may go on, and what of it.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<FrameVerdict> JudgeAsync(Clearance clearance, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         var message = JsonRpcReader.Read(data.Span);
@@ -214,6 +218,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<FrameVerdict> JudgeResponseAsync(Clearance clearance, ReadOnlyMemory<byte> data, JsonRpcMessage message, CancellationToken cancellationToken)
     {
         var method = _call.Method;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Postern.Core.Masking;
@@ -55,6 +56,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     public void Abort() => http.Abort();
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken)
     {
         if (ReferenceEquals(tag, Json) && !IsStream)
@@ -118,6 +120,7 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     /// <inheritdoc/>
     public void Dispose() => _turn?.Dispose();
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteWholeAsync(ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         IsWhole = true;

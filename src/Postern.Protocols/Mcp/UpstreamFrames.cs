@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Buffers;
 using System.Globalization;
 using Postern.Core.Pipeline;
@@ -58,6 +59,7 @@ internal sealed class UpstreamFrames : IDisposable
 
     /// <summary>Moves to the next message; false when there is none.</summary>
     /// <exception cref="UpstreamException">The stream is over a limit, broke off, or was silent for too long.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> NextAsync()
     {
         if (_sse is null) return await ReadWholeAsync().ConfigureAwait(false);
@@ -79,6 +81,7 @@ internal sealed class UpstreamFrames : IDisposable
         return _sse.Fault is { } fault ? throw new UpstreamException(RefusalCode.UpstreamInvalid, fault) : found;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadWholeAsync()
     {
         if (_over) return false;

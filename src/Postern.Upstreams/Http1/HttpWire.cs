@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Buffers;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -71,6 +72,7 @@ internal sealed class HttpWire : IDisposable
     }
 
     /// <summary>Sends one request and reads the head of its response.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SendAsync(UpstreamRequest request, byte[] line, UpstreamCredential? credential, ReadOnlyMemory<byte>? body)
     {
         _hasSent = false;
@@ -120,6 +122,7 @@ internal sealed class HttpWire : IDisposable
         _buffer = [];
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadHeadAsync(bool isOfHead)
     {
         _start = _end = 0;
@@ -150,6 +153,7 @@ internal sealed class HttpWire : IDisposable
         throw Invalid("the target sent interim responses without end");
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadPlainAsync(Memory<byte> into)
     {
         if (_framing == BodyFraming.Length && into.Length > _left) into = into[..(int)_left];
@@ -169,6 +173,7 @@ internal sealed class HttpWire : IDisposable
         return read;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadChunkedAsync(Memory<byte> into)
     {
         while (true)
@@ -234,6 +239,7 @@ internal sealed class HttpWire : IDisposable
         _buffer = larger;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
         if (_tls is not null)

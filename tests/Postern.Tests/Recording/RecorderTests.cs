@@ -1,3 +1,4 @@
+using System.Text;
 using Postern.Core.Recording;
 using Postern.Tests.Doubles;
 
@@ -118,11 +119,14 @@ public sealed class RecorderTests
         Assert.InRange(storage.Flushes - before, 1, 3);
     }
 
-    [Fact]
-    public async Task Sixty_four_writers_at_once_leave_one_whole_account_each()
+    [Theory]
+    [InlineData(Durability.Strict, 64 * 1024 * 1024)]
+    [InlineData(Durability.Relaxed, 64 * 1024 * 1024)]
+    [InlineData(Durability.Relaxed, 64 * 1024)]
+    public async Task Sixty_four_writers_at_once_leave_one_whole_account_each(Durability durability, long segmentBytes)
     {
         var storage = new MemoryStorage();
-        await using (var recorder = await Given.Recorder(storage))
+        await using (var recorder = await Given.Recorder(storage, Given.Options() with { Durability = durability, SegmentBytes = segmentBytes }))
         {
             await Task.WhenAll(Enumerable.Range(0, 64).Select(async _ =>
             {
@@ -138,6 +142,49 @@ public sealed class RecorderTests
         Assert.True(verdict.Records > 64 * 20 * 3);
         Assert.True(verdict.Checkpoints >= 3);
         Assert.Equal(0, verdict.Unanchored);
+    }
+
+    [Fact]
+    [Guarantee("G5")]
+    public async Task A_relaxed_write_that_fails_refuses_everyone_who_waits_and_leaves_nobody_waiting()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage, Given.Options() with { Durability = Durability.Relaxed });
+        var writes = 0;
+        storage.WriteFails = () => Interlocked.Increment(ref writes) > 20;
+
+        var refused = 0;
+        await Task.WhenAll(Enumerable.Range(0, 32).Select(async _ =>
+        {
+            await Task.Yield();
+            try
+            {
+                while (true) await Given.OperationAsync(recorder);
+            }
+            catch (RecordingException)
+            {
+                Interlocked.Increment(ref refused);
+            }
+        })).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(32, refused);
+        Assert.NotNull(recorder.Fault);
+    }
+
+    [Fact]
+    public async Task A_relaxed_ending_that_nobody_waits_for_is_written_all_the_same()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage, Given.Options() with { Durability = Durability.Relaxed });
+        for (var i = 0; i < 5; i++)
+        {
+            await Given.OperationAsync(recorder);
+            var id = $"nobody-waits-{i}";
+            var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
+            await account.EndAsync(new Ending(Outcome.Failed, null, id, null, Given.Noon));
+
+            Assert.True(SpinWait.SpinUntil(() => storage.AfterKill().Bytes("journal-000001.pjl").AsSpan().IndexOf(Encoding.UTF8.GetBytes(id)) > 0, TimeSpan.FromSeconds(10)));
+        }
     }
 
     [Fact]
