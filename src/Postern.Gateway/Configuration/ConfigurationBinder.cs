@@ -113,6 +113,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Arguments = stdio.List("args"),
             Folder = stdio.Path("folder")!,
             Environment = environment.DrainToImmutable(),
+            State = stdio.Path("state"),
             Idle = stdio.Duration("idle") ?? TimeSpan.FromMinutes(10),
             LogsErrors = stdio.Text("stderr") != "drop",
             IsShared = stdio.Text("shared") == "true",

@@ -94,6 +94,7 @@ internal static class ConfigurationKeys
             new("value", One(ValueKind.Secret), "The variable's value; never shown."),
             new("valueFile", One(ValueKind.Path), "A file that holds it instead."),
         ])), "Variables by name. Besides them the child has `PATH`, `HOME`, `USER`, `LANG`, `TZ` and `TMPDIR` of the gateway, and nothing else."),
+        new("state", One(ValueKind.Path), "A folder under which each identity has one of its own, for servers that keep something in files. `{state}` in `args` and `environment` stands for it."),
         new("stderr", new Value(ValueKind.Choice) { Choices = ["log", "drop"] }, "`log`: what it says on stderr goes to the gateway's log, without the configured values and what the detectors know. `drop`: it is read and counted.") { Default = "log" },
         new("idle", One(ValueKind.Duration), "After this long without a request or an open stream a child is ended.") { Default = "10m" },
         new("shared", One(ValueKind.Switch), "`true`: one child serves everybody, who then see whatever it keeps of each other. `false`: one for each identity and client session.") { Default = "false" },

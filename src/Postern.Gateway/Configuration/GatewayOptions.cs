@@ -150,6 +150,9 @@ public sealed class StdioOptions
     /// <summary>Variables besides the few essentials. Values are secret.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Environment { get; init; } = [];
 
+    /// <summary>A folder under which each identity has one of its own, which <c>{state}</c> in arguments and environment stands for; null for none. Full path.</summary>
+    public string? State { get; init; }
+
     /// <summary>True when what it says on stderr goes to the log.</summary>
     public bool LogsErrors { get; init; } = true;
 

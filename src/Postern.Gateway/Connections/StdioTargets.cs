@@ -26,6 +26,10 @@ internal static class StdioTargets
         if (connection.Credential is not null) yield return ($"{path}.credential", "a server over stdio takes no header; give it secrets in `stdio.environment`");
         if (!OperatingSystem.IsLinux()) yield return ($"{path}.stdio", "servers over stdio are started on Linux only");
         else if (Find(stdio) is null) yield return ($"{path}.stdio.command", $"`{stdio.Command}` is no program that can be run; expected a path, or a name on the `PATH`{Hint(stdio)}");
+        if (stdio.State is null && stdio.Arguments.Concat(stdio.Environment.Select(one => one.Value)).Any(text => text.Contains(StdioTarget.StateMark, StringComparison.Ordinal)))
+        {
+            yield return ($"{path}.stdio", $"`{StdioTarget.StateMark}` stands for a folder under `stdio.state`, which is not given");
+        }
         if (!Directory.Exists(stdio.Folder)) yield return ($"{path}.stdio.folder", $"there is no folder `{stdio.Folder}`");
     }
 
@@ -46,6 +50,7 @@ internal static class StdioTargets
         Secrets = [.. stdio.Environment.Select(variable => variable.Value)],
         LogsErrors = stdio.LogsErrors,
         Silence = silence,
+        State = stdio.State,
         Idle = stdio.Idle,
         IsShared = stdio.IsShared,
     };

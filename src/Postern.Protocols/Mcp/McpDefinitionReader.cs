@@ -54,8 +54,12 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
             if (exchange.Response is not { } response) return null;
             var message = JsonRpcReader.Read(response.Span);
             if (message.Kind != JsonRpcKind.Result || message.Items.IsEmpty) return null;
+            using var result = JsonDocument.Parse(message.Result.Of(response));
+            // 2026-07-28 gives every result a type. A server that leaves it out is an older one that answers before it knows who asks;
+            // what it defines within a session may be more.
+            if (_version == McpVersions.Stateless && !result.RootElement.TryGetProperty("resultType", out _)) return null;
             items.AddRange(McpList.Read(message.Items.Of(response), McpList.NameMember(method)));
-            cursor = NextCursor(message.Result.Of(response));
+            cursor = result.RootElement.TryGetProperty("nextCursor", out var next) && next.ValueKind == JsonValueKind.String ? next.GetString() : null;
             if (cursor is null) return items;
         }
         return null;
@@ -139,11 +143,5 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
         writer.WriteEndObject();
         writer.Flush();
         return output.WrittenMemory;
-    }
-
-    private static string? NextCursor(ReadOnlyMemory<byte> result)
-    {
-        using var document = JsonDocument.Parse(result);
-        return document.RootElement.TryGetProperty("nextCursor", out var cursor) && cursor.ValueKind == JsonValueKind.String ? cursor.GetString() : null;
     }
 }

@@ -75,9 +75,9 @@ internal sealed class StdioChild(StdioTarget target, ChildOwner owner, Switchboa
             if (_process is not null) return;
             try
             {
-                _process = ChildProcess.Start(target);
+                _process = ChildProcess.Start(target.For(owner.Identity));
             }
-            catch (IOException fault)
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 _ending = Task.CompletedTask;
                 throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"the target of `{owner.Connection}` could not be started: {fault.Message}", fault);

@@ -16,6 +16,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
 {
     private const int SessionIdBytes = 16;
     private const int MaxSharedSessions = 4096;
+    private static readonly TimeSpan OwnIdle = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan SharedSessionIdle = TimeSpan.FromHours(12);
 
     private readonly Lock _lock = new();
@@ -126,7 +127,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     {
         var now = clock.GetUtcNow();
         List<StdioChild> idle;
-        lock (_lock) idle = [.. _live.Where(child => child.Board.IsIdle && now - child.LastUsed > (targets(child.Owner.Connection)?.Idle ?? TimeSpan.Zero))];
+        lock (_lock) idle = [.. _live.Where(child => child.Board.IsIdle && now - child.LastUsed > IdleOf(child.Owner))];
         foreach (var child in idle) _ = EndAsync(child, "nobody used it");
     }
 
@@ -143,6 +144,13 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
         Task[] ending;
         lock (_lock) ending = [.. _ending];
         await Task.WhenAll(ending).ConfigureAwait(false);
+    }
+
+    /// <summary>The gateway itself asks in bursts, and a process for nobody is not kept.</summary>
+    private TimeSpan IdleOf(ChildOwner owner)
+    {
+        var idle = targets(owner.Connection)?.Idle ?? TimeSpan.Zero;
+        return IsGateways(owner.Identity) && idle > OwnIdle ? OwnIdle : idle;
     }
 
     /// <summary>Takes it out of every table; nobody finds it from now on.</summary>

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Postern.Upstreams.Stdio;
 
@@ -8,8 +10,16 @@ namespace Postern.Upstreams.Stdio;
 /// <param name="Folder">The folder that it runs in, as a full path.</param>
 public sealed record StdioTarget(string Command, ImmutableArray<string> Arguments, string Folder)
 {
+    /// <summary>Stands for the identity's own folder in arguments and environment.</summary>
+    public const string StateMark = "{state}";
+
+    private const int StateNameBytes = 16;
+
     /// <summary>All of the child's environment; nothing of the gateway's own is added. Values are secret.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Environment { get; init; } = [];
+
+    /// <summary>A folder under which each identity has one of its own, or null. Full path.</summary>
+    public string? State { get; init; }
 
     /// <summary>Values that must not show in what the child says on stderr.</summary>
     public ImmutableArray<string> Secrets { get; init; } = [];
@@ -25,6 +35,27 @@ public sealed record StdioTarget(string Command, ImmutableArray<string> Argument
 
     /// <summary>True when one child serves everybody; otherwise nobody's child is ever another's.</summary>
     public bool IsShared { get; init; }
+
+    /// <summary>
+    /// The target as it is started for one identity, or for everybody: <see cref="StateMark"/> names that identity's folder, which is made
+    /// when it is not there. A child of one's own that kept its state in a common file would have no state of one's own.
+    /// </summary>
+    /// <exception cref="IOException">The folder cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
+    internal StdioTarget For(string? identity)
+    {
+        if (State is null) return this;
+        // A digest: whatever an issuer calls its subjects, nothing of it becomes a path.
+        var name = identity is null ? "shared" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity))[..StateNameBytes]);
+        var folder = Path.Combine(State, name);
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return this with
+        {
+            Arguments = [.. Arguments.Select(argument => argument.Replace(StateMark, folder, StringComparison.Ordinal))],
+            Environment = [.. Environment.Select(one => KeyValuePair.Create(one.Key, one.Value.Replace(StateMark, folder, StringComparison.Ordinal)))],
+        };
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"`{Command}` with {Arguments.Length} arguments";

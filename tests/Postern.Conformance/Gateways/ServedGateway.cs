@@ -32,7 +32,11 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     public string Errors => _child?.Errors ?? string.Empty;
 
     /// <summary>Writes the configuration; <see cref="StartAsync"/> starts the process.</summary>
-    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken)
+    /// <param name="target">The target's URL, or all of the connection.</param>
+    /// <param name="policy">The policy file.</param>
+    /// <param name="cancellationToken">Ends the preparation.</param>
+    /// <param name="isWhole">True when <paramref name="target"/> is the connection as the configuration writes it.</param>
+    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false)
     {
         var folder = Directory.CreateTempSubdirectory("postern-served-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
@@ -45,7 +49,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             issuers:
               demo: { authority: "{{issuer.Issuer}}", audience: "{{TestGateway.Audience}}", clientId: {{DemoClient.GatewayId}}, clientSecret: {{DemoClient.GatewaySecret}} }
             connections:
-              {{TestGateway.Connection}}: { protocol: mcp, url: "{{target}}" }
+              {{TestGateway.Connection}}: {{(isWhole ? target : $$"""{ protocol: mcp, url: "{{target}}" }""")}}
             policy: [policy.yaml]
             """,
             cancellationToken);

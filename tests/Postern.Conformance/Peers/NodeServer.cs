@@ -27,6 +27,10 @@ internal sealed class NodeServer : IAsyncDisposable
     public static Task<NodeServer> StartEverythingAsync(CancellationToken cancellationToken) =>
         StartAsync([Checkout.Package("@modelcontextprotocol", "server-everything", "dist", "index.js"), "streamableHttp"], cancellationToken);
 
+    /// <summary>A PostgreSQL in memory, with a table of customers; <see cref="Url"/> tells its port.</summary>
+    public static Task<NodeServer> StartPostgresAsync(CancellationToken cancellationToken) =>
+        StartAsync([Path.Combine(Checkout.Node, "stdio", "postgres.mjs")], cancellationToken);
+
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
     private static async Task<NodeServer> StartAsync(string[] script, CancellationToken cancellationToken)

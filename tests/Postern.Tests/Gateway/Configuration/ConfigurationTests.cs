@@ -55,7 +55,8 @@ public sealed class ConfigurationTests
         var stdio = options.Connections[0].Stdio!;
         Assert.Equal(("sh", Repository.PathOf("tests", "specs", "configuration"), TimeSpan.FromMinutes(5)), (stdio.Command, stdio.Folder, stdio.Idle));
         Assert.Equal(["-c", "exec cat"], stdio.Arguments);
-        Assert.Equal([KeyValuePair.Create("LOG_LEVEL", "info")], stdio.Environment);
+        Assert.Equal([KeyValuePair.Create("LOG_LEVEL", "info"), KeyValuePair.Create("NOTES", "{state}/notes")], stdio.Environment);
+        Assert.Equal("/var/lib/postern/files", stdio.State);
         Assert.True(stdio.IsShared);
         Assert.False(stdio.LogsErrors);
         Assert.Equal((16, 2), (options.Limits.Children, options.Limits.ChildrenPerIdentity));
