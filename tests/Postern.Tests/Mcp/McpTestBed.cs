@@ -43,11 +43,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         Server = server;
         url ??= server.Url;
         All = [new Connection("shop", "mcp", url, [])];
-        var load = PolicyLoader.Load([new PolicyFile("policy.yaml", policy)], new PolicyEnvironment
-        {
-            Vocabularies = [McpVocabulary.Instance], Connections = All, Issuers = ["demo"], HashKey = new byte[32],
-        }, 1);
-        Current = load.Set ?? throw new InvalidOperationException(string.Join('\n', load.Problems));
+        Current = Load(policy, 1);
         _dialer = new HttpUpstreamDialer(name => name == "shop" ? new UpstreamTarget(new Uri(url)) { Credential = new UpstreamCredential("X-Target-Key", () => FakeMcpServer.Secret) } : null, clock ?? TimeProvider.System);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
@@ -114,6 +110,12 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         await bed._app.StartAsync();
         bed.BaseUrl = bed._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         return bed;
+    }
+
+    public void Publish(string policy)
+    {
+        Current = Load(policy, Current.Version.Number + 1);
+        _leash.Redecide(Current);
     }
 
     public Connection? Find(string name) => All.FirstOrDefault(connection => connection.Name == name);
@@ -222,6 +224,15 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         await Server.DisposeAsync();
         _dialer.Dispose();
         _leash.Dispose();
+    }
+
+    private PolicySet Load(string policy, int version)
+    {
+        var load = PolicyLoader.Load([new PolicyFile("policy.yaml", policy)], new PolicyEnvironment
+        {
+            Vocabularies = [McpVocabulary.Instance], Connections = All, Issuers = ["demo"], HashKey = new byte[32],
+        }, version);
+        return load.Set ?? throw new InvalidOperationException(string.Join('\n', load.Problems));
     }
 
     private static async Task<Answer> AnswerAsync(HttpResponseMessage response, CancellationToken cancellationToken)
