@@ -1,5 +1,6 @@
 using System.Globalization;
 using Postern.Benchmarks.Echo;
+using Postern.Benchmarks.Held;
 using Postern.Benchmarks.Steps;
 
 switch (args)
@@ -25,11 +26,17 @@ switch (args)
     case ["masks"]:
         Postern.Benchmarks.MaskingBenchmarks.Run(Console.Out);
         return 0;
+    case ["held"]:
+        await HeldRun.RunAsync(callers: 10_000);
+        return 0;
+    case ["held", var callers]:
+        await HeldRun.RunAsync(Number(callers));
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

@@ -23,6 +23,9 @@ internal sealed class Peer : IDisposable
     /// <summary>Where calls go.</summary>
     public string Url { get; }
 
+    /// <summary>The process in between; 0 without one.</summary>
+    public int ProcessId => _process?.Id ?? 0;
+
     /// <summary>CPU seconds that the process in between has spent; 0 without one.</summary>
     public double CpuSeconds => _process is null ? 0 : ProcessCpu.Seconds(_process.Id);
 
