@@ -26,7 +26,8 @@ internal static class ClientPatience
     /// </summary>
     public const int MaxLegs = 9;
 
-    private static readonly FrozenDictionary<string, TimeSpan> Known = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
+    /// <summary>By the exact name.</summary>
+    public static FrozenDictionary<string, TimeSpan> Known { get; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
     {
         // The Python SDK's default name. It sets no limit itself, but at least one agent framework on top of it gives up after 5 s
         // by default: nothing that people can answer in.

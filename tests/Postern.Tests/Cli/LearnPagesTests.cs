@@ -6,6 +6,7 @@ public sealed class LearnPagesTests
     [Theory]
     [InlineData("policy.md", "<!-- policy: ")]
     [InlineData("masking.md", "<!-- policy: ")]
+    [InlineData("approvals.md", "<!-- policy: ")]
     public async Task The_commands_of_the_page_succeed_on_every_policy_of_the_page(string page, string mark)
     {
         var specs = Specs.Folder("policy");
