@@ -109,6 +109,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 4. Who asks, for what, under which policy.
         var leash = teardown.Own(new Leash(clock));
+        recorder.Broken = () => leash.Cut(static (_, _) => true, ClearanceEnd.RecordBroken);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
         var revocations = new RevocationStore(database);
         foreach (var (identity, at) in await revocations.LoadAsync(clock.GetUtcNow() - authenticator.LongestLife, cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(identity, at);

@@ -22,6 +22,9 @@ public enum ClearanceEnd
 
     /// <summary>The gateway stops.</summary>
     Stopping,
+
+    /// <summary>The record cannot be written any more, so what goes on could not be accounted for.</summary>
+    RecordBroken,
 }
 
 /// <summary>

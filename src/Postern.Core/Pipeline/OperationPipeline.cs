@@ -182,12 +182,13 @@ public sealed class OperationPipeline(
     {
         ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
         ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
+        ClearanceEnd.RecordBroken => RefusalCode.RecordUnavailable,
         _ => RefusalCode.GatewayUnavailable,
     };
 
     private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
     {
-        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.Stopping => CodeFor(clearance.End),
+        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
         _ => fault switch
         {
             UpstreamException upstream => upstream.Code,

@@ -20,8 +20,8 @@ public enum Durability
 /// The writer: numbers, chains, writes and flushes what many producers enqueue, one write and one flush per batch (group commit),
 /// and signs checkpoints. One at a time holds the pen: in strict mode always the journal's own thread, which waits for the disk so
 /// that nobody else has to; in relaxed mode also a producer that finds it free, because handing bytes to the operating system costs
-/// less than waking a thread to do it. A failed write or flush ends the journal for good: what the disk then holds is not known,
-/// so nothing is ever retried as if it were clean (fault U02).
+/// less than waking a thread to do it. A failed write or flush ends this writer for good: what the disk then holds is not known,
+/// so nothing is ever retried as if it were clean (fault U02). The recorder begins anew behind what is known to be on the disk.
 /// </summary>
 internal sealed class Journal : IDisposable
 {
@@ -41,6 +41,7 @@ internal sealed class Journal : IDisposable
     private readonly Durability _durability;
     private readonly long _maxWaitingBytes;
     private readonly TimeProvider _clock;
+    private readonly Action _broken;
     private readonly JournalSlots _slots = new();
     private readonly Thread _thread;
     private readonly ITimer _timer;
@@ -64,9 +65,10 @@ internal sealed class Journal : IDisposable
     private long _durable;
     private TaskCompletionSource? _advanced;
 
-    /// <summary>Takes over the segments where recovery left them.</summary>
-    public Journal(JournalSegments segments, RecorderOptions options, TimeProvider clock)
+    /// <summary>Takes over the segments where recovery left them. <paramref name="broken"/> is called once, if a write or flush fails; it must not block.</summary>
+    public Journal(JournalSegments segments, RecorderOptions options, TimeProvider clock, Action broken)
     {
+        _broken = broken;
         _segments = segments;
         _durability = options.Durability;
         _maxWaitingBytes = options.WaitingBytes;
@@ -82,6 +84,9 @@ internal sealed class Journal : IDisposable
 
     /// <summary>Why nothing can be written any more, or null.</summary>
     public RecordingException? Fault => Volatile.Read(ref _fault);
+
+    /// <summary>What of the open segment is sound. Valid once the journal is closed.</summary>
+    public SoundPart Sound => _segments.Sound;
 
     /// <summary>A slot to write a payload into; hand it to <see cref="Enqueue"/> or return it.</summary>
     public JournalSlot Rent(RecordType type) => _slots.Rent(type);
@@ -334,7 +339,7 @@ internal sealed class Journal : IDisposable
     private void Poison(Exception cause)
     {
         var fault = new RecordingException(
-            string.Create(CultureInfo.InvariantCulture, $"the journal `{_segments.Place}` cannot be written ({cause.Message}); nothing is accepted until the gateway is restarted with a working disk"), cause);
+            string.Create(CultureInfo.InvariantCulture, $"the journal `{_segments.Place}` cannot be written ({cause.Message}); nothing is accepted until it can, which is tried every few seconds"), cause);
         List<JournalSlot> broken;
         lock (_gate)
         {
@@ -348,5 +353,6 @@ internal sealed class Journal : IDisposable
         {
             if (slot.IsAwaited) slot.Break(fault);
         }
+        _broken();
     }
 }

@@ -46,4 +46,31 @@ internal static class JournalRecovery
         else segments.Resume(scan);
         return new RecoveryResult(cutFile, scan.Problem?.Offset ?? 0, cutBytes, scan.Problem?.Text, [.. scan.Open.OrderBy(pair => pair.Value).Select(pair => pair.Key)]);
     }
+
+    /// <summary>
+    /// Cuts a segment to its sound part, after a write or flush of it failed. What lies beyond may be readable and yet not be there
+    /// after a power loss: a failed flush tells so once, and never again.
+    /// </summary>
+    /// <returns>How many bytes were cut.</returns>
+    /// <exception cref="IOException">The disk still does not work.</exception>
+    public static long Cut(IJournalStorage storage, SoundPart sound)
+    {
+        if (!storage.List().Contains(sound.Name, StringComparer.Ordinal)) return 0;
+        long cut;
+        using (var file = storage.Open(sound.Name))
+        {
+            cut = file.Length - sound.Length;
+            if (sound.Length > 0)
+            {
+                if (cut > 0) file.SetLength(sound.Length);
+                file.Flush();
+                return cut;
+            }
+            // INVARIANT: a segment's header is on the disk before a record follows it, so a file without one holds no record.
+            if (sound.Flushed > 0 || file.Length > JournalFormat.MaxHeaderBytes) throw new RecordingException($"the journal file `{sound.Name}` holds {file.Length} bytes and should hold a header at most; it is left as it is");
+        }
+        storage.Delete(sound.Name);
+        storage.FlushNames();
+        return cut;
+    }
 }

@@ -21,6 +21,8 @@ internal sealed class JournalSegments : IDisposable
     private int _segment;
     private IJournalFile? _file;
     private long _fileLength;
+    private long _flushedLength;
+    private bool _flushFailed;
     private byte[] _batch = new byte[64 * 1024];
 
     public JournalSegments(IJournalStorage storage, IJournalSigner signer, long segmentBytes)
@@ -41,6 +43,9 @@ internal sealed class JournalSegments : IDisposable
 
     /// <summary>Records since the last checkpoint.</summary>
     public int Unsigned { get; private set; }
+
+    /// <summary>What of the open segment is sound after a failure: all that was written whole or, when a flush failed, what was flushed before.</summary>
+    public SoundPart Sound => new(JournalFormat.SegmentName(_segment), _flushFailed ? _flushedLength : _fileLength, _flushedLength);
 
     /// <summary>Bytes that wait for <see cref="WriteBatch"/>.</summary>
     public int BatchLength { get; private set; }
@@ -64,9 +69,9 @@ internal sealed class JournalSegments : IDisposable
         Unsigned = scan.Unsigned;
         foreach (var (operation, sequence) in scan.Open) _open.Add(operation, sequence);
         _chain.Value = scan.Chain;
+        _flushedLength = _fileLength = scan.Offset;
         _file = _storage.Open(JournalFormat.SegmentName(_segment));
         if (_file.Length != scan.Offset) _file.SetLength(scan.Offset);
-        _fileLength = scan.Offset;
         // What an earlier process wrote without flushing counts only from here on.
         _file.Flush();
         Flushed = Sequence;
@@ -122,8 +127,9 @@ internal sealed class JournalSegments : IDisposable
     public void Flush()
     {
         if (Flushed == Sequence) return;
-        _file!.Flush();
+        FlushFile();
         Flushed = Sequence;
+        _flushedLength = _fileLength;
     }
 
     /// <inheritdoc/>
@@ -135,8 +141,10 @@ internal sealed class JournalSegments : IDisposable
 
     private void CreateSegment(DateTimeOffset now)
     {
+        _segment++;
+        _flushedLength = _fileLength = 0;
         var header = new RecordedHeader(
-            _journalId, ++_segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString(), _open.Count == 0 ? null : _open.Values.Min());
+            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.
         var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
         JournalFormat.WritePrefix(bytes);
@@ -147,10 +155,25 @@ internal sealed class JournalSegments : IDisposable
         _chain.Add(bytes, content: null);
         WriteBatch();
         // INVARIANT: the header, and the file's name, are durable before any record follows; recovery relies on it.
-        _file.Flush();
-        _storage.FlushNames();
+        FlushFile();
         Flushed = Sequence;
+        _flushedLength = _fileLength;
         Unsigned++;
+    }
+
+    private void FlushFile()
+    {
+        try
+        {
+            _file!.Flush();
+            if (_flushedLength == 0) _storage.FlushNames();
+        }
+        catch
+        {
+            // It says so once. What it should have flushed may be readable from memory, and be lost all the same.
+            _flushFailed = true;
+            throw;
+        }
     }
 
     private Span<byte> Frame(RecordType type, uint seed, int prefix, Action<IBufferWriter<byte>> payload)
@@ -175,3 +198,9 @@ internal sealed class JournalSegments : IDisposable
         BatchLength += stored.Length;
     }
 }
+
+/// <summary>How much of a segment can be relied on after a failure.</summary>
+/// <param name="Name">The file; it may not exist.</param>
+/// <param name="Length">Bytes that are sound if they can be flushed now; 0 when not even the header is.</param>
+/// <param name="Flushed">Bytes that are on the disk whatever happens.</param>
+internal sealed record SoundPart(string Name, long Length, long Flushed);

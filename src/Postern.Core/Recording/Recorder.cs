@@ -7,7 +7,7 @@ using Postern.Core.Operations;
 namespace Postern.Core.Recording;
 
 /// <summary>Writes the account of every operation into a journal. One per process and folder.</summary>
-public sealed class Recorder : IRecorder, IAsyncDisposable
+public sealed partial class Recorder : IRecorder, IAsyncDisposable
 {
     /// <summary>Kind of the occurrence that says what recovery cut at a start.</summary>
     public const string RecoveredKind = "journal.recovered";
@@ -18,20 +18,28 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     /// <summary>Kind of the occurrence at an orderly stop; a journal that does not end with one was cut off or still runs.</summary>
     public const string ClosedKind = "journal.closed";
 
-    private readonly Journal _journal;
     private readonly IJournalStorage _storage;
+    private readonly IJournalSigner _signer;
     private readonly IDisposable? _ownedSigner;
+    private readonly RecorderOptions _options;
     private readonly TimeProvider _clock;
     private readonly AccountOptions _accounts;
     private readonly DenialCounter _denials;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _healGate = new();
+    private volatile Journal _journal;
+    private Task _healing = Task.CompletedTask;
+    private long _refused;
     private int _disposed;
 
-    private Recorder(Journal journal, IJournalStorage storage, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock)
+    private Recorder(JournalSegments segments, IJournalStorage storage, IJournalSigner signer, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock)
     {
-        _journal = journal;
         _storage = storage;
+        _signer = signer;
         _ownedSigner = ownedSigner;
+        _options = options;
         _clock = clock;
+        _journal = new Journal(segments, options, clock, Heal);
         _accounts = new AccountOptions(options.ContentBytes, options.RefuseBeyondContentBytes, clock);
         _denials = new DenialCounter(WriteDenials, clock);
     }
@@ -88,7 +96,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
             segments.Dispose();
             throw;
         }
-        var recorder = new Recorder(new Journal(segments, options, clock), storage, ownedSigner, options, clock);
+        var recorder = new Recorder(segments, storage, signer, ownedSigner, options, clock);
         try
         {
             await recorder.TellRecoveryAsync(recovered).ConfigureAwait(false);
@@ -106,7 +114,8 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     public async ValueTask<IAccount> BeginAsync(Intent intent, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var slot = _journal.Rent(RecordType.Intent);
+        var journal = Working();
+        var slot = journal.Rent(RecordType.Intent);
         try
         {
             slot.Operation = intent.Operation;
@@ -125,11 +134,11 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
             throw;
         }
         var durable = slot.Durable;
-        _journal.Enqueue(slot);
-        _journal.Help();
+        journal.Enqueue(slot);
+        journal.Help();
         // Never cancelled from here on: the record will be there, so its account must be able to end.
         await durable.ConfigureAwait(false);
-        return new Account(_journal, intent.Operation, _accounts);
+        return new Account(journal, intent.Operation, _accounts);
     }
 
     /// <inheritdoc/>
@@ -139,7 +148,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     public async ValueTask NoteAsync(Occurrence occurrence, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        await Write(RecordType.Occurrence, occurrence, PayloadWriter.Occurrence).ConfigureAwait(false);
+        await Write(Working(), RecordType.Occurrence, occurrence, PayloadWriter.Occurrence).ConfigureAwait(false);
     }
 
     /// <summary>Returns the durable sequence once it is past the given one; how an index follows.</summary>
@@ -150,6 +159,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         _denials.Dispose();
+        await StopHealingAsync().ConfigureAwait(false);
         try
         {
             await NoteAsync(new Occurrence(ClosedKind, _clock.GetUtcNow(), []), CancellationToken.None).ConfigureAwait(false);
@@ -165,6 +175,7 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
     {
         await _journal.CloseAsync().ConfigureAwait(false);
         _journal.Dispose();
+        _stopping.Dispose();
         _ownedSigner?.Dispose();
         _storage.Dispose();
     }
@@ -181,21 +192,26 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
                 ("problem", recovered.Problem ?? ""),
                 ("openIntents", recovered.OpenIntents.Length.ToString(CultureInfo.InvariantCulture)))), CancellationToken.None).ConfigureAwait(false);
         }
-        foreach (var operation in recovered.OpenIntents)
-        {
-            await Write(RecordType.Ending, operation, (slot, id) =>
-            {
-                slot.Operation = id;
-                PayloadWriter.Ending(slot, id, new Ending(Outcome.Unknown, null, "the gateway stopped before the operation ended", null, now), reply: null, input: null);
-            }).ConfigureAwait(false);
-        }
+        await EndOpenAsync(_journal, recovered, "the gateway stopped before the operation ended", now).ConfigureAwait(false);
         await NoteAsync(new Occurrence(OpenedKind, now, []), CancellationToken.None).ConfigureAwait(false);
         _journal.CheckpointIsDue();
     }
 
-    private ValueTask Write<T>(RecordType type, T value, Action<JournalSlot, T> payload)
+    private static async ValueTask EndOpenAsync(Journal journal, RecoveryResult recovered, string why, DateTimeOffset now)
     {
-        var slot = _journal.Rent(type);
+        foreach (var operation in recovered.OpenIntents)
+        {
+            await Write(journal, RecordType.Ending, operation, (slot, id) =>
+            {
+                slot.Operation = id;
+                PayloadWriter.Ending(slot, id, new Ending(Outcome.Unknown, null, why, null, now), reply: null, input: null);
+            }).ConfigureAwait(false);
+        }
+    }
+
+    private static ValueTask Write<T>(Journal journal, RecordType type, T value, Action<JournalSlot, T> payload)
+    {
+        var slot = journal.Rent(type);
         try
         {
             payload(slot, value);
@@ -206,23 +222,25 @@ public sealed class Recorder : IRecorder, IAsyncDisposable
             throw new RecordingException("the occurrence cannot be written as a record", fault);
         }
         var durable = slot.Durable;
-        _journal.Enqueue(slot);
-        _journal.Help();
+        journal.Enqueue(slot);
+        journal.Help();
         return durable;
     }
 
     private void WriteDenials(Intent last, DateTimeOffset from, long count)
     {
-        var slot = _journal.Rent(RecordType.Denials);
+        var journal = _journal;
+        var slot = journal.Rent(RecordType.Denials);
         slot.IsAwaited = false;
         try
         {
             PayloadWriter.Denials(slot, last, from, count);
-            _journal.Enqueue(slot, urgent: false, always: true);
+            journal.Enqueue(slot, urgent: false, always: true);
         }
         catch (RecordingException)
         {
-            // The journal is broken: it takes nothing any more, and the next operation learns so.
+            // The journal is broken and takes nothing; these denials are among what the recovery says was refused.
+            Interlocked.Add(ref _refused, count);
         }
     }
 

@@ -72,6 +72,25 @@ public sealed class RevocationTests : IDisposable
     }
 
     [Fact]
+    [Row("F03")]
+    [Row("U02")]
+    public async Task When_the_record_breaks_what_is_in_flight_is_cut_and_told_why()
+    {
+        var reached = new TaskCompletionSource();
+        _gateway.Guide.Before = async cancelled =>
+        {
+            reached.SetResult();
+            await Task.Delay(Timeout.Infinite, cancelled);
+        };
+        var running = _gateway.AskAsync(Look, Alice());
+        await reached.Task;
+
+        Assert.Equal(1, _gateway.Leash.Cut(static (_, _) => true, ClearanceEnd.RecordBroken));
+
+        Assert.Equal(RefusalCode.RecordUnavailable, (await running).Refused!.Code);
+    }
+
+    [Fact]
     [Row("J18")]
     public async Task A_credential_that_is_issued_afterwards_counts()
     {

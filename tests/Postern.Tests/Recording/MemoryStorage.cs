@@ -19,7 +19,10 @@ internal sealed class MemoryStorage : IJournalStorage
     /// <summary>When it answers true, the write stores half of its bytes and fails.</summary>
     public Func<bool>? WriteFails { get; set; }
 
-    /// <summary>When it answers true, the flush fails and nothing of it is durable.</summary>
+    /// <summary>
+    /// When it answers true, the flush fails, and what it should have flushed is lost for good: it can still be read, later
+    /// flushes succeed, and after a power loss it is not there (how Linux treats a failed fsync).
+    /// </summary>
     public Func<bool>? FlushFails { get; set; }
 
     /// <summary>Called before each flush; lets a test hold one back.</summary>
@@ -91,6 +94,8 @@ internal sealed class MemoryStorage : IJournalStorage
 
         public byte[] Flushed { get; set; } = [];
 
+        private List<(int From, int To)> Lost { get; } = [];
+
         public long Length
         {
             get
@@ -126,7 +131,15 @@ internal sealed class MemoryStorage : IJournalStorage
 
         public void SetLength(long length)
         {
-            lock (home._gate) Written.RemoveRange((int)length, Written.Count - (int)length);
+            lock (home._gate)
+            {
+                Written.RemoveRange((int)length, Written.Count - (int)length);
+                for (var i = Lost.Count - 1; i >= 0; i--)
+                {
+                    if (Lost[i].From >= length) Lost.RemoveAt(i);
+                    else if (Lost[i].To > length) Lost[i] = (Lost[i].From, (int)length);
+                }
+            }
         }
 
         public void Flush()
@@ -135,8 +148,13 @@ internal sealed class MemoryStorage : IJournalStorage
             lock (home._gate)
             {
                 home.Flushes++;
-                if (home.FlushFails?.Invoke() == true) throw new IOException("input/output error");
+                if (home.FlushFails?.Invoke() == true)
+                {
+                    if (Written.Count > Flushed.Length) Lost.Add((Flushed.Length, Written.Count));
+                    throw new IOException("input/output error");
+                }
                 Flushed = [.. Written];
+                foreach (var (from, to) in Lost) Flushed.AsSpan(from..to).Clear();
             }
         }
 

@@ -69,7 +69,7 @@ public sealed class RecorderTests
     public async Task A_failed_flush_refuses_everything_afterwards_and_is_not_tried_again()
     {
         var storage = new MemoryStorage();
-        await using var recorder = await Given.Recorder(storage);
+        await using var recorder = await Given.Recorder(storage, clock: new SteppedClock());
         var account = await recorder.BeginAsync(Given.Intent(), CancellationToken.None);
         storage.FlushFails = () => true;
 

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Postern.Core.Operations;
 using Postern.Core.Recording;
 using Postern.Gateway.Recordings;
+using Postern.Tests.Doubles;
 using Postern.Tests.Recording;
 
 namespace Postern.Tests.Gateway.Recordings;
@@ -31,6 +32,50 @@ public sealed class RecordingIndexTests : IDisposable
         Assert.Equal(("small-refunds@14", "allow", 11L, 2L), (detail.Operations[0].Rule, detail.Operations[0].Decision, detail.Operations[0].ReplyBytes, detail.Operations[0].MaskedValues));
         Assert.Equal("policy.not_permitted", detail.Operations[1].Code);
     }
+
+    [Fact]
+    [Row("F03")]
+    [Guarantee("G20")]
+    public async Task The_index_goes_on_over_a_disk_that_was_full_for_a_while()
+    {
+        var clock = new SteppedClock();
+        using var disk = new FaultyFolder(Options.JournalFolder);
+        await using var recorder = await Recorder.OpenAsync(disk, Given.Signer, Options, clock, CancellationToken.None);
+        using var index = RecordingIndex.Open(Options, recorder);
+        await OperationAsync(recorder, Given.Intent());
+        var running = Given.Intent();
+        await recorder.BeginAsync(running, CancellationToken.None);
+        await SettleAsync(recorder);
+        Assert.Equal((2, 1), (await SessionAsync(index)) is var before ? (before.Operations, before.Open) : default);
+
+        disk.IsFull = true;
+        var refused = Given.Intent();
+        await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(refused, CancellationToken.None).AsTask());
+        for (var i = 0; i < 100; i++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        Assert.NotNull(recorder.Fault);
+        disk.IsFull = false;
+        while (recorder.Fault is not null)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        await OperationAsync(recorder, Given.Intent());
+        await SettleAsync(recorder);
+
+        var session = await SessionAsync(index);
+        Assert.Equal((3, 2, 1, 0), (session.Operations, session.Done, session.Failed, session.Open));
+        Assert.Equal("unknown", (await index.GetOperationAsync(running.Operation, null, CancellationToken.None))!.Ending!.Outcome);
+        Assert.Null(await index.GetOperationAsync(refused.Operation, null, CancellationToken.None));
+        using var storage = FolderStorage.ForReading(Options.JournalFolder);
+        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        Assert.True(JournalVerifier.VerifyJournal(storage, key, [], CancellationToken.None).IsGood);
+    }
+
+    private static async Task<SessionSummary> SessionAsync(RecordingIndex index) => Assert.Single(await index.ListSessionsAsync(new SessionFilter(), CancellationToken.None));
 
     [Fact]
     [Guarantee("G14")]
