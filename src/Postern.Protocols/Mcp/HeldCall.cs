@@ -16,9 +16,6 @@ internal sealed class HeldCall(McpGateway gateway, Identity identity, McpCall ca
 {
     private int _signs;
 
-    /// <summary>How long this client can wait at a stretch.</summary>
-    public TimeSpan Patience => ClientPatience.Of(call, gateway.Services);
-
     /// <summary>Keeps the wire alive. The head goes out at once: clients that get none give up sooner.</summary>
     public ValueTask SignAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken)
     {
@@ -32,7 +29,7 @@ internal sealed class HeldCall(McpGateway gateway, Identity identity, McpCall ca
     public ReadOnlyMemory<byte>? ComeBack(Refusal refusal, Operation operation, Hold hold)
     {
         var legs = call.LegsBehind + 1;
-        if (call.Era != McpEra.Stateless || Patience == TimeSpan.Zero || legs >= ClientPatience.MaxLegs) return null;
+        if (call.Era != McpEra.Stateless || ClientPatience.Of(call, gateway.Services) == TimeSpan.Zero || legs >= ClientPatience.MaxLegs) return null;
         return McpReplies.ComeBack(refusal, gateway.States.SealWaiting(identity, operation, hold, legs), call);
     }
 

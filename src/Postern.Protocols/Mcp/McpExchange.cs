@@ -23,7 +23,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     private readonly McpOrigin _origin;
     private readonly McpWire _wire;
     private readonly Identity _identity;
-    private readonly HeldCall _held;
+    private HeldCall? _held;
     private ServerAskDesk? _asks;
     private int _dropped;
     private bool _canResume;
@@ -35,7 +35,6 @@ internal sealed class McpExchange : IExchange, IDisposable
         _origin = origin;
         _identity = identity;
         _wire = new McpWire(http, gateway.Services.Clock);
-        _held = new HeldCall(gateway, identity, call, _wire);
         Operation = operation;
     }
 
@@ -43,7 +42,10 @@ internal sealed class McpExchange : IExchange, IDisposable
     public Operation Operation { get; }
 
     /// <inheritdoc/>
-    public TimeSpan Patience => _held.Patience;
+    public TimeSpan Patience => ClientPatience.Of(_call, _gateway.Services);
+
+    // Made on first use: few calls are held.
+    private HeldCall Held => _held ??= new HeldCall(_gateway, _identity, _call, _wire);
 
     /// <inheritdoc/>
     public IReplySink Replies => _wire;
@@ -91,11 +93,11 @@ internal sealed class McpExchange : IExchange, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken) => _held.SignAsync(refusal, waiting, cancellationToken);
+    public ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken) => Held.SignAsync(refusal, waiting, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) =>
-        _held.ComeBack(refusal, Operation, hold) is { } message ? _wire.AnswerOwnAsync(StatusCodes.Status200OK, message, cancellationToken) : RefuseAsync(refusal, cancellationToken);
+        Held.ComeBack(refusal, Operation, hold) is { } message ? _wire.AnswerOwnAsync(StatusCodes.Status200OK, message, cancellationToken) : RefuseAsync(refusal, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -249,7 +251,7 @@ internal sealed class McpExchange : IExchange, IDisposable
         if (!McpMethods.IsServerNotification(message.Method!, _call.Era)) return FrameVerdict.Drop("a notification that this revision does not have");
         if (message.Method == McpMethods.Progress && _call.IsRequest && (_call.ProgressToken is null || !IsRaw(message.ProgressToken.Of(data.Span), _call.ProgressToken)))
             return FrameVerdict.Drop("progress of another request");
-        if (message.Method == McpMethods.Progress && !_held.IsBeyond(message, data)) return FrameVerdict.Drop("progress that does not go beyond what the client was told while it waited");
+        if (message.Method == McpMethods.Progress && _held?.IsBeyond(message, data) == false) return FrameVerdict.Drop("progress that does not go beyond what the client was told while it waited");
         if (message.Method is McpMethods.ToolsChanged or McpMethods.PromptsChanged) _gateway.Definitions.RefreshSoon(_origin.Connection);
         return new FrameVerdict(data, McpShapes.Reply, IsLast: false);
     }

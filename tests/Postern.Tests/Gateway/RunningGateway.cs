@@ -90,11 +90,11 @@ internal sealed class RunningGateway : IAsyncDisposable
     public string TokenOf(string subject, string client = "demo-agent") => Issuer.IssueToken(subject, Host.PublicUrl, client);
 
     /// <summary>Calls a tool as a client of the stateless revision does, and returns the JSON-RPC answer.</summary>
-    public async Task<JsonElement> CallToolAsync(string subject, string tool, string arguments)
+    public async Task<JsonElement> CallToolAsync(string subject, string tool, string arguments, string? state = null)
     {
         using var http = new HttpClient();
         const string meta = """{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}""";
-        var body = $$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{tool}}","arguments":{{arguments}},"_meta":{{meta}} } }""";
+        var body = $$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{tool}}","arguments":{{arguments}},{{(state is null ? "" : $"\"requestState\":\"{state}\",")}}"_meta":{{meta}} } }""";
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{Host.Url}/mcp/shop") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(subject));
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
