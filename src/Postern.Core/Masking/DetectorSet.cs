@@ -5,11 +5,11 @@ namespace Postern.Core.Masking;
 
 /// <summary>The detectors of a masker, each with the rank of its strongest treatment; 0 where no mask names it.</summary>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct DetectorSet(int Card, int Email, int Iban, int Phone, int Ssn, int Address, SecretRanks Secrets)
+internal readonly record struct DetectorSet(int Card, int Email, int Iban, int Phone, int Ssn, int Address, SecretRanks Secrets, PatternSet? Patterns = null)
 {
     public static readonly DetectorSet None;
 
-    public bool Any => (Card | Email | Iban | Phone | Ssn | Address) != 0 || Secrets.Any;
+    public bool Any => (Card | Email | Iban | Phone | Ssn | Address) != 0 || Secrets.Any || Patterns is not null;
 
     /// <summary>What these detectors begin with.</summary>
     public Anchors Anchors =>
@@ -38,6 +38,13 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
         _ => throw new ArgumentException($"unknown detector `{name}`; expected one of {string.Join(", ", Detectors.Names)}", nameof(name)),
     };
 
+    /// <summary>The rank of a number that is a card, or that a pattern matches as it is written; 0 for none.</summary>
+    public int RankOf(ReadOnlySpan<byte> number)
+    {
+        var rank = Card > 0 && CardDetector.IsCard(number) ? Card : 0;
+        return Patterns is null ? rank : Math.Max(rank, Patterns.RankOf(number));
+    }
+
     /// <summary>Everything that the detectors find in the text, settled.</summary>
     public void Find(ReadOnlySpan<byte> text, HitList hits)
     {
@@ -62,6 +69,7 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
                 if (length > 0) addressFrom = start + length;
             }
         }
+        Patterns?.Find(text, hits);
         if (mayBeCard) CardDetector.Find(text, Card, hits);
         if (mayBeEmail && Email > 0) EmailDetector.Find(text, Email, hits);
         hits.Settle();

@@ -20,4 +20,11 @@ public enum MaskKind
 /// <param name="Fields">JSON paths (<c>$</c>, <c>.name</c>, <c>..name</c>, <c>[*]</c>), validated.</param>
 /// <param name="Detectors">Names of value detectors.</param>
 /// <param name="Kind">What replaces a value.</param>
-public sealed record MaskRule(string Id, ImmutableArray<JsonPath> Fields, ImmutableArray<string> Detectors, MaskKind Kind);
+public sealed record MaskRule(string Id, ImmutableArray<JsonPath> Fields, ImmutableArray<string> Detectors, MaskKind Kind)
+{
+    /// <summary>The operator's own patterns.</summary>
+    public ImmutableArray<MaskPattern> Patterns { get; init; } = [];
+
+    /// <summary>Spellings in which detectors and patterns look as well.</summary>
+    public Decodings Decode { get; init; }
+}

@@ -132,9 +132,9 @@ internal sealed partial class MaskRun
                 Text(ref reader, ref walk, level, ref output);
                 break;
             case JsonTokenType.Number when !level.IsStructure:
-                var isCard = _masker.Detectors.Card > 0 && Detection.CardDetector.IsCard(reader.ValueSpan);
-                if (isCard && level.IsToken) throw TokenGivesAway();
-                if (level.Rank > 0 || isCard) Substitute(ref reader, ref walk, Treatment.Number, ref output);
+                var rank = _detectors.RankOf(reader.ValueSpan);
+                if (rank > 0 && level.IsToken) throw TokenGivesAway();
+                if (level.Rank > 0 || rank > 0) Substitute(ref reader, ref walk, Treatment.Number, ref output);
                 break;
             case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsByName && !level.IsStructure:
                 Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
@@ -185,7 +185,7 @@ internal sealed partial class MaskRun
             level.IsByName |= level.Rank == 0;
             level.Rank = _detectors.Secrets.Password;
         }
-        _detectors.Find(name, _hits);
+        FindIn(name);
         if (_hits.Hits.IsEmpty) return;
         if (parent.IsToken) throw TokenGivesAway();
         CopyTo((int)reader.TokenStartIndex + 1, ref walk, ref output);

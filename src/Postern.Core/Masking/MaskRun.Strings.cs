@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Buffers.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Postern.Core.Masking;
 
@@ -17,6 +20,7 @@ internal sealed partial class MaskRun
         var start = (int)reader.TokenStartIndex + 1;
         if (mayHoldDocument && Embedded.MayBeDocument(text) && TryDocumentIn(text, raw.Length, level, start, ref walk, ref output)) return;
 
+        if (level.IsBlob && level.Rank == 0 && TryBlob(text, start, raw.Length, ref walk, ref output)) return;
         var rank = Math.Max(level.Rank, Find(text));
         if (rank == 0 && _hits.Hits.IsEmpty) return;
         if (level.IsToken) throw TokenGivesAway();
@@ -60,5 +64,55 @@ internal sealed partial class MaskRun
             Dispose(ref _scratch);
             (_scratch, _suspects, _isEmbedded) = (scratch, suspects, false);
         }
+    }
+
+    /// <summary>
+    /// Masks what a field of base 64 decodes to, and writes it in base 64 again, so that it stays what the protocol says it is.
+    /// False when no mask decodes base 64, or it is none.
+    /// </summary>
+    private bool TryBlob(ReadOnlySpan<byte> text, int start, int rawLength, ref Walk walk, ref MaskBuffer output)
+    {
+        if (!_masker.ReadsBase64) return false;
+        var decoded = ArrayPool<byte>.Shared.Rent(Base64.GetMaxDecodedFromUtf8Length(text.Length));
+        var masked = new MaskBuffer(text.Length);
+        try
+        {
+            if (Base64.DecodeFromUtf8(text, decoded, out _, out var length) != OperationStatus.Done) return false;
+            var bytes = decoded.AsSpan(0, length);
+            var before = Count;
+            if (Utf8.IsValid(bytes))
+            {
+                var hidden = Find(bytes);
+                if (hidden > 0) Replace(bytes, Math.Max(hidden, _hits.Best), isEscaped: false, ref masked);
+                else if (!_hits.Hits.IsEmpty) Splice(bytes, ref masked, isEscaped: false);
+            }
+            else if (RankWithin(bytes) is > 0 and var rank)
+            {
+                _hits.Clear();
+                Replace(bytes, rank, isEscaped: false, ref masked);
+            }
+            if (Count == before) return true;
+            var encoded = new byte[Base64.GetMaxEncodedToUtf8Length(masked.Written.Length)];
+            Base64.EncodeToUtf8(masked.Written, encoded, out _, out var written);
+            CopyTo(start, ref walk, ref output);
+            output.Write(encoded.AsSpan(0, written));
+            walk.Copied = start + rawLength;
+            return true;
+        }
+        finally
+        {
+            masked.Dispose();
+            ArrayPool<byte>.Shared.Return(decoded);
+        }
+    }
+
+    private int RankWithin(ReadOnlySpan<byte> bytes)
+    {
+        var best = 0;
+        foreach (var view in _masker.Views)
+        {
+            if (view.ReadsBase64) best = Math.Max(best, view.RankOf(bytes, nesting: 0));
+        }
+        return best;
     }
 }

@@ -88,7 +88,7 @@ internal sealed partial class MaskRun
     /// </summary>
     private int Find(ReadOnlySpan<byte> text)
     {
-        _detectors.Find(text, _hits);
+        FindIn(text);
         if (!_detectors.Any || text.IndexOf("\\u"u8) < 0) return 0;
         var undone = ArrayPool<byte>.Shared.Rent(text.Length);
         try
@@ -102,6 +102,13 @@ internal sealed partial class MaskRun
         {
             ArrayPool<byte>.Shared.Return(undone);
         }
+    }
+
+    /// <summary>Searches the text as it stands, and with the spellings undone that masks decode.</summary>
+    private void FindIn(ReadOnlySpan<byte> text)
+    {
+        _detectors.Find(text, _hits);
+        foreach (var view in _masker.Views) view.Find(text, _hits);
     }
 
     /// <summary>Writes what stands for the whole text.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Unicode;
+using Postern.Core.Masking.Detection;
 
 namespace Postern.Core.Masking;
 
@@ -29,12 +30,15 @@ public sealed class Masker
 
     private readonly ImmutableArray<Treatment> _treatments;
 
-    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors, bool isScreened = true)
+    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors, ImmutableArray<DecodedView> views = default, bool isScreened = true)
     {
+        Views = views.IsDefault ? [] : views;
+        ReadsBase64 = Views.Any(view => view.ReadsBase64);
         _treatments = treatments;
         Paths = paths;
         Detectors = detectors;
-        IsScreened = isScreened;
+        // Nobody can say from outside what a pattern matches, or what decodes to what.
+        IsScreened = isScreened && Views.IsEmpty && detectors.Patterns is null;
     }
 
     /// <summary>True when nothing is ever changed.</summary>
@@ -43,6 +47,12 @@ public sealed class Masker
     internal PathSet Paths { get; }
 
     internal DetectorSet Detectors { get; }
+
+    /// <summary>What is asked of texts with spellings undone.</summary>
+    internal ImmutableArray<DecodedView> Views { get; }
+
+    /// <summary>Whether fields of base 64 are masked as what they decode to.</summary>
+    internal bool ReadsBase64 { get; }
 
     /// <summary>True when whole frames are searched first for what rules detectors out. It decides what a frame costs, never what comes out.</summary>
     internal bool IsScreened { get; }
@@ -59,14 +69,25 @@ public sealed class Masker
         }
         var key = hashKey.ToArray();
         var paths = new List<(ImmutableArray<PathStep>, int)>();
-        var detectors = DetectorSet.None;
         for (var i = 0; i < ranked.Length; i++)
         {
-            var rank = i + 1;
-            if (!ranked[i].Fields.IsDefaultOrEmpty) paths.AddRange(ranked[i].Fields.Select(path => (path.Steps, rank)));
-            if (!ranked[i].Detectors.IsDefaultOrEmpty) detectors = ranked[i].Detectors.Aggregate(detectors, (set, name) => set.With(name, rank));
+            if (!ranked[i].Fields.IsDefaultOrEmpty) paths.AddRange(ranked[i].Fields.Select(path => (path.Steps, i + 1)));
         }
-        return new Masker([.. ranked.Select(rule => new Treatment(rule.Id, rule.Kind, key))], new PathSet(paths), detectors);
+        var numbered = ranked.Select((rule, i) => (Rule: rule, Rank: i + 1)).ToArray();
+        var views = numbered.Where(each => each.Rule.Decode != Decodings.None).GroupBy(each => each.Rule.Decode).Select(alike => new DecodedView(alike.Key, DetectorsOf(alike)));
+        return new Masker([.. ranked.Select(rule => new Treatment(rule.Id, rule.Kind, key))], new PathSet(paths), DetectorsOf(numbered), [.. views]);
+    }
+
+    private static DetectorSet DetectorsOf(IEnumerable<(MaskRule Rule, int Rank)> rules)
+    {
+        var detectors = DetectorSet.None;
+        var patterns = new List<(MaskPattern, int)>();
+        foreach (var (rule, rank) in rules)
+        {
+            if (!rule.Detectors.IsDefaultOrEmpty) detectors = rule.Detectors.Aggregate(detectors, (set, name) => set.With(name, rank));
+            patterns.AddRange(rule.Patterns.Select(pattern => (pattern, rank)));
+        }
+        return patterns.Count == 0 ? detectors : detectors with { Patterns = new PatternSet(patterns) };
     }
 
     /// <summary>Writes the content after masks and returns how many values were replaced. On an exception nothing is written.</summary>
@@ -117,10 +138,10 @@ public sealed class Masker
     }
 
     /// <summary>The same masks without their paths.</summary>
-    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, IsScreened);
+    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, Views, IsScreened);
 
     /// <summary>The same masks, asked of every text one by one: what screens are checked against.</summary>
-    internal Masker Unscreened() => new(_treatments, Paths, Detectors, isScreened: false);
+    internal Masker Unscreened() => new(_treatments, Paths, Detectors, Views, isScreened: false);
 
     /// <summary>The treatment of this rank, from 1.</summary>
     internal Treatment TreatmentOf(int rank) => _treatments[rank - 1];

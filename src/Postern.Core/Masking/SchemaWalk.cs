@@ -9,7 +9,7 @@ internal sealed class SchemaWalk(Masker masker, SchemaEdits edits)
 {
     private readonly Masker _values = masker.DetectorsOnly();
     private readonly bool _anyString = masker.Detectors.Any;
-    private readonly bool _anyNumber = masker.Detectors.Card > 0 || masker.Detectors.Secrets.Password > 0;
+    private readonly bool _anyNumber = masker.Detectors.Card > 0 || masker.Detectors.Secrets.Password > 0 || masker.Detectors.Patterns is not null;
 
     /// <summary>Where in the values a schema speaks of.</summary>
     /// <param name="Paths">The state of the paths there.</param>

@@ -123,6 +123,24 @@ public sealed class McpMaskAttackTests
         Assert.Equal("[masked:pii]", answer.Result.GetProperty("structuredContent").GetProperty("email").GetString());
     }
 
+    [Fact]
+    [Row("M03")]
+    public async Task Where_a_mask_decodes_base_64_pictures_and_files_are_masked_as_what_they_hold()
+    {
+        var policy = McpTestBed.Rules + "\nmasks:\n  - { id: pii, detect: [email], decode: [base64, url], as: redact }\n";
+        var blob = Convert.ToBase64String(Encoding.UTF8.GetBytes($"name,mail\nEve,{Canary}\n"));
+        await using var bed = await McpTestBed.StartAsync(policy, server => server.OnCall = _ => $$"""
+            {"content":[{"type":"resource","resource":{"uri":"a://b","blob":"{{blob}}"} },{"type":"image","data":"{{blob}}","mimeType":"image/png"},{"type":"text","text":"as {{blob}} or eve.canary%40example%2ecom"}]}
+            """);
+
+        var answer = await bed.SendAsync(Call);
+
+        var content = answer.Result.GetProperty("content");
+        Assert.Equal("name,mail\nEve,[masked:pii]\n", Encoding.UTF8.GetString(content[0].GetProperty("resource").GetProperty("blob").GetBytesFromBase64()));
+        Assert.Equal("name,mail\nEve,[masked:pii]\n", Encoding.UTF8.GetString(content[1].GetProperty("data").GetBytesFromBase64()));
+        Assert.Equal("as [masked:pii] or [masked:pii]", content[2].GetProperty("text").GetString());
+    }
+
     [Theory]
     [InlineData("nextCursor")]
     [InlineData("requestState")]

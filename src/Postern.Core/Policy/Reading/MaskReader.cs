@@ -7,7 +7,10 @@ namespace Postern.Core.Policy.Reading;
 /// <summary>Reads one mask.</summary>
 internal static class MaskReader
 {
-    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "detect", "as"];
+    private const int MaxPatterns = 32;
+    private const int MaxShown = 80;
+
+    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "detect", "patterns", "decode", "as"];
     private static readonly ImmutableArray<string> NotReadYet = ["columns", "headers"];
     private static readonly ImmutableArray<(string, MaskKind)> Kinds = [("redact", MaskKind.Redact), ("hash", MaskKind.Hash), ("partial", MaskKind.Partial)];
 
@@ -22,11 +25,12 @@ internal static class MaskReader
         var id = Ids.Read(context, node, "mask");
         var fields = node.Find("fields") is { } fieldsNode ? Fields(context, fieldsNode) : [];
         var detectors = node.Find("detect") is { } detectNode ? DetectorsOf(context, detectNode) : [];
-        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "detect" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `detect` or both");
+        var patterns = node.Find("patterns") is { } patternsNode ? Patterns(context, patternsNode) : [];
+        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "detect" or "patterns" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `detect` or `patterns`");
         return new Mask
         {
             Ordinal = ordinal,
-            Rule = new MaskRule(id ?? "", fields, detectors, Kind(context, node)),
+            Rule = new MaskRule(id ?? "", fields, detectors, Kind(context, node)) { Patterns = patterns, Decode = Decode(context, node) },
             On = node.Find("on") is { } on ? EntryReader.Read(context, on, mustName: false) : [],
             Who = node.Find("who") is { } who && who is not { Kind: YamlKind.Scalar, Text: "anyone" } ? WhoReader.Read(context, who, "`who`") : null,
             Except = node.Find("except") is { } except ? WhoReader.Read(context, except, "`except`") : null,
@@ -58,6 +62,30 @@ internal static class MaskReader
             else context.Error(item, $"`{text}`: {error}");
         }
         return paths.DrainToImmutable();
+    }
+
+    private static ImmutableArray<MaskPattern> Patterns(LoadContext context, YamlNode node)
+    {
+        var patterns = ImmutableArray.CreateBuilder<MaskPattern>();
+        foreach (var item in context.Items(node, "`patterns`"))
+        {
+            if (patterns.Count == MaxPatterns)
+            {
+                context.Error(item, $"a mask has at most {MaxPatterns} patterns; join some with `|`, or write a second mask");
+                break;
+            }
+            if (context.Text(item, "`patterns`") is not { } text) continue;
+            if (MaskPattern.TryParse(text, out var pattern, out var error)) patterns.Add(pattern!);
+            else context.Error(item, $"`{(text.Length <= MaxShown ? text : text[..MaxShown] + "…")}`: {error}");
+        }
+        return patterns.DrainToImmutable();
+    }
+
+    private static Decodings Decode(LoadContext context, YamlNode node)
+    {
+        if (node.Find("decode") is not { } decode) return Decodings.None;
+        if (node.Find("detect") is null && node.Find("patterns") is null) context.Error(decode, "`decode` says where `detect` and `patterns` look as well; name one of them");
+        return context.Items(decode, "`decode`").Aggregate(Decodings.None, (all, item) => all | (context.Word(item, "`decode`", DecodingNames.All) ?? Decodings.None));
     }
 
     private static ImmutableArray<string> DetectorsOf(LoadContext context, YamlNode node)
