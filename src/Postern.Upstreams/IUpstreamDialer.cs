@@ -14,6 +14,12 @@ public interface IUpstreamDialer
     /// <param name="cancellationToken">Ends the sending, and the reading of the response's body.</param>
     /// <exception cref="UpstreamException">The target cannot be reached, took longer than <see cref="UpstreamPatience"/> allows, or its answer cannot be read.</exception>
     ValueTask<UpstreamResponse> SendAsync(Clearance clearance, UpstreamRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Ends whatever is kept open at targets for this identity alone. Pooled connections carry nobody's state and stay.</summary>
+    /// <param name="identityKey"><c>issuer:subject</c>.</param>
+    void End(string identityKey)
+    {
+    }
 }
 
 /// <summary>One HTTP request to a connection's target; the body is <c>clearance.Operation.Request</c> unless the method has none.</summary>

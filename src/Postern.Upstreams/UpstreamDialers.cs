@@ -14,4 +14,11 @@ public sealed class UpstreamDialers(Func<string, bool> isStdio, IUpstreamDialer 
         ArgumentNullException.ThrowIfNull(clearance);
         return (isStdio(clearance.Operation.Connection.Name) ? stdio : http).SendAsync(clearance, request, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public void End(string identityKey)
+    {
+        stdio.End(identityKey);
+        http.End(identityKey);
+    }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
+using Postern.Upstreams;
 
 namespace Postern.Protocols.Mcp;
 
@@ -11,6 +12,7 @@ public sealed class McpProtocol : IProtocol
     public const string ProtocolName = "mcp";
 
     private McpSessions? _sessions;
+    private IUpstreamDialer? _upstreams;
 
     /// <inheritdoc/>
     public string Name => ProtocolName;
@@ -22,7 +24,11 @@ public sealed class McpProtocol : IProtocol
     public McpDefinitions? Definitions { get; private set; }
 
     /// <inheritdoc/>
-    public void EndSessions(string identityKey) => _sessions?.EndAll(identityKey);
+    public void EndSessions(string identityKey)
+    {
+        _sessions?.EndAll(identityKey);
+        _upstreams?.End(identityKey);
+    }
 
     /// <inheritdoc/>
     public void Map(IEndpointRouteBuilder endpoints, ProtocolServices services)
@@ -32,6 +38,7 @@ public sealed class McpProtocol : IProtocol
         var gateway = new McpGateway(services);
         Definitions = gateway.Definitions;
         _sessions = gateway.Sessions;
+        _upstreams = services.Upstreams;
         endpoints.Map(McpEndpoint.Route, new McpEndpoint(gateway).HandleAsync);
         ProtectedResource.Map(endpoints, services, McpEndpoint.Route);
         foreach (var connection in services.Connections.All)

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 
 #pragma warning disable RS0030 // speaks over the child's pipes; nothing here reaches a network
@@ -7,7 +8,17 @@ using Postern.Core.Pipeline;
 namespace Postern.Upstreams.Stdio;
 
 /// <summary>Whose a child is. A shared one has neither identity nor agent.</summary>
-internal sealed record ChildOwner(string Connection, string? Identity, string? Agent);
+internal sealed record ChildOwner(string Connection, string? Identity, string? Agent, bool IsGateway)
+{
+    /// <summary>Whose a child of this caller would be. The gateway's own are told by kind: any issuer may be called anything.</summary>
+    public static ChildOwner Of(Identity identity, string connection) => new(connection, identity.Key, identity.Agent, identity.Kind == IdentityKind.Gateway);
+
+    /// <summary>Everybody.</summary>
+    public static ChildOwner Shared(string connection) => new(connection, null, null, IsGateway: false);
+
+    /// <summary>True for a child that serves everybody.</summary>
+    public bool IsShared => Identity is null;
+}
 
 // Neither field that could be disposed of ever makes a handle or a timer, and late writers may still look at them.
 #pragma warning disable CA1001

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
-using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Recording;
 
@@ -35,18 +34,15 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
         }
     }
 
-    /// <summary>Whose child a caller's would be.</summary>
-    public static ChildOwner CallerOf(Identity identity, string connection) => new(connection, identity.Key, identity.Agent);
-
     /// <summary>The session, if it is this caller's; another's is as unknown as none (guarantee G14).</summary>
-    public StdioSession? Find(string? id, ChildOwner caller, bool isGateway)
+    public StdioSession? Find(string? id, ChildOwner caller, bool isAnswer)
     {
         if (id is null) return null;
         lock (_lock)
         {
             if (!_sessions.TryGetValue(id, out var session)) return null;
             // The gateway's own refusal of a server's question goes to the session of whoever would have been asked.
-            if (session.Caller != caller && !(isGateway && session.Caller.Connection == caller.Connection)) return null;
+            if (session.Caller != caller && !(isAnswer && caller.IsGateway && session.Caller.Connection == caller.Connection)) return null;
             session.LastUsed = session.Child.LastUsed = clock.GetUtcNow();
             return session;
         }
@@ -55,7 +51,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     /// <summary>A session with a child of its own, or with the one that everybody shares.</summary>
     public StdioSession OpenSession(StdioTarget target, ChildOwner caller, out bool isFirst)
     {
-        var shared = new ChildOwner(caller.Connection, null, null);
+        var shared = ChildOwner.Shared(caller.Connection);
         while (true)
         {
             List<StdioChild> spare;
@@ -85,7 +81,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     /// <summary>The child for requests that stand alone.</summary>
     public StdioChild Standing(StdioTarget target, ChildOwner caller)
     {
-        var owner = target.IsShared ? new ChildOwner(caller.Connection, null, null) : caller;
+        var owner = target.IsShared ? ChildOwner.Shared(caller.Connection) : caller;
         while (true)
         {
             List<StdioChild> spare;
@@ -107,7 +103,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     public async ValueTask CloseAsync(StdioSession session)
     {
         lock (_lock) _sessions.Remove(session.Id);
-        if (session.Child.Owner.Identity is not null) await EndAsync(session.Child, "its session ended").ConfigureAwait(false);
+        if (!session.Child.Owner.IsShared) await EndAsync(session.Child, "its session ended").ConfigureAwait(false);
     }
 
     /// <summary>Ends one.</summary>
@@ -131,6 +127,18 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
         foreach (var child in idle) _ = EndAsync(child, "nobody used it");
     }
 
+    /// <summary>Ends those of one identity; of a shared one its sessions alone.</summary>
+    public void EndAll(string identityKey)
+    {
+        List<StdioChild> own;
+        lock (_lock)
+        {
+            own = [.. _live.Where(child => child.Owner.Identity == identityKey && !child.Owner.IsGateway)];
+            foreach (var id in _sessions.Values.Where(one => one.Caller.Identity == identityKey && !one.Caller.IsGateway).Select(one => one.Id).ToArray()) _sessions.Remove(id);
+        }
+        foreach (var child in own) _ = EndAsync(child, "its identity was revoked");
+    }
+
     /// <summary>Ends all; none starts any more.</summary>
     public async Task CloseAllAsync()
     {
@@ -150,7 +158,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     private TimeSpan IdleOf(ChildOwner owner)
     {
         var idle = targets(owner.Connection)?.Idle ?? TimeSpan.Zero;
-        return IsGateways(owner.Identity) && idle > OwnIdle ? OwnIdle : idle;
+        return owner.IsGateway && idle > OwnIdle ? OwnIdle : idle;
     }
 
     /// <summary>Takes it out of every table; nobody finds it from now on.</summary>
@@ -169,9 +177,9 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     private List<StdioChild> Spare(ChildOwner caller)
     {
         if (_isClosed) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the gateway stops");
-        if (IsGateways(caller.Identity)) return [];
-        var own = _live.Where(child => child.Owner.Identity == caller.Identity).ToList();
-        var all = _live.Count(child => !IsGateways(child.Owner.Identity));
+        if (caller.IsGateway) return [];
+        var own = _live.Where(child => child.Owner.Identity == caller.Identity && !child.Owner.IsGateway).ToList();
+        var all = _live.Count(child => !child.Owner.IsGateway);
         if (own.Count < limits.PerIdentity && all < limits.Overall) return [];
         var spare = own.Where(child => child.Board.IsIdle).MinBy(child => child.LastUsed);
         return spare is not null
@@ -179,11 +187,9 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
             : throw new UpstreamException(RefusalCode.UpstreamUnavailable, own.Count >= limits.PerIdentity ? $"{own.Count} servers run for this identity already" : $"{all} servers run already");
     }
 
-    private static bool IsGateways(string? identity) => identity?.StartsWith("gateway:", StringComparison.Ordinal) == true;
-
     private StdioChild Add(StdioTarget target, ChildOwner owner, bool standsAlone)
     {
-        var child = new StdioChild(target, owner, new Switchboard(read, owner.Identity is null, standsAlone), clock, logger)
+        var child = new StdioChild(target, owner, new Switchboard(read, owner.IsShared, standsAlone), clock, logger)
         {
             Ending = Forget,
             Ended = EndedAsync,
@@ -240,7 +246,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     private void Trim()
     {
         var now = clock.GetUtcNow();
-        foreach (var old in _sessions.Values.Where(one => one.Child.Owner.Identity is null && now - one.LastUsed > SharedSessionIdle).ToArray()) _sessions.Remove(old.Id);
+        foreach (var old in _sessions.Values.Where(one => one.Child.Owner.IsShared && now - one.LastUsed > SharedSessionIdle).ToArray()) _sessions.Remove(old.Id);
         if (_sessions.Count >= MaxSharedSessions) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "too many sessions share the target");
     }
 

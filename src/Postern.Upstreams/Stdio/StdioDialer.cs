@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Recording;
 
@@ -49,23 +48,25 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
         if (!clearance.TryUse()) throw new InvalidOperationException("the clearance was used before");
         var connection = clearance.Operation.Connection.Name;
         var target = _targets(connection) ?? throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"connection `{connection}` has no target");
-        var caller = StdioChildren.CallerOf(clearance.Identity, connection);
-        var isGateway = clearance.Identity.Kind == IdentityKind.Gateway;
+        var caller = ChildOwner.Of(clearance.Identity, connection);
         var sessionId = SessionOf(request);
         switch (request.Method)
         {
             case "POST":
-                return await PostAsync(target, caller, isGateway, sessionId, request, request.Input ?? clearance.Operation.Request, cancellationToken).ConfigureAwait(false);
+                return await PostAsync(target, caller, sessionId, request, request.Input ?? clearance.Operation.Request, cancellationToken).ConfigureAwait(false);
             case "GET":
-                return _children.Find(sessionId, caller, isGateway: false) is { } listening ? Listen(listening, cancellationToken) : StdioResponse.Of(404);
+                return _children.Find(sessionId, caller, isAnswer: false) is { } listening ? Listen(listening, cancellationToken) : StdioResponse.Of(404);
             case "DELETE":
-                if (_children.Find(sessionId, caller, isGateway: false) is not { } ended) return StdioResponse.Of(404);
+                if (_children.Find(sessionId, caller, isAnswer: false) is not { } ended) return StdioResponse.Of(404);
                 await _children.CloseAsync(ended).ConfigureAwait(false);
                 return StdioResponse.Of(200);
             default:
                 return StdioResponse.Of(405);
         }
     }
+
+    /// <inheritdoc/>
+    public void End(string identityKey) => _children.EndAll(identityKey);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -83,11 +84,11 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
         return null;
     }
 
-    private async ValueTask<UpstreamResponse> PostAsync(StdioTarget target, ChildOwner caller, bool isGateway, string? sessionId, UpstreamRequest request, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    private async ValueTask<UpstreamResponse> PostAsync(StdioTarget target, ChildOwner caller, string? sessionId, UpstreamRequest request, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var envelope = _read(body.Span);
         // Nobody is there to lose patience for the gateway's own requests, nor for a probe of a server that ignores it.
-        var silence = request.OnlyListens ? Timeout.InfiniteTimeSpan : isGateway || envelope.Method == Discover ? OwnPatience : target.Silence;
+        var silence = request.OnlyListens ? Timeout.InfiniteTimeSpan : caller.IsGateway || envelope.Method == Discover ? OwnPatience : target.Silence;
         if (envelope.Kind == LineKind.Request)
         {
             if (sessionId is null && envelope.Method == Switchboard.Initialize) return await InitializeAsync(target, caller, silence, body, envelope, cancellationToken).ConfigureAwait(false);
@@ -96,11 +97,11 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
                 var child = _children.Standing(target, caller);
                 await _children.StartAsync(child).ConfigureAwait(false);
                 var answer = await AskAsync(child, "", body, envelope, silence, cancellationToken).ConfigureAwait(false);
-                return envelope.Method == Discover || isGateway ? await ProbeAsync(child, answer).ConfigureAwait(false) : answer;
+                return envelope.Method == Discover || caller.IsGateway ? await ProbeAsync(child, answer).ConfigureAwait(false) : answer;
             }
         }
         if (sessionId is null) return StdioResponse.Of(400);
-        if (_children.Find(sessionId, caller, isGateway && envelope.Kind == LineKind.Response) is not { } session) return StdioResponse.Of(404);
+        if (_children.Find(sessionId, caller, envelope.Kind == LineKind.Response) is not { } session) return StdioResponse.Of(404);
         switch (envelope.Kind)
         {
             case LineKind.Request:
@@ -110,7 +111,7 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
             case LineKind.Notification when envelope.Method == Switchboard.Cancelled:
                 // Nothing open under that id: it was answered meanwhile, and there is nothing to cancel.
                 return await TellAsync(session.Child, session.Child.Board.Cancel(session.Id, body.Span, envelope), 202, cancellationToken).ConfigureAwait(false);
-            case LineKind.Notification when envelope.Method == Initialized && session.Child.Owner.Identity is null && session.Child.IsReady:
+            case LineKind.Notification when envelope.Method == Initialized && session.Child.Owner.IsShared && session.Child.IsReady:
                 return StdioResponse.Of(202); // the shared child was told by whoever came first
             case LineKind.Notification:
                 if (envelope.Method == Initialized) session.Child.IsReady = true;
@@ -163,7 +164,7 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
             child.LastUsed = _clock.GetUtcNow();
             var left = child.Board.Abandon(id);
             // "The client MUST NOT attempt to cancel its initialize request": a session that nobody waits for is no session.
-            if (left.Count > 0 && isInitialize && child.Owner.Identity is not null) _ = _children.EndAsync(child, "its client left before it was ready");
+            if (left.Count > 0 && isInitialize && !child.Owner.IsShared) _ = _children.EndAsync(child, "its client left before it was ready");
             else await child.WriteOwnAsync(left).ConfigureAwait(false);
         }
     }

@@ -189,4 +189,52 @@ public sealed class StdioChildTests
         Assert.True((await StdioReply.ReadAsync(response)).IsRefusal);
         folder.Delete(recursive: true);
     }
+
+    [Fact]
+    [Guarantee("G16")]
+    [Row("P32")]
+    public async Task A_child_that_reads_nothing_more_holds_nobody_up_for_ever()
+    {
+        await using var bed = await StdioBed.StartAsync();
+        var session = await bed.InitializeAsync();
+        var process = int.Parse(await bed.TextAsync(session, "process"));
+        await bed.TextAsync(session, "deaf");
+
+        // More than the pipe holds; its caller gives up before the child is given up.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(StdioBed.Test);
+        patience.CancelAfter(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => Assert.Fail(await (await bed.PostAsync(bed.CallOf("count", new { filler = new string('x', 2_000_000) }), session, over: patience.Token)).Content.ReadAsStringAsync(patience.Token)));
+        using var deleted = await bed.SendAsync(HttpMethod.Delete, session);
+
+        Assert.Equal(HttpStatusCode.OK, deleted.StatusCode);
+        Assert.True(await StdioBed.IsGoneAsync(process));
+        Assert.Equal("1", await bed.TextAsync(await bed.InitializeAsync(), "count"));
+    }
+
+    [Fact]
+    [Guarantee("G16")]
+    public async Task A_client_that_does_not_read_holds_no_more_than_the_window_and_others_go_on()
+    {
+        await using var bed = await StdioBed.StartAsync();
+        var session = await bed.InitializeAsync();
+        using var slow = await bed.PostAsync(bed.CallOf("chatter", new { tag = new string('x', 100_000), times = 30 }, id: "900", more: """ "_meta":{"progressToken":900} """), session);
+
+        // 3 MB wait for a reader that does not read; the same child serves its session's other streams.
+        Assert.Equal("1", await bed.TextAsync(session, "count"));
+        var text = await slow.Content.ReadAsStringAsync(StdioBed.Test);
+
+        Assert.Equal(30, text.Split("notifications/progress").Length - 1);
+    }
+
+    [Fact]
+    public async Task A_server_that_never_answers_leaves_its_connection_without_tools_and_the_others_alone()
+    {
+        await using var bed = await StdioBed.StartAsync(StdioBed.Scripted(environment: [new("MUTE", "1")]));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(StdioBed.Test);
+        patience.CancelAfter(TimeSpan.FromSeconds(2));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => bed.PostAsync("""{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}""", null, over: patience.Token));
+
+        Assert.Contains("ready", await bed.ReadyAsync(), StringComparison.Ordinal);
+    }
 }

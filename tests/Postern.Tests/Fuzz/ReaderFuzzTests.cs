@@ -13,6 +13,7 @@ using Postern.Gateway.Identities;
 using Postern.Protocols.Mcp;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Tests.Gateway;
+using Postern.Upstreams.Stdio;
 
 namespace Postern.Tests.Fuzz;
 
@@ -143,6 +144,25 @@ public sealed class ReaderFuzzTests
             Assert.True(read is not null || reason.Length > 0, "refused without a reason");
         });
     }
+
+    [Fact]
+    [Row("P32")]
+    [Row("P09")]
+    public void A_spliced_line_reads_as_the_same_message_under_another_id() => Fuzz(Messages, bytes =>
+    {
+        var envelope = McpLine.Read(bytes);
+        if (envelope.Kind == LineKind.Invalid || StrictJson.Check(bytes, JsonRpcReader.MaxDepth) is not null) return;
+        var line = Splice.Line(bytes, envelope.Id, "12345"u8, envelope.ProgressToken, "12345"u8);
+        Assert.Equal(line.Length - 1, line.AsSpan().IndexOf((byte)'\n'));
+        Assert.DoesNotContain((byte)'\r', line);
+        var again = McpLine.Read(line.AsSpan(..^1));
+        Assert.Equal((envelope.Kind, envelope.Method, envelope.ErrorCode), (again.Kind, again.Method, again.ErrorCode));
+        using var document = Strict(line);
+        if (!envelope.Id.IsEmpty) Assert.Equal(12345, document.RootElement.GetProperty("id").GetInt32());
+        // And back again: the very bytes, but for the line breaks between tokens.
+        var back = Splice.Line(line.AsSpan(..^1), again.Id, envelope.Id.Of(bytes), again.ProgressToken, envelope.ProgressToken.Of(bytes));
+        Assert.Equal(Encoding.Latin1.GetString(bytes).Replace('\n', ' ').Replace('\r', ' '), Encoding.Latin1.GetString(back.AsSpan(..^1)));
+    });
 
     private static void Fuzz(IReadOnlyList<byte[]> samples, Action<byte[]> target)
     {

@@ -58,7 +58,7 @@ const tools = {
   large: (id, params) => answer(id, 'x'.repeat(params.arguments.bytes)),
   exit: (id, params) => process.exit(params.arguments?.code ?? 3),
   last: id => { answer(id, 'my last words'); setImmediate(() => process.exit(0)) },
-  deaf: id => { answer(id, 'done'); lines.pause(); process.stdin.pause() },
+  deaf: id => { answer(id, 'done'); lines.pause(); process.stdin.pause(); setInterval(() => {}, 1000) },
   stubborn: id => { process.on('SIGTERM', () => {}); stubborn = true; answer(id, String(process.pid)) },
   // A grandchild that leaves the group and would live on.
   family: id => {
@@ -72,8 +72,8 @@ let stubborn = false
 
 const lines = createInterface({ input: process.stdin, crlfDelay: Infinity })
 lines.on('close', () => { if (!stubborn) process.exit(0) })
-if (process.env.MUTE) lines.removeAllListeners('line')
 lines.on('line', raw => {
+  if (process.env.MUTE) return
   const message = JSON.parse(raw)
   const { id, method, params } = message
   if (method === undefined) return waiting.get(id)?.(message)
