@@ -4,12 +4,15 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Postern.Core.Approvals;
 using Postern.Core.Json;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Identities;
+using Postern.Protocols;
 using Postern.Protocols.Mcp;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Tests.Gateway;
@@ -63,6 +66,45 @@ public sealed class ReaderFuzzTests
             }
         }
     });
+
+    [Fact]
+    [Row("P11")]
+    public void A_state_is_taken_out_of_a_message_or_replaced_by_the_targets_own_and_nothing_else_changes()
+    {
+        var services = new ProtocolServices
+        {
+            Continuations = new ContinuationSeal(new byte[ContinuationSeal.KeyBytes], TimeProvider.System), Clock = TimeProvider.System, PublicUrl = "", AuthorizationServers = [], Logs = null!,
+            Pipeline = null!, Authenticator = null!, Connections = null!, Policies = null!, Recorder = null!, Upstreams = null!, Definitions = null!,
+        };
+        var states = new RequestStates(services);
+        var messages = new List<byte[]>();
+        foreach (var inner in new[] { "", "\"requestState\":\"t\\u00e4\"," })
+        {
+            var plain = Encoding.UTF8.GetBytes($$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{ {{inner}} "name":"refund","arguments":{"requestState":"not this"} , "inputResponses" : {"a":{} } } }""");
+            var message = JsonRpcReader.Read(plain);
+            Assert.True(McpOperations.TryRead(Origin, McpEra.Stateless, message, plain, default, DateTimeOffset.UtcNow, out var operation, out _));
+            var state = states.SealWaiting(Doubles.Samples.Person(), operation, Gateway.Approvals.HoldViewTests.Sample(), legs: 1);
+            foreach (var shape in new[] { "\"requestState\":\"STATE\",REST", "REST,\"requestState\" : \"STATE\"", "REST\t,\n \"requestState\":\"STATE\" ", " \"requestState\":\"STATE\"" })
+            {
+                var parameters = shape.Replace("STATE", state, StringComparison.Ordinal).Replace("REST", "\"name\":\"refund\",\"arguments\":{\"requestState\":1}", StringComparison.Ordinal);
+                messages.Add(Encoding.UTF8.GetBytes($$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{ {{parameters}} } }"""));
+            }
+        }
+        var opened = 0;
+        Fuzz([.. messages], bytes =>
+        {
+            var message = JsonRpcReader.Read(bytes);
+            if (message.Kind is not (JsonRpcKind.Request or JsonRpcKind.Notification) || message.RequestState.IsEmpty || StrictJson.Check(bytes, JsonRpcReader.MaxDepth) is not null) return;
+            if (states.Open(message, bytes) is not { } returned) return;
+            opened++;
+            Assert.Null(StrictJson.Check(returned.Body.Span, JsonRpcReader.MaxDepth));
+            var (before, after) = (JsonNode.Parse(bytes)!, JsonNode.Parse(returned.Body.Span)!);
+            before["params"]!.AsObject().Remove("requestState");
+            if (after["params"]!.AsObject().Remove("requestState", out var state)) Assert.Equal("t\u00e4", state!.GetValue<string>());
+            Assert.True(JsonNode.DeepEquals(before, after));
+        });
+        Assert.True(opened > 0, "no variant was opened: nothing was tested");
+    }
 
     [Fact]
     [Row("N05")]
