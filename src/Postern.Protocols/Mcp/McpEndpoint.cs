@@ -278,6 +278,11 @@ internal sealed class McpEndpoint(McpGateway gateway)
     private async ValueTask RefuseAsync(HttpContext http, Refused refused, Connection? connection, Identity? identity)
     {
         await gateway.Notes.NoteAsync("request.refused", refused.Message, connection?.Name ?? "-", identity?.Key).ConfigureAwait(false);
+        if (refused.Status == StatusCodes.Status202Accepted)
+        {
+            http.Response.StatusCode = refused.Status;
+            return;
+        }
         await WriteAsync(http, refused.Status, refused.UnsupportedVersion is { } version ? McpReplies.UnsupportedVersion(refused.RawId, version) : McpReplies.Error(refused.RawId, refused.Code, refused.Message)).ConfigureAwait(false);
     }
 

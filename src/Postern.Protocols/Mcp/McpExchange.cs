@@ -25,6 +25,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     private readonly Identity _identity;
     private HeldCall? _held;
     private ServerAskDesk? _asks;
+    private ServerNotices? _notices;
     private int _dropped;
     private bool _canResume;
 
@@ -55,6 +56,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         if (_call is { HttpMethod: "POST", Session.Opening: { IsPending: true } opening }) await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_call.Open?.TryForward() == false) throw new UpstreamException(RefusalCode.GatewayUnavailable, "the client cancelled the request before it was forwarded");
         await using var response = await _gateway.Services.Upstreams.SendAsync(clearance, UpstreamHeaders.For(_call), cancellationToken).ConfigureAwait(false);
         if (_call.HttpMethod == "GET") _call.Session?.Opening?.Finish();
         if (response.Status is < 200 or > 299)
@@ -104,6 +106,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     {
         // Whoever left a stream without ids can never come back for its answer; the id is free again.
         if (!_canResume) Close();
+        if (_call.Open is { } open) open.IsDetached = true; // only a resumed stream can still answer it
         _asks?.Dispose();
         _wire.Dispose();
     }
@@ -224,6 +227,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     private async ValueTask<FrameVerdict> JudgeResponseAsync(Clearance clearance, ReadOnlyMemory<byte> data, JsonRpcMessage message, CancellationToken cancellationToken)
     {
         var method = _call.Method;
+        Fact? fact = null;
         var isLast = _call.RawId is not null && IsRaw(message.Id.Of(data.Span), _call.RawId);
         if (!isLast)
         {
@@ -233,11 +237,21 @@ internal sealed class McpExchange : IExchange, IDisposable
             if (owed is null) return FrameVerdict.Drop("a response to no open request of this stream");
             _call.Session?.Close(rawId);
             method = owed.Method;
+            fact = owed.Fact;
         }
-        if (message.Kind == JsonRpcKind.Error) return new FrameVerdict(data, McpShapes.Reply, isLast);
+        if (message.Kind == JsonRpcKind.Error)
+        {
+            if (McpReplies.CodeOf(message.Error.Of(data)) == Elicitation.LinksRequired)
+            {
+                _asks ??= new ServerAskDesk(_gateway, _identity, _origin, _call, _wire, Operation.Id);
+                await _asks.RequireLinksAsync(message.Error.Of(data), cancellationToken).ConfigureAwait(false);
+            }
+            return new FrameVerdict(data, McpShapes.Reply, isLast);
+        }
+        if (method is McpMethods.Subscribe or McpMethods.Unsubscribe) Watch(method, isLast ? Operation.Parts[0].FactOrEmpty(McpVocabulary.Uri) : fact);
         if (!message.InputRequests.IsEmpty)
         {
-            if (_call.Era != McpEra.Stateless) return FrameVerdict.Drop("input requests outside the revision that has them");
+            if (_call.Era != McpEra.Stateless || !McpMethods.MayAskForInput(method!)) throw Invalid("the target asks for input where the revision has none");
             _asks ??= new ServerAskDesk(_gateway, _identity, _origin, _call, _wire, Operation.Id);
             await _asks.RequireAsync(message.InputRequests.Of(data), cancellationToken).ConfigureAwait(false);
         }
@@ -246,14 +260,21 @@ internal sealed class McpExchange : IExchange, IDisposable
         return new FrameVerdict(content, McpShapes.OfResult(method!, _call.Era), isLast);
     }
 
+    /// <summary>Keeps in mind what the session subscribed to, once the target agreed.</summary>
+    private void Watch(string method, Fact? fact)
+    {
+        if (fact?.Values is not [{ } one]) return;
+        if (method == McpMethods.Subscribe) _call.Session?.Watched.Add(one);
+        else _call.Session?.Watched.Remove(one);
+    }
+
     private FrameVerdict JudgeNotification(ReadOnlyMemory<byte> data, in JsonRpcMessage message)
     {
-        if (!McpMethods.IsServerNotification(message.Method!, _call.Era)) return FrameVerdict.Drop("a notification that this revision does not have");
-        if (message.Method == McpMethods.Progress && _call.IsRequest && (_call.ProgressToken is null || !IsRaw(message.ProgressToken.Of(data.Span), _call.ProgressToken)))
-            return FrameVerdict.Drop("progress of another request");
-        if (message.Method == McpMethods.Progress && _held?.IsBeyond(message, data) == false) return FrameVerdict.Drop("progress that does not go beyond what the client was told while it waited");
         if (message.Method is McpMethods.ToolsChanged or McpMethods.PromptsChanged) _gateway.Definitions.RefreshSoon(_origin.Connection);
-        return new FrameVerdict(data, McpShapes.Reply, IsLast: false);
+        _notices ??= new ServerNotices(_gateway, _identity, _origin, _call, Operation);
+        if (_notices.FaultOf(message, data) is { } fault) return FrameVerdict.Drop(fault);
+        if (message.Method == McpMethods.Progress && _held?.IsBeyond(message, data) == false) return FrameVerdict.Drop("progress that does not go beyond what the client was told while it waited");
+        return new FrameVerdict(data, McpMethods.IsServerNotification(message.Method!, _call.Era) ? McpShapes.Reply : McpShapes.ExtensionNotice, IsLast: false);
     }
 
     private static bool IsRaw(ReadOnlySpan<byte> token, string raw) => token.Length == raw.Length && Ascii.Equals(token, raw) || Encoding.UTF8.GetString(token) == raw;

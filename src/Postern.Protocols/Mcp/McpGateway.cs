@@ -12,7 +12,8 @@ internal sealed class McpGateway
         Sessions = new McpSessions(services.Clock);
         Notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Mcp"));
         Definitions = new McpDefinitions(services);
-        Lists = new McpListFilter(services, Definitions);
+        Cursors = new McpCursors();
+        Lists = new McpListFilter(services, Definitions, Cursors);
         States = new RequestStates(services);
     }
 
@@ -23,6 +24,8 @@ internal sealed class McpGateway
     public RefusalNotes Notes { get; }
 
     public McpDefinitions Definitions { get; }
+
+    public McpCursors Cursors { get; }
 
     public McpListFilter Lists { get; }
 
@@ -53,6 +56,9 @@ internal sealed class McpCall
     public string? ProgressToken { get; init; }
 
     public McpSession? Session { get; init; }
+
+    /// <summary>The session's entry of this request; null without a session.</summary>
+    public OpenRequest? Open { get; init; }
 
     /// <summary>The target's own event id from which a stream goes on, or null.</summary>
     public string? ResumeAfter { get; init; }

@@ -52,10 +52,25 @@ internal sealed class McpIntake(McpGateway gateway)
             refused = null;
             return null;
         }
-        // A cancelled request that still waits for people is not forwarded when they agree (attack P30).
-        if (session is not null && message.Method == McpMethods.Cancelled && !message.RequestId.IsEmpty)
-            session.FindOpen(Encoding.UTF8.GetString(message.RequestId.Of(body.Span)))?.Waiting?.Leave();
-        if (era != McpEra.Stateless || message.RequestState.IsEmpty) return Prepare(http, connection, identity, era, session, headers, message, rawId, body, null, out refused);
+        if (message.Method == McpMethods.Cancelled && era == McpEra.Sessions && message.Kind == JsonRpcKind.Notification)
+        {
+            // Only what this very session has in flight can be cancelled, and what the target never saw it need not hear of.
+            var open = message.RequestId.IsEmpty ? null : session?.FindOpen(Encoding.UTF8.GetString(message.RequestId.Of(body.Span)));
+            if (open is null || open.TryCancel())
+            {
+                open?.Waiting?.Leave(); // nobody is asked any more for what will not be forwarded
+                refused = open is null ? Refused.NothingToCancel : Refused.Cancelled;
+                return null;
+            }
+        }
+        // Cursors are ours to open: what is judged, recorded and forwarded holds the target's own.
+        if (gateway.Cursors.Open(identity, connection, message, body) is not { } asked)
+        {
+            refused = new Refused(400, JsonRpcCodes.InvalidParams, "`params.cursor` was not given out for this list, or by this run of the gateway; begin the list anew") { RawId = rawId };
+            return null;
+        }
+        if (!asked.Equals(body)) message = JsonRpcReader.Read(asked.Span);
+        if (era != McpEra.Stateless || message.RequestState.IsEmpty) return Prepare(http, connection, identity, era, session, headers, message, rawId, asked, null, out refused);
 
         // What a client brings back is ours to open: the target gets what it gave, and nothing else.
         if (gateway.States.Open(message, body) is not { } returned)
@@ -91,7 +106,8 @@ internal sealed class McpIntake(McpGateway gateway)
             refused = Refused.NotOurs(rawId);
             return null;
         }
-        if (session is not null && rawId is not null && !session.TryOpen(new OpenRequest(rawId, message.Method!, operation.Parts[0].Facts.IsDefaultOrEmpty ? null : operation.Parts[0].Facts[0])))
+        var open = session is null || rawId is null ? null : new OpenRequest(rawId, message.Method!, operation.Parts[0].Facts.IsDefaultOrEmpty ? null : operation.Parts[0].Facts[0]);
+        if (open is not null && !session!.TryOpen(open))
         {
             refused = new Refused(400, JsonRpcCodes.InvalidRequest, "a request with this `id` is in flight already") { RawId = rawId };
             return null;
@@ -108,6 +124,7 @@ internal sealed class McpIntake(McpGateway gateway)
             ProgressToken = message.ProgressToken.IsEmpty ? null : Encoding.UTF8.GetString(message.ProgressToken.Of(body.Span)),
             Session = session,
             LegsBehind = operation.Continues?.Leg ?? 0,
+            Open = open,
             MethodHeader = headers.Method,
             NameHeader = headers.Name,
             ParamHeaders = mirrored,
@@ -144,6 +161,11 @@ internal readonly record struct McpRequestHeaders(string? Version, string? Metho
 internal sealed record Refused(int Status, int Code, string Message)
 {
     public static readonly Refused Stray = new(400, JsonRpcCodes.InvalidRequest, "a response to nothing that was asked");
+
+    /// <summary>Notifications are not answered: these two are taken and go no further.</summary>
+    public static readonly Refused NothingToCancel = new(202, JsonRpcCodes.InvalidRequest, "a cancellation of nothing that this session has in flight");
+
+    public static readonly Refused Cancelled = new(202, JsonRpcCodes.InvalidRequest, "cancelled before it was forwarded");
 
     public string? RawId { get; init; }
 

@@ -12,13 +12,13 @@ namespace Postern.Protocols.Mcp;
 /// Takes out of a list what its reader could not use: the same decision as the call, with unknown arguments. Items are cut out
 /// of the bytes; what stays is byte-exact, unknown members included, in the target's order.
 /// </summary>
-internal sealed class McpListFilter(ProtocolServices services, McpDefinitions definitions)
+internal sealed class McpListFilter(ProtocolServices services, McpDefinitions definitions, McpCursors cursors)
 {
     private static readonly byte[] Private = "\"private\""u8.ToArray();
 
     public static bool IsList(string method) => method is McpMethods.ToolsList or McpMethods.PromptsList or McpMethods.ResourcesList or McpMethods.TemplatesList;
 
-    /// <summary>A result as this caller may see it: a list filtered, a shared cache scope made private.</summary>
+    /// <summary>A result as this caller may see it: a list filtered and its cursor sealed, a shared cache scope made private.</summary>
     /// <exception cref="Core.Pipeline.UpstreamException">A list cannot be read.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> RewriteAsync(
         Identity identity, McpOrigin origin, string method, JsonRpcMessage message, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
@@ -41,6 +41,8 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
             }
             edits.Add(new ByteEdit(message.Items, Filter(identity, origin, fact, items)));
         }
+        // A page may be empty now and still not be the last.
+        if (isList && cursors.Seal(identity, origin.Connection, method, message, data) is { } cursor) edits.Add(cursor);
         return ByteEdit.Apply(data, edits);
     }
 

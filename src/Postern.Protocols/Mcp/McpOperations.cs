@@ -115,7 +115,7 @@ internal static class McpOperations
     };
 
     /// <summary>What a server asks of the client, as a child of the operation that provoked it.</summary>
-    public static Operation OfServerAsk(McpOrigin origin, string ask, ReadOnlyMemory<byte> frame, OperationId parent, DateTimeOffset now) => new()
+    public static Operation OfServerAsk(McpOrigin origin, string ask, ReadOnlyMemory<byte> frame, ReadOnlyMemory<byte> parameters, OperationId parent, DateTimeOffset now) => new()
     {
         Id = OperationId.New(now),
         Connection = origin.Connection,
@@ -123,10 +123,24 @@ internal static class McpOperations
         [
             ask == McpMethods.Ping
                 ? new Part { Action = McpActions.Ping, IsImplied = true }
-                : new Part { Action = McpActions.ServerAsk, Facts = [Fact.Of(McpVocabulary.ServerAsk, ask)] },
+                : new Part { Action = McpActions.ServerAsk, Facts = [Fact.Of(McpVocabulary.ServerAsk, ask)], Variables = [new Variable(McpVocabulary.Args, parameters.IsEmpty ? EmptyMap : parameters)] },
         ],
         Request = frame,
         RequestShape = McpShapes.ServerAsk,
+        DigestOf = DigestOf,
+        Parent = parent,
+        ClientRun = origin.ClientRun,
+        ClientName = origin.ClientName,
+    };
+
+    /// <summary>A notification of a server beyond the specification; decided, never forwarded, so it has no bytes.</summary>
+    public static Operation OfExtensionNotice(McpOrigin origin, string method, OperationId parent, DateTimeOffset now) => new()
+    {
+        Id = OperationId.New(now),
+        Connection = origin.Connection,
+        Parts = [new Part { Action = McpActions.Extension, Facts = [Fact.Of(McpVocabulary.Extension, method)] }],
+        Request = default,
+        RequestShape = FrameShape.Text,
         DigestOf = DigestOf,
         Parent = parent,
         ClientRun = origin.ClientRun,

@@ -100,6 +100,13 @@ internal static class McpReplies
         writer.WriteEndObject();
     });
 
+    /// <summary>The code of an error object; 0 when it has none.</summary>
+    public static int CodeOf(ReadOnlyMemory<byte> error)
+    {
+        using var document = JsonDocument.Parse(error);
+        return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("code", out var code) && code.ValueKind == JsonValueKind.Number && code.TryGetInt32(out var number) ? number : 0;
+    }
+
     private static ReadOnlyMemory<byte> ToolResult(Refusal refusal, McpCall call) => Compose(call.RawId, writer =>
     {
         writer.WriteStartObject("result");

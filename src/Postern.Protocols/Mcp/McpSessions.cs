@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using System.Text;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
-using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
 
 namespace Postern.Protocols.Mcp;
@@ -11,8 +9,22 @@ namespace Postern.Protocols.Mcp;
 /// <summary>A request whose answer is still to come: its raw id, and what a resumed stream must know of it.</summary>
 internal sealed record OpenRequest(string RawId, string Method, Fact? Fact)
 {
+    private const int Taken = 0;
+    private const int Forwarded = 1;
+    private const int Cancelled = 2;
+    private int _state;
+
     /// <summary>Set while it waits for people, so that a cancellation finds it: the target has not seen it.</summary>
     public Waiting? Waiting { get; set; }
+
+    /// <summary>Its own stream is gone; only a resumed one can still answer it, so it gives way when room is needed.</summary>
+    public volatile bool IsDetached;
+
+    /// <summary>Says that it goes to the target now; false when the client cancelled it before (attack P30).</summary>
+    public bool TryForward() => Interlocked.CompareExchange(ref _state, Forwarded, Taken) == Taken;
+
+    /// <summary>Cancels it for good; false when the target has it already and is the one to be told.</summary>
+    public bool TryCancel() => Interlocked.CompareExchange(ref _state, Cancelled, Taken) != Forwarded;
 }
 
 /// <summary>
@@ -41,6 +53,9 @@ internal sealed class McpSession
 
     public DateTimeOffset LastUsed { get; set; }
 
+    /// <summary>The resources that it asked to hear of.</summary>
+    public WatchedResources Watched { get; } = new();
+
     /// <summary>What the server asked and the client is to answer.</summary>
     public ServerAsks Asks { get; } = new();
 
@@ -68,7 +83,21 @@ internal sealed class McpSession
     /// <summary>False when an id is in flight already, or too many are.</summary>
     public bool TryOpen(OpenRequest request)
     {
-        lock (_open) return _open.Count < MaxOpenRequests && _open.TryAdd(request.RawId, request);
+        lock (_open)
+        {
+            if (_open.Count >= MaxOpenRequests && !DropDetached()) return false;
+            return _open.TryAdd(request.RawId, request);
+        }
+    }
+
+    // A client that loses streams and never comes back for them must not lock itself out.
+    private bool DropDetached()
+    {
+        foreach (var (rawId, request) in _open)
+        {
+            if (request.IsDetached) return _open.Remove(rawId);
+        }
+        return false;
     }
 
     public void Close(string rawId)
@@ -157,45 +186,5 @@ internal sealed class McpSessions(TimeProvider clock)
         if (own.Count < MaxPerIdentity) return;
         own.Sort((left, right) => left.LastUsed.CompareTo(right.LastUsed));
         for (var i = 0; i <= own.Count - MaxPerIdentity; i++) Forget(own[i]);
-    }
-}
-
-/// <summary>
-/// Event ids as the client sees them: the target's own, encrypted and bound to the session, because an id is text of the
-/// target's choosing and masks do not read it.
-/// </summary>
-internal sealed class EventIds
-{
-    private const int NonceBytes = 12;
-    private const int TagBytes = 16;
-    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
-
-    public string Seal(McpSession session, string id)
-    {
-        var text = Encoding.UTF8.GetBytes(id);
-        var sealed_ = new byte[NonceBytes + text.Length + TagBytes]; // nonce + text + tag
-        RandomNumberGenerator.Fill(sealed_.AsSpan(0, NonceBytes));
-        using var cipher = new AesGcm(_key, TagBytes);
-        cipher.Encrypt(sealed_.AsSpan(0, NonceBytes), text, sealed_.AsSpan(NonceBytes, text.Length), sealed_.AsSpan(NonceBytes + text.Length), Encoding.UTF8.GetBytes(session.Id));
-        return System.Buffers.Text.Base64Url.EncodeToString(sealed_);
-    }
-
-    /// <summary>The target's id, or null for what this gateway did not seal for this session.</summary>
-    public string? Open(McpSession session, string id)
-    {
-        try
-        {
-            var sealed_ = System.Buffers.Text.Base64Url.DecodeFromChars(id);
-            if (sealed_.Length < NonceBytes + TagBytes) return null;
-            var text = new byte[sealed_.Length - NonceBytes - TagBytes];
-            using var cipher = new AesGcm(_key, TagBytes);
-            cipher.Decrypt(sealed_.AsSpan(0, NonceBytes), sealed_.AsSpan(NonceBytes, text.Length), sealed_.AsSpan(NonceBytes + text.Length), text, Encoding.UTF8.GetBytes(session.Id));
-            var opened = Encoding.UTF8.GetString(text);
-            return McpHeaders.IsPlain(opened) ? opened : null;
-        }
-        catch (Exception fault) when (fault is FormatException or CryptographicException)
-        {
-            return null;
-        }
     }
 }

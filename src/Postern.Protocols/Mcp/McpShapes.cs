@@ -81,6 +81,14 @@ internal static class McpShapes
         Tokens = [["error", "code"], ["result", "resultType"], ["result", "nextCursor"], ["result", "requestState"]],
     };
 
+    /// <summary>A notification that the specification does not have: all of it is data.</summary>
+    public static readonly FrameShape ExtensionNotice = new()
+    {
+        Form = FrameForm.Json,
+        Roots = [["params"], .. Reply.Roots],
+        Structure = [["jsonrpc"], ["method"]],
+    };
+
     /// <summary>What a server asks of the client: <c>$</c> is what it says.</summary>
     public static readonly FrameShape ServerAsk = new()
     {

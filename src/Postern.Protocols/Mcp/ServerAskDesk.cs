@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Postern.Core.Json;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Protocols.Mcp.Wire;
@@ -21,8 +22,8 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
         if (call.Session is null) return FrameVerdict.Drop("a request of a server without a session, to which no answer could be matched");
         if (ServerAsks.WordFor(message.Method!) is not { } word) return FrameVerdict.Drop("a request that servers do not have");
         var copy = data.ToArray();
-        var operation = McpOperations.OfServerAsk(origin, word, copy, parent, gateway.Services.Clock.GetUtcNow());
-        var exchange = new ServerAskExchange(gateway, call, wire, operation, Encoding.UTF8.GetString(message.Id.Of(data.Span)), _over.Token);
+        var operation = McpOperations.OfServerAsk(origin, word, copy, message.Params.Of(copy.AsMemory()), parent, gateway.Services.Clock.GetUtcNow());
+        var exchange = new ServerAskExchange(gateway, call, wire, operation, word, Encoding.UTF8.GetString(message.Id.Of(data.Span)), _over.Token);
         _running.Add(gateway.Services.Pipeline.RunAsync(exchange, identity, ended).AsTask());
         return FrameVerdict.Ask();
     }
@@ -31,13 +32,30 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
     /// <exception cref="UpstreamException">Something is not.</exception>
     public async ValueTask RequireAsync(ReadOnlyMemory<byte> inputRequests, CancellationToken cancellationToken)
     {
-        foreach (var (word, content) in Read(inputRequests))
+        foreach (var (word, content) in Read(inputRequests)) await RequireAsync(word, content, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Judges an error that asks the client to follow links (2025-11-25, <c>-32042</c>) as the question that it is.</summary>
+    /// <exception cref="UpstreamException">A link is not what it seems, or no rule permits the question.</exception>
+    public async ValueTask RequireLinksAsync(ReadOnlyMemory<byte> error, CancellationToken cancellationToken)
+    {
+        using var document = JsonDocument.Parse(error);
+        if (StrictJson.Check(error.Span) is not null || !document.RootElement.TryGetProperty("data", out var data) || data.ValueKind != JsonValueKind.Object
+            || !data.TryGetProperty("elicitations", out var links) || links.ValueKind != JsonValueKind.Array || links.GetArrayLength() == 0)
+            throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target asks for a link that it does not give");
+        foreach (var link in links.EnumerateArray())
         {
-            var operation = McpOperations.OfServerAsk(origin, word, content, parent, gateway.Services.Clock.GetUtcNow());
-            var verdict = new AskVerdict(operation, wire);
-            await gateway.Services.Pipeline.RunAsync(verdict, identity, cancellationToken).ConfigureAwait(false);
-            if (!verdict.IsPermitted) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target asks the client for something that no rule permits");
+            await RequireAsync(Elicitation.Word, Encoding.UTF8.GetBytes($$"""{"method":"{{McpMethods.Elicit}}","params":{{link.GetRawText()}}}"""), cancellationToken).ConfigureAwait(false);
+            if (Elicitation.IdOf(link) is { } id) call.Session?.Asks.Opened(id);
         }
+    }
+
+    private async ValueTask RequireAsync(string word, ReadOnlyMemory<byte> question, CancellationToken cancellationToken)
+    {
+        var operation = McpOperations.OfServerAsk(origin, word, question, ParamsOf(question), parent, gateway.Services.Clock.GetUtcNow());
+        var verdict = new AskVerdict(operation, word, wire);
+        await gateway.Services.Pipeline.RunAsync(verdict, identity, cancellationToken).ConfigureAwait(false);
+        if (!verdict.IsPermitted) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target asks the client for something that no rule permits, or that nobody may ask for");
     }
 
     /// <summary>Ends the questions that are still open, and returns when nothing of them writes any more.</summary>
@@ -49,6 +67,12 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
 
     /// <inheritdoc/>
     public void Dispose() => _over.Dispose();
+
+    private static ReadOnlyMemory<byte> ParamsOf(ReadOnlyMemory<byte> question)
+    {
+        using var document = JsonDocument.Parse(question);
+        return document.RootElement.TryGetProperty("params", out var parameters) ? Encoding.UTF8.GetBytes(parameters.GetRawText()) : default;
+    }
 
     private static List<(string Word, ReadOnlyMemory<byte> Content)> Read(ReadOnlyMemory<byte> inputRequests)
     {
@@ -67,7 +91,7 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
     }
 
     /// <summary>Only the decision is wanted: what is permitted goes on inside its parent's reply.</summary>
-    private sealed class AskVerdict(Operation operation, McpWire wire) : IExchange
+    private sealed class AskVerdict(Operation operation, string word, McpWire wire) : IExchange
     {
         public bool IsPermitted { get; private set; }
 
@@ -79,6 +103,7 @@ internal sealed class ServerAskDesk(McpGateway gateway, Identity identity, McpOr
 
         public ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
         {
+            if (Elicitation.FaultOf(word, operation.Request, out _) is { } fault) throw new UpstreamException(RefusalCode.UpstreamInvalid, fault);
             IsPermitted = true;
             return default;
         }

@@ -10,8 +10,10 @@ namespace Postern.Protocols.Mcp;
 /// which comes as a request of its own, goes to the target through the input gate of the same clearance. The end of that call
 /// (<c>over</c>) ends the waiting, but not the sending of an answer that was given.
 /// </summary>
-internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWire wire, Operation operation, string rawId, CancellationToken over) : IExchange
+internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWire wire, Operation operation, string word, string rawId, CancellationToken over) : IExchange
 {
+    private string? _fault;
+
     /// <inheritdoc/>
     public Operation Operation => operation;
 
@@ -24,11 +26,14 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
     /// <inheritdoc/>
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
+        _fault = Elicitation.FaultOf(word, operation.Request, out var elicitationId);
+        if (_fault is not null) throw new UpstreamException(RefusalCode.UpstreamInvalid, _fault);
         var ask = new ServerAsk(rawId);
         var asks = call.Session!.Asks;
         if (!asks.TryAdd(ask)) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the target asks twice under one id, or too much at once");
         try
         {
+            if (elicitationId is not null) asks.Opened(elicitationId);
             await clearance.Replies.ReleaseLastAsync(new ReplyFrame(operation.Request, McpShapes.ServerAsk, SseTag.Plain)).ConfigureAwait(false);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, over);
             ReadOnlyMemory<byte> answer;
@@ -36,9 +41,9 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
             {
                 answer = await ask.Answer.WaitAsync(either.Token).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (over.IsCancellationRequested)
+            catch (OperationCanceledException) when (over.IsCancellationRequested || ask.Answer.IsCanceled)
             {
-                return; // the target went on without an answer
+                return; // the target went on without an answer, or took the question back
             }
             await clearance.Inputs.SendAsync(answer, McpShapes.Request, new AnswerSink(gateway, call, clearance)).ConfigureAwait(false);
             ask.Finish(isSent: true);
@@ -53,9 +58,11 @@ internal sealed class ServerAskExchange(McpGateway gateway, McpCall call, McpWir
     /// <summary>The client never hears of it; the target is told no, by an operation of the gateway's own.</summary>
     public async ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)
     {
-        var body = refusal.Decision == "denied" && refusal.Code == RefusalCode.NotPermitted
+        var body = _fault is not null
+            ? McpReplies.Error(rawId, JsonRpcCodes.InvalidParams, $"the gateway does not pass on {_fault}")
+            : refusal.Code == RefusalCode.NotPermitted
             ? McpReplies.Error(rawId, JsonRpcCodes.Denied, "not permitted by the gateway's policy")
-            : McpReplies.Error(rawId, JsonRpcCodes.Unavailable, "the client could not be asked, or its answer not be passed on");
+            : McpReplies.Error(rawId, JsonRpcCodes.Unavailable, "the client could not be asked, or its answer could not be passed on");
         var own = McpOperations.OfGateway(operation.Connection, McpActions.RefuseServerAsk, body, operation.Id, gateway.Services.Clock.GetUtcNow());
         var exchange = new GatewayExchange(gateway.Services, own, UpstreamHeaders.ForAnswer(call, body));
         await gateway.Services.Pipeline.RunAsync(exchange, GatewayExchange.Self, cancellationToken).ConfigureAwait(false);

@@ -6,7 +6,9 @@ namespace Postern.Protocols.Mcp;
 internal sealed class ServerAsks
 {
     private const int MaxWaiting = 64;
+    private const int MaxOpened = 256;
     private readonly Dictionary<string, ServerAsk> _waiting = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _opened = new(StringComparer.Ordinal);
 
     /// <summary>The word of the policy for a method that servers send, or null for any other; a ping asks for nothing and needs no rule.</summary>
     public static string? WordFor(string method) => method switch
@@ -22,6 +24,21 @@ internal sealed class ServerAsks
     public bool TryAdd(ServerAsk ask)
     {
         lock (_waiting) return _waiting.Count < MaxWaiting && _waiting.TryAdd(ask.RawId, ask);
+    }
+
+    /// <summary>Remembers a link that the client was shown, whose end the server may tell of later.</summary>
+    public void Opened(string elicitationId)
+    {
+        lock (_waiting)
+        {
+            if (_opened.Count < MaxOpened) _opened.Add(elicitationId);
+        }
+    }
+
+    /// <summary>True for a link that this session was shown.</summary>
+    public bool WasOpened(string? elicitationId)
+    {
+        lock (_waiting) return elicitationId is not null && _opened.Contains(elicitationId);
     }
 
     /// <summary>Takes a question back that nobody answered; another that came under the same id since stays.</summary>
@@ -59,4 +76,7 @@ internal sealed class ServerAsk(string rawId)
     }
 
     public void Finish(bool isSent) => _sent.TrySetResult(isSent);
+
+    /// <summary>The server no longer wants the answer.</summary>
+    public void TakeBack() => _answer.TrySetCanceled();
 }

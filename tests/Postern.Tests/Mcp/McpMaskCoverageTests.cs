@@ -121,7 +121,8 @@ public sealed class McpMaskCoverageTests
             foreach (var isStateless in new[] { false, true })
             {
                 if ((isStateless ? s_onlySessions : s_onlyStateless).Contains(type)) continue;
-                next = new Sent(type, McpMessageTypes.Planted(message, Canary, isNameToken: type.StartsWith("List", StringComparison.Ordinal)));
+                next = new Sent(type, McpMessageTypes.Planted(message, Canary, isNameToken: type.StartsWith("List", StringComparison.Ordinal))
+                    .Replace($"\"url\":\"{Canary}\"", $"\"url\":\"https://sign-in.example/?as={Canary}\"", StringComparison.Ordinal));
                 var answer = isStateless
                     ? await bed.SendModernAsync(method, parameters, name)
                     : await bed.SendAsync("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + method + "\",\"params\":{" + parameters + comma + "\"_meta\":{\"progressToken\":\"plain\"}}}");
@@ -135,7 +136,8 @@ public sealed class McpMaskCoverageTests
         // Lists may be empty after filters; whatever has room for text passed at least once, masked.
         string[] without = [.. McpMessageTypes.All.Select(each => each.Type).Distinct().Where(type => !type.EndsWith("Request", StringComparison.Ordinal)).Except(types)];
         Assert.True(passed > 60, $"{passed} passed");
-        Assert.Equal("TaskStatusNotification", string.Join(",", without));
+        // The rest reaches those alone whom it is for (ServerNoticeTests); here nobody subscribed, was asked, or named an extension.
+        Assert.Equal("CancelledNotification,ElicitationCompleteNotification,ResourceUpdatedNotification,SubscriptionsAcknowledgedNotification,TaskStatusNotification", string.Join(",", without.Order(StringComparer.Ordinal)));
     }
 
     private sealed record Sent(string Type, string Message);
@@ -150,7 +152,8 @@ public sealed class McpMaskCoverageTests
         {
             if (message["params"] is null) continue;
             var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            var ask = McpMessageTypes.Planted(message, Canary, isNameToken: false).Replace("\"id\":1", "\"id\":\"ask-1\"", StringComparison.Ordinal);
+            var ask = McpMessageTypes.Planted(message, Canary, isNameToken: false).Replace("\"id\":1", "\"id\":\"ask-1\"", StringComparison.Ordinal)
+                .Replace($"\"url\":\"{Canary}\"", $"\"url\":\"https://sign-in.example/?as={Canary}\"", StringComparison.Ordinal); // no other link is passed on
             await using var bed = await McpTestBed.StartAsync(Policy, server => server.Override = async (http, received) =>
             {
                 if (received.Method != "tools/call") return false;

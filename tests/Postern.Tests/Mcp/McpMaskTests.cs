@@ -36,7 +36,7 @@ public sealed class McpMaskTests
         [
             """{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","logger":"CANARY","data":{"a":["CANARY"]}}}""",
             """{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1,"message":"CANARY"}}""",
-            """{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://CANARY"}}""",
+            """{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"x":"CANARY"}}}""",
             """{"jsonrpc":"2.0","id":5,"result":{"content":[{"type":"text","text":"mail CANARY now","annotations":{"x":"CANARY"}},{"type":"resource","resource":{"uri":"a://b","text":"CANARY"}},{"type":"resource_link","uri":"mailto:CANARY","name":"CANARY"},{"type":"vendor","unknown":{"deep":["CANARY"]}}],"structuredContent":{"a":"CANARY"},"_meta":{"x":"CANARY"}}}""",
         ];
         await using var bed = await McpTestBed.StartAsync(Policy, server => server.Override = async (http, received) =>

@@ -13,6 +13,7 @@ public sealed class McpServerAskTests
     private const string Permitted = McpTestBed.Rules + "\n  - { id: may-sample, who: { groups: [support] }, on: { connection: shop, server_asks: [sampling] }, then: allow }\n";
 
     [Fact]
+    [Row("P10")]
     public async Task Without_a_rule_the_target_is_told_no_and_the_client_never_hears_of_it()
     {
         await using var bed = await AskingAsync(McpTestBed.Rules);
@@ -69,7 +70,81 @@ public sealed class McpServerAskTests
         else Assert.DoesNotContain("inputRequests", answer.Body, StringComparison.Ordinal);
     }
 
-    private static Task<McpTestBed> AskingAsync(string policy)
+    private const string Elicits = McpTestBed.Rules + "\n  - { id: may-ask, who: { groups: [support] }, on: { connection: shop, server_asks: [elicitation] }, when: args.mode == 'form' || args.url.startsWith('https://sign-in.example/'), then: allow }\n";
+
+    [Theory]
+    [Row("P10")]
+    [InlineData("""{"mode":"form","message":"Who are you?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}""", true)]
+    [InlineData("""{"mode":"form","message":"Sign in.","requestedSchema":{"type":"object","properties":{"password":{"type":"string"}}}}""", false)]
+    [InlineData("""{"mode":"url","message":"Go there.","elicitationId":"e1","url":"https://sign-in.example/shop"}""", true)]
+    [InlineData("""{"mode":"url","message":"Go there.","elicitationId":"e1","url":"https://evil.example/shop"}""", false)]
+    [InlineData("""{"mode":"url","message":"Go there.","elicitationId":"e1","url":"http://sign-in.example/shop"}""", false)]
+    public async Task What_a_person_is_asked_for_is_judged_in_both_eras(string parameters, bool isPassedOn)
+    {
+        var ask = $$"""{"jsonrpc":"2.0","id":"ask-1","method":"elicitation/create","params":{{parameters}} }""";
+        await using (var bed = await AskingAsync(Elicits, ask))
+        {
+            var session = await bed.InitializeAsync();
+            using var request = new HttpRequestMessage(HttpMethod.Post, bed.Url) { Content = new StringContent(Call, System.Text.Encoding.UTF8, "application/json") };
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer alice");
+            request.Headers.TryAddWithoutValidation("Mcp-Session-Id", session);
+            using var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+
+            var first = await lines.ReadLineAsync();
+
+            Assert.Equal("data: " + (isPassedOn ? ask : Response), first);
+            if (isPassedOn) Assert.Equal(HttpStatusCode.Accepted, (await bed.SendAsync("""{"jsonrpc":"2.0","id":"ask-1","result":{"action":"decline"}}""", session)).Status);
+            else Assert.Single(bed.Server.All, received => received.Body.Contains("\"error\"", StringComparison.Ordinal) && received.Json.GetProperty("id").GetString() == "ask-1");
+            await lines.ReadToEndAsync();
+            Assert.Single(bed.Recorder.Intents, intent => intent.Parts[0].Action == "mcp.server.ask" && intent.Parent is not null);
+        }
+
+        await using var modern = await McpTestBed.StartAsync(Elicits, server => server.OnCall = _ => $$$"""{"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":{{{parameters}}} } } }""");
+        var answer = await modern.SendModernAsync("tools/call", """ "name":"list_orders" """, "list_orders");
+        Assert.Equal(isPassedOn, !answer.IsError);
+        Assert.Equal(isPassedOn, answer.Body.Contains("inputRequests", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [Row("P10")]
+    [InlineData("https://sign-in.example/shop", true)]
+    [InlineData("https://evil.example/shop", false)]
+    public async Task An_error_that_asks_for_a_link_is_a_question_too(string url, bool isPassedOn)
+    {
+        var error = $$$"""{"jsonrpc":"2.0","id":5,"error":{"code":-32042,"message":"sign in first","data":{"elicitations":[{"mode":"url","message":"m","elicitationId":"e1","url":"{{{url}}}"}] } } }""";
+        await using var bed = await McpTestBed.StartAsync(Elicits, server => server.Override = async (http, received) =>
+        {
+            if (received.Method != "tools/call") return false;
+            await FakeMcpServer.SseAsync(http, error);
+            return true;
+        });
+
+        var answer = await bed.SendAsync(Call, await bed.InitializeAsync());
+
+        Assert.Equal(isPassedOn, answer.Body.Contains(url, StringComparison.Ordinal));
+        Assert.Equal(isPassedOn, answer.Json.TryGetProperty("error", out _));
+    }
+
+    [Fact]
+    [Row("P10")]
+    public async Task Input_is_asked_for_only_where_the_revision_has_it()
+    {
+        const string Result = """{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","inputRequests":{"a":{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}},"tools":[]}}""";
+        await using var bed = await McpTestBed.StartAsync(Permitted, server => server.Override = async (http, received) =>
+        {
+            if (received.Method != "tools/list" || received.Body.Contains("\"postern\"", StringComparison.Ordinal)) return false;
+            await FakeMcpServer.SseAsync(http, Result.Replace("\"id\":1", $"\"id\":{received.Json.GetProperty("id").GetRawText()}", StringComparison.Ordinal));
+            return true;
+        });
+
+        var answer = await bed.SendModernAsync("tools/list");
+
+        Assert.DoesNotContain("inputRequests", answer.Body, StringComparison.Ordinal);
+        Assert.True(answer.Json.TryGetProperty("error", out _));
+    }
+
+    private static Task<McpTestBed> AskingAsync(string policy, string question = Ask)
     {
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return McpTestBed.StartAsync(policy, server => server.Override = async (http, received) =>
@@ -81,7 +156,7 @@ public sealed class McpServerAskTests
                 return true;
             }
             if (received.Method != "tools/call") return false;
-            await FakeMcpServer.SseAsync(http, Ask);
+            await FakeMcpServer.SseAsync(http, question);
             await answered.Task;
             await FakeMcpServer.SseAsync(http, Response);
             return true;

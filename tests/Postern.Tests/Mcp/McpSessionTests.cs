@@ -103,10 +103,10 @@ public sealed class McpSessionTests
         Assert.DoesNotContain(bed.Server.Calls, call => call.HttpMethod != "POST");
     }
 
-    internal static async Task<HttpResponseMessage> TransportAsync(McpTestBed bed, HttpMethod method, string? session, string? version = null, string? lastEvent = null)
+    internal static async Task<HttpResponseMessage> TransportAsync(McpTestBed bed, HttpMethod method, string? session, string? version = null, string? lastEvent = null, string token = "alice")
     {
         using var request = new HttpRequestMessage(method, bed.Url);
-        request.Headers.TryAddWithoutValidation("Authorization", "Bearer alice");
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
         request.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         if (session is not null) request.Headers.TryAddWithoutValidation("Mcp-Session-Id", session);
         if (version is not null) request.Headers.TryAddWithoutValidation("MCP-Protocol-Version", version);

@@ -96,6 +96,12 @@ internal struct JsonRpcMessage
     /// <summary>The raw list of a listing's result (tools, prompts, resources, templates).</summary>
     public ByteRange Items;
 
+    /// <summary>The raw <c>params.cursor</c>.</summary>
+    public ByteRange Cursor;
+
+    /// <summary>The raw <c>result.nextCursor</c>.</summary>
+    public ByteRange NextCursor;
+
     /// <summary>The raw <c>result.cacheScope</c>.</summary>
     public ByteRange CacheScope;
 

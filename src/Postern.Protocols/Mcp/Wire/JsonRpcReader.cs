@@ -140,6 +140,9 @@ internal static class JsonRpcReader
                 case "arguments":
                     message.Arguments = RangeOf(ref reader);
                     break;
+                case "cursor":
+                    message.Cursor = RangeOf(ref reader);
+                    break;
                 case "requestId":
                     message.RequestId = RangeOf(ref reader);
                     break;
@@ -232,6 +235,9 @@ internal static class JsonRpcReader
                     break;
                 case 5:
                     message.InputRequests = RangeOf(ref reader);
+                    break;
+                case 11:
+                    message.NextCursor = RangeOf(ref reader);
                     break;
                 case 13:
                     message.RequestState = RangeOf(ref reader);

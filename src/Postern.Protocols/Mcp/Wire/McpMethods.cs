@@ -60,6 +60,9 @@ internal static class McpMethods
     /// </summary>
     public static bool MayComeBack(string method) => method is ToolsCall or PromptsGet or ResourcesRead;
 
+    /// <summary>True for the requests whose result may ask for input (2026-07-28): these three, and those of extensions.</summary>
+    public static bool MayAskForInput(string method) => MayComeBack(method) || !IsSpecified(method, McpEra.Stateless);
+
     /// <summary>True for the notifications that servers send in this era; no other reaches a client.</summary>
     public static bool IsServerNotification(string method, McpEra era) => method switch
     {
