@@ -26,7 +26,7 @@ public sealed class RecorderHealingTests
         {
             await Given.OperationAsync(recorder);
             var account = await recorder.BeginAsync(running, CancellationToken.None);
-            await SettleAsync(recorder);
+            await SettleAsync(recorder, storage);
             Fail(storage, flush);
 
             await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask());
@@ -65,6 +65,7 @@ public sealed class RecorderHealingTests
         var storage = new MemoryStorage();
         await using var recorder = await Given.Recorder(storage, clock: _clock);
         var lost = Given.Intent("""{"order":"lost-4711"}""");
+        await SettleAsync(recorder, storage);
         storage.FlushFails = () => true;
 
         await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(lost, CancellationToken.None).AsTask());
@@ -90,6 +91,7 @@ public sealed class RecorderHealingTests
         await using (var recorder = await Given.Recorder(storage, clock: _clock))
         {
             await Given.OperationAsync(recorder);
+            await SettleAsync(recorder, storage);
             Fail(storage, flush: true);
             await Assert.ThrowsAsync<RecordingException>(() => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask());
 
@@ -141,7 +143,7 @@ public sealed class RecorderHealingTests
     [Guarantee("G3")]
     public async Task Whatever_fails_when_every_promise_that_was_kept_is_in_the_account_and_every_intent_has_one_ending(Durability durability)
     {
-        for (var seed = 1; seed <= 25; seed++)
+        for (var seed = 1; seed <= 8; seed++)
         {
             var chance = new Random(seed);
             var storage = new MemoryStorage();
@@ -199,8 +201,12 @@ public sealed class RecorderHealingTests
         return intent.Operation;
     }
 
-    /// <summary>Returns when nothing is between the recorder and the disk, so that the next failure is the test's.</summary>
-    private static async Task SettleAsync(Recorder recorder) => await recorder.NoteAsync(new Occurrence("settled", Given.Noon, []), CancellationToken.None);
+    /// <summary>Returns when nothing is between the recorder and the disk, the signature of the start included, so that the next failure is the test's.</summary>
+    private static async Task SettleAsync(Recorder recorder, MemoryStorage storage)
+    {
+        while (Given.Records(storage).All(record => record.Head.Type != RecordType.Checkpoint)) await Task.Delay(1, TestContext.Current.CancellationToken);
+        await recorder.NoteAsync(new Occurrence("settled", Given.Noon, []), CancellationToken.None);
+    }
 
     private static void Fail(MemoryStorage storage, bool flush)
     {
@@ -215,7 +221,7 @@ public sealed class RecorderHealingTests
         for (var i = 0; recorder.Fault is not null; i++)
         {
             Assert.True(i < 20_000, recorder.Fault);
-            _clock.Advance(TimeSpan.FromSeconds(1));
+            _clock.Advance(Recorder.LongestProbe);
             await Task.Delay(1, TestContext.Current.CancellationToken);
         }
     }
