@@ -108,7 +108,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
 
         // 4. Who asks, for what, under which policy.
-        var leash = teardown.Own(new Leash(clock));
+        var leash = teardown.Own(new Leash(clock, options.Limits.Waiting));
         recorder.Broken = () => leash.Cut(static (_, _) => true, ClearanceEnd.RecordBroken);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
         var revocations = new RevocationStore(database);

@@ -34,7 +34,7 @@ public sealed class Waiting : IDisposable
     public Operation Operation { get; }
 
     /// <summary>How long at most, in all.</summary>
-    public TimeSpan Patience { get; }
+    public TimeSpan Patience { get; internal set; }
 
     /// <summary>The caller said that it no longer wants the operation. What is approved from now on is not executed for it (attack A16).</summary>
     public void Leave() => Stop(ClearanceEnd.CallerGone);

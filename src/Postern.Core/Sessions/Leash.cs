@@ -18,14 +18,19 @@ public sealed class Leash : IDisposable
 
     private readonly ConcurrentDictionary<OperationId, Clearance> _live = new();
     private readonly ConcurrentDictionary<OperationId, Waiting> _waiting = new();
+    private readonly ConcurrentDictionary<string, int> _waitingOf = new(StringComparer.Ordinal);
+    private readonly int _maxWaiting;
     private readonly TimeProvider _clock;
     private readonly ITimer _sweep;
     private volatile TaskCompletionSource? _drained;
     private volatile bool _stopping;
 
     /// <summary>Starts the sweep.</summary>
-    public Leash(TimeProvider clock)
+    /// <param name="clock">All time.</param>
+    /// <param name="maxWaiting">Callers of one identity that are kept waiting at once; further ones are told at once to come back.</param>
+    public Leash(TimeProvider clock, int maxWaiting = 1_000)
     {
+        _maxWaiting = maxWaiting;
         _clock = clock;
         _sweep = clock.CreateTimer(static state => ((Leash)state!).Sweep(), this, SweepInterval, SweepInterval);
     }
@@ -134,11 +139,18 @@ public sealed class Leash : IDisposable
     internal void Hold(Waiting waiting)
     {
         _waiting[waiting.Operation.Id] = waiting;
+        // One identity must not take all connections by waiting (attack D08): beyond its share the answer is stored, as for any repeat.
+        if (_waitingOf.AddOrUpdate(waiting.Identity.Key, 1, static (_, count) => count + 1) > _maxWaiting) waiting.Patience = TimeSpan.Zero;
         if (_stopping) waiting.Stop(ClearanceEnd.Stopping);
         if (Revocations.Covers(waiting.Identity)) waiting.Stop(ClearanceEnd.CredentialEnded);
     }
 
-    internal void Release(Waiting waiting) => _waiting.TryRemove(waiting.Operation.Id, out _);
+    internal void Release(Waiting waiting)
+    {
+        _waiting.TryRemove(waiting.Operation.Id, out _);
+        var key = waiting.Identity.Key;
+        if (_waitingOf.AddOrUpdate(key, 0, static (_, count) => count - 1) == 0) _waitingOf.TryRemove(new KeyValuePair<string, int>(key, 0));
+    }
 
     internal void Release(Clearance clearance)
     {

@@ -40,6 +40,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
                 Connections = limits.Number("connections") ?? defaults.Connections,
                 Children = limits.Number("children") ?? defaults.Children,
                 ChildrenPerIdentity = limits.Number("childrenPerIdentity") ?? defaults.ChildrenPerIdentity,
+                Waiting = limits.Number("waiting") ?? defaults.Waiting,
                 Drain = limits.Duration("drain") ?? defaults.Drain,
             },
             AllowedOrigins = [.. top.List("allowedOrigins").Select(origin => origin.TrimEnd('/'))],

@@ -124,6 +124,7 @@ internal static class ConfigurationKeys
         new("connections", One(ValueKind.Number), "Client connections open at once.") { Default = "10000" },
         new("children", One(ValueKind.Number), "Servers over stdio that run at once, besides one of the gateway's own for each connection.") { Default = "64" },
         new("childrenPerIdentity", One(ValueKind.Number), "Servers over stdio that run at once for one identity; the longest unused makes room for a new one.") { Default = "8" },
+        new("waiting", One(ValueKind.Number), "Callers of one identity that are kept waiting for people at once; further ones are told at once to come back.") { Default = "1000" },
         new("drain", One(ValueKind.Duration), "How long a stop waits for work in flight before it cuts it.") { Default = "10s" },
     ]);
 

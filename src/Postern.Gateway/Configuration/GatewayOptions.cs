@@ -202,6 +202,9 @@ public sealed record LimitOptions
     /// <summary>Servers over stdio that run at once for one identity.</summary>
     public int ChildrenPerIdentity { get; init; } = 8;
 
+    /// <summary>Callers of one identity that are kept waiting for people at once; further ones are told at once to come back.</summary>
+    public int Waiting { get; init; } = 1_000;
+
     /// <summary>How long a stop waits for work in flight before it cuts it.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -9,25 +9,30 @@ internal sealed class MemoryHoldStore : IHoldStore
 {
     private readonly Lock _gate = new();
     private readonly List<Hold> _holds = [];
+    private readonly Dictionary<string, int> _byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<Digest, int> _newest = [];
 
     public ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            var live = _holds.FindLast(known => known.Binding == hold.Binding && IsLive(known, now));
-            if (live is null) _holds.Add(live = hold);
-            return ValueTask.FromResult(live);
+            // Another is opened only when none is live, so none but the newest can be.
+            if (_newest.TryGetValue(hold.Binding, out var at) && IsLive(_holds[at], now)) return ValueTask.FromResult(_holds[at]);
+            _byId.Add(hold.Id, _holds.Count);
+            _newest[hold.Binding] = _holds.Count;
+            _holds.Add(hold);
+            return ValueTask.FromResult(hold);
         }
     }
 
     public ValueTask<Hold?> FindByBindingAsync(Digest binding, CancellationToken cancellationToken)
     {
-        lock (_gate) return ValueTask.FromResult(_holds.FindLast(hold => hold.Binding == binding));
+        lock (_gate) return ValueTask.FromResult(_newest.TryGetValue(binding, out var at) ? _holds[at] : null);
     }
 
     public ValueTask<Hold?> FindAsync(string id, CancellationToken cancellationToken)
     {
-        lock (_gate) return ValueTask.FromResult(_holds.Find(hold => hold.Id == id));
+        lock (_gate) return ValueTask.FromResult(_byId.TryGetValue(id, out var at) ? _holds[at] : null);
     }
 
     public ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken)
@@ -44,7 +49,7 @@ internal sealed class MemoryHoldStore : IHoldStore
     {
         lock (_gate)
         {
-            var index = _holds.FindIndex(hold => hold.Id == seen.Id);
+            var index = IndexOf(seen.Id, static _ => true);
             if (index < 0 || _holds[index].State is not (HoldState.Open or HoldState.Approved) || _holds[index].State != seen.State || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
             _holds[index] = answered.State == HoldState.Open ? answered : answered with { Request = default };
             return ValueTask.FromResult(true);
@@ -55,7 +60,7 @@ internal sealed class MemoryHoldStore : IHoldStore
     {
         lock (_gate)
         {
-            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Approved);
+            var index = IndexOf(id, hold => hold.State == HoldState.Approved);
             if (index < 0) return ValueTask.FromResult(false);
             _holds[index] = _holds[index] with { State = HoldState.Expired, Request = default };
             return ValueTask.FromResult(true);
@@ -66,7 +71,7 @@ internal sealed class MemoryHoldStore : IHoldStore
     {
         lock (_gate)
         {
-            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Approved && now < hold.UsableUntil);
+            var index = IndexOf(id, hold => hold.State == HoldState.Approved && now < hold.UsableUntil);
             if (index < 0) return ValueTask.FromResult(false);
             _holds[index] = _holds[index] with { State = HoldState.Consumed, ConsumedBy = by };
             return ValueTask.FromResult(true);
@@ -77,7 +82,7 @@ internal sealed class MemoryHoldStore : IHoldStore
     {
         lock (_gate)
         {
-            var index = _holds.FindIndex(hold => hold.Id == id && hold.State == HoldState.Consumed && hold.ConsumedBy == from && now < hold.UsableUntil);
+            var index = IndexOf(id, hold => hold.State == HoldState.Consumed && hold.ConsumedBy == from && now < hold.UsableUntil);
             if (index < 0) return ValueTask.FromResult(false);
             _holds[index] = _holds[index] with { ConsumedBy = by };
             return ValueTask.FromResult(true);
@@ -110,6 +115,8 @@ internal sealed class MemoryHoldStore : IHoldStore
             return ValueTask.FromResult(over);
         }
     }
+
+    private int IndexOf(string id, Func<Hold, bool> isWanted) => _byId.TryGetValue(id, out var at) && isWanted(_holds[at]) ? at : -1;
 
     private static bool IsLive(Hold hold, DateTimeOffset now) =>
         (hold.State == HoldState.Open && now < hold.ExpiresAt) || (hold.State == HoldState.Approved && now < hold.UsableUntil);

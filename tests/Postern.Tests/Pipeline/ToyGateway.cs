@@ -23,11 +23,11 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
 
     private int _version;
 
-    public ToyGateway(string policy, IHoldStore? holds = null)
+    public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000)
     {
         Holds = holds ?? new MemoryHoldStore();
         Current = Load(policy);
-        Leash = new Leash(Clock);
+        Leash = new Leash(Clock, maxWaiting);
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
         Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
     }

@@ -281,6 +281,34 @@ public sealed class WaitingTests : IDisposable
         Assert.NotNull(late.Pending);
     }
 
+    [Fact]
+    [Row("D08")]
+    [Guarantee("G16")]
+    public async Task Beyond_its_share_an_identity_is_not_kept_waiting_and_others_are_and_approvals_still_count()
+    {
+        using var gateway = new ToyGateway(PipelineTests.Policy, maxWaiting: 2);
+        var two = Enumerable.Range(0, 2).Select(_ => gateway.AskAsync(Touch, patience: Patience)).ToList();
+        await UntilAsync(() => gateway.Leash.WaitingCount == 2);
+
+        var third = await gateway.AskAsync(Touch, patience: Patience).WaitAsync(Soon, TestContext.Current.CancellationToken);
+        var other = gateway.AskAsync(Touch, Samples.Person("zoe", "visitors"), Patience);
+        await UntilAsync(() => gateway.Leash.WaitingCount == 3);
+        Assert.NotNull(third.Pending);
+        Assert.Empty(third.Signs);
+
+        // A repeat beyond the share does not wait, but it may use what is there.
+        var hat = """{"gesture":"touch","exhibit":"hall/hat"}""";
+        await gateway.AnswerAsync((await gateway.AskAsync(hat, patience: Patience)).Pending!, approve: true);
+        Assert.Null((await gateway.AskAsync(hat, patience: Patience)).Refused);
+
+        await gateway.AnswerAsync(third.Pending, approve: false);
+        await Task.WhenAll(two).WaitAsync(Soon, TestContext.Current.CancellationToken);
+        var again = gateway.AskAsync("""{"gesture":"touch","exhibit":"hall/coat"}""", patience: Patience);
+        await UntilAsync(() => gateway.Leash.WaitingCount == 2);
+        await gateway.Leash.StopAsync(TimeSpan.FromSeconds(1));
+        await Task.WhenAll(again, other).WaitAsync(Soon, TestContext.Current.CancellationToken);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
