@@ -32,7 +32,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
         }
         ValueTask durable;
         lock (_gate) durable = Enqueue(slot);
-        journal.Help();
+        journal.Help(slot);
         return durable;
     }
 
@@ -42,6 +42,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
         var bytes = content.Value.Span;
         var digest = Digest.Of(bytes);
         ValueTask durable;
+        JournalSlot slot;
         lock (_gate)
         {
             ref var flow = ref direction == FrameDirection.Reply ? ref _reply : ref _input;
@@ -51,13 +52,13 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
                 return ValueTask.FromException(new RecordingException($"the content is over the {options.ContentBytes} bytes that are kept, and this gateway records in full"));
             }
             flow.Add(bytes.Length, digest, kept, maskedValues);
-            var slot = journal.Rent(RecordType.Frame);
+            slot = journal.Rent(RecordType.Frame);
             PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length ? digest : null);
             if (kept == bytes.Length) slot.AppendContent(bytes, digest);
             else slot.AppendContent(bytes[..kept]);
             durable = Enqueue(slot);
         }
-        journal.Help();
+        journal.Help(slot);
         return durable;
     }
 

@@ -47,10 +47,11 @@ internal sealed class Journal : IDisposable
     private readonly ITimer _timer;
     private readonly object _gate = new();
     private readonly List<JournalSlot> _inBatch = [];
+    private readonly List<JournalSlot> _settled = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<JournalSlot> _waiting = [];
 
-    // The next five belong to whoever holds the pen.
+    // These belong to whoever holds the pen.
     private List<JournalSlot> _taken = [];
     private int _next;
     private bool _timerArmed;
@@ -128,7 +129,8 @@ internal sealed class Journal : IDisposable
     /// <summary>
     /// Writes what is waiting, in relaxed mode, if nobody else does so at this moment. Call it with no lock held: it does I/O.
     /// </summary>
-    public void Help()
+    /// <param name="own">The record just enqueued.</param>
+    public void Help(JournalSlot own)
     {
         if (_durability == Durability.Strict) return;
         lock (_gate)
@@ -140,9 +142,9 @@ internal sealed class Journal : IDisposable
         try
         {
             // More may have come meanwhile, from producers who saw the pen taken; after some rounds the thread takes over.
-            for (var round = 1; WriteTaken(mayFlush: false); round++)
+            for (var round = 1; WriteTaken(mayFlush: false, own); round++)
             {
-                Commit(flush: false);
+                Commit(flush: false, own);
                 lock (_gate)
                 {
                     if (_urgent == 0 || round == MostRounds)
@@ -154,7 +156,7 @@ internal sealed class Journal : IDisposable
                 }
             }
             // A segment is full: changing it waits for the disk, which is the thread's part.
-            Commit(flush: false);
+            Commit(flush: false, own);
             lock (_gate) LayDownPen();
         }
         catch (Exception fault)
@@ -234,7 +236,7 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>Numbers and writes what was taken. False when it stopped at a full segment because it may not wait for the disk.</summary>
-    private bool WriteTaken(bool mayFlush)
+    private bool WriteTaken(bool mayFlush, JournalSlot? own = null)
     {
         while (_next < _taken.Count)
         {
@@ -248,7 +250,7 @@ internal sealed class Journal : IDisposable
             _segments.Add(slot);
             _inBatch.Add(slot);
             _next++;
-            if (_segments.BatchLength >= BatchBytes) Commit(flush: false);
+            if (_segments.BatchLength >= BatchBytes) Commit(flush: false, own);
         }
         _taken.Clear();
         _next = 0;
@@ -307,7 +309,9 @@ internal sealed class Journal : IDisposable
         Advance();
     }
 
-    private void Commit(bool flush)
+    /// <param name="flush">In relaxed mode too.</param>
+    /// <param name="own">A record whose producer is at it here: nothing waits for it yet.</param>
+    private void Commit(bool flush, JournalSlot? own = null)
     {
         _segments.WriteBatch();
         // INVARIANT: in strict mode no promise is kept before the flush that covers its record has returned (G1, G2).
@@ -320,10 +324,13 @@ internal sealed class Journal : IDisposable
         Advance();
         foreach (var slot in _inBatch)
         {
-            if (slot.IsAwaited) slot.Keep();
-            else slot.Return();
+            if (!slot.IsAwaited) slot.Return();
+            else if (ReferenceEquals(slot, own)) slot.Keep();
+            else _settled.Add(slot);
         }
         _inBatch.Clear();
+        JournalPromises.Settle(_settled, fault: null);
+        _settled.Clear();
     }
 
     private void Advance()
@@ -349,10 +356,8 @@ internal sealed class Journal : IDisposable
             broken = [.. _inBatch, .. _taken.Skip(_next), .. _waiting];
             _waiting.Clear();
         }
-        foreach (var slot in broken)
-        {
-            if (slot.IsAwaited) slot.Break(fault);
-        }
+        broken.RemoveAll(static slot => !slot.IsAwaited);
+        JournalPromises.Settle(broken, fault);
         _broken();
     }
 }

@@ -6,7 +6,7 @@ namespace Postern.Core.Recording;
 
 /// <summary>
 /// One record on its way to the disk, and the promise that it got there. Pooled: a record costs no allocation once the
-/// pool is warm. The promise's continuation always runs on the thread pool, never on the journal's thread.
+/// pool is warm. Who keeps the promise runs what waits for it: on the thread pool, never on the journal's thread.
 /// </summary>
 internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>, IValueTaskSource
 {
@@ -14,7 +14,8 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     private const int KeptBytes = 64 * 1024;
 
     private readonly JournalSlots _home;
-    private ManualResetValueTaskSourceCore<long> _promise = new() { RunContinuationsAsynchronously = true };
+    // Without the switch that would queue each continuation by itself: promises are kept by the batch (JournalPromises).
+    private ManualResetValueTaskSourceCore<long> _promise;
     private byte[] _buffer = [];
 
     internal JournalSlot(JournalSlots home) => _home = home;

@@ -135,7 +135,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         }
         var durable = slot.Durable;
         journal.Enqueue(slot);
-        journal.Help();
+        journal.Help(slot);
         // Never cancelled from here on: the record will be there, so its account must be able to end.
         await durable.ConfigureAwait(false);
         return new Account(journal, intent.Operation, _accounts);
@@ -223,7 +223,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         }
         var durable = slot.Durable;
         journal.Enqueue(slot);
-        journal.Help();
+        journal.Help(slot);
         return durable;
     }
 
