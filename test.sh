@@ -3,6 +3,7 @@
 #
 #   ./test.sh           everything that guards a landing
 #   ./test.sh kills     kill -9 under load, 200 rounds (POSTERN_KILL_ROUNDS)
+#   ./test.sh soak      work of every kind at once, half an hour (POSTERN_SOAK_MINUTES)
 #   ./test.sh fuzz      variants of sound input for every reader, 5 minutes a target (POSTERN_FUZZ_SECONDS)
 #   ./test.sh bench     the measurements of docs/benchmarks.md
 #
@@ -14,8 +15,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 lane=${1:-all}
 case $lane in
-  all | kills | fuzz | bench) ;;
-  *) echo "test.sh: unknown lane \`$lane\`; expected nothing, kills, fuzz or bench" >&2; exit 2 ;;
+  all | kills | soak | fuzz | bench) ;;
+  *) echo "test.sh: unknown lane \`$lane\`; expected nothing, kills, soak, fuzz or bench" >&2; exit 2 ;;
 esac
 
 need() {
@@ -90,6 +91,10 @@ case $lane in
   kills)
     export POSTERN_KILL_ROUNDS=${POSTERN_KILL_ROUNDS:-200}
     run Postern.Conformance --filter-trait "Lane=kills"
+    ;;
+  soak)
+    export POSTERN_SOAK_MINUTES=${POSTERN_SOAK_MINUTES:-30}
+    run Postern.Conformance --filter-trait "Lane=soak"
     ;;
   fuzz)
     export POSTERN_FUZZ_SECONDS=${POSTERN_FUZZ_SECONDS:-300}

@@ -28,6 +28,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>The folder of database, journals and keys.</summary>
     public string Data => Path.Combine(_folder.FullName, "data");
 
+    /// <summary>Its process since the last start.</summary>
+    public int ProcessId => _child!.Id;
+
     /// <summary>What it said on stderr since its last start.</summary>
     public string Errors => _child?.Errors ?? string.Empty;
 
