@@ -54,6 +54,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             connections:
               {{TestGateway.Connection}}: {{(isWhole ? target : $$"""{ protocol: mcp, url: "{{target}}" }""")}}
             policy: [policy.yaml]
+            holds: { wait: none }
             """,
             cancellationToken);
         return new ServedGateway(issuer, folder);
