@@ -59,6 +59,8 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
         foreach (var item in items)
         {
             var pin = definitions.PinOf(origin.Connection.Name, fact, item.Name);
+            // What could not be asked for is not shown.
+            if (!isPinned && ResourceUri.FaultOf(item.Name) is not null) continue;
             // What changed or appeared since it was accepted is hidden: nobody's model reads its new words.
             if (pin.IsQuarantined) continue;
             var operation = McpOperations.ForListing(origin, fact, item.Name, pin, now);

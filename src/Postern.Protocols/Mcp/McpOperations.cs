@@ -229,6 +229,8 @@ internal static class McpOperations
     private static ImmutableArray<Variable> ArgsOf(in JsonRpcMessage message, ReadOnlyMemory<byte> body) =>
         [new Variable(McpVocabulary.Args, message.Arguments.IsEmpty || body.Span[message.Arguments.Start] != (byte)'{' ? EmptyMap : message.Arguments.Of(body))];
 
+    private static McpFault Twofold(string fault) => McpFault.InvalidParams($"the URI has {fault}, so it could be read in more than one way; write it plainly");
+
     private static bool TryReadUri(string action, in JsonRpcMessage message, out ImmutableArray<Part> parts, out McpFault fault)
     {
         parts = default;
@@ -236,6 +238,11 @@ internal static class McpOperations
         if (message.Uri is null)
         {
             fault = McpFault.InvalidParams("expected text at `params.uri`");
+            return false;
+        }
+        if (ResourceUri.FaultOf(message.Uri) is { } twofold)
+        {
+            fault = Twofold(twofold);
             return false;
         }
         parts = [new Part { Action = action, Facts = [Fact.Of(McpVocabulary.Uri, message.Uri)] }];
@@ -248,6 +255,12 @@ internal static class McpOperations
         fault = default;
         if (ReferenceOf(message, body) is (not null, not null) reference)
         {
+            if (reference.Fact == McpVocabulary.Uri && ResourceUri.FaultOf(reference.Name!) is { } twofold)
+            {
+                parts = default;
+                fault = Twofold(twofold);
+                return false;
+            }
             parts = [new Part { Action = McpActions.Complete, Facts = [Fact.Of(reference.Fact!, reference.Name!)] }];
             return true;
         }
@@ -304,6 +317,11 @@ internal static class McpOperations
                         if (uri.ValueKind != JsonValueKind.String)
                         {
                             fault = McpFault.InvalidParams("expected text in `params.notifications.resourceSubscriptions`");
+                            return false;
+                        }
+                        if (ResourceUri.FaultOf(uri.GetString()!) is { } twofold)
+                        {
+                            fault = Twofold(twofold);
                             return false;
                         }
                         found.Add(new Part { Action = McpActions.Subscribe, Facts = [Fact.Of(McpVocabulary.Uri, uri.GetString()!)] });

@@ -19,6 +19,7 @@ public sealed class McpListTests
     }
 
     [Fact]
+    [Row("P24")]
     public async Task A_filtered_list_is_private_to_its_reader()
     {
         await using var bed = await McpTestBed.StartAsync();
