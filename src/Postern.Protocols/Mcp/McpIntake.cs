@@ -73,7 +73,7 @@ internal sealed class McpIntake(McpGateway gateway)
         if (era != McpEra.Stateless || message.RequestState.IsEmpty) return Prepare(http, connection, identity, era, session, headers, message, rawId, asked, null, out refused);
 
         // What a client brings back is ours to open: the target gets what it gave, and nothing else.
-        if (gateway.States.Open(message, body) is not { } returned)
+        if (gateway.States.Open(message, asked) is not { } returned)
         {
             refused = Refused.NotOurs(rawId);
             return null;

@@ -213,6 +213,31 @@ public sealed class McpRequestStateTests
         Assert.False(Assert.Single(bed.Server.CallsOf("tools/call")).Json.GetProperty("params").TryGetProperty("requestState", out _));
     }
 
+    [Theory]
+    [InlineData("CURSOR , \"requestState\":\"STATE\"")]
+    [InlineData("\"requestState\":\"STATE\" , CURSOR")]
+    [Guarantee("G6")]
+    public async Task A_cursor_beside_a_state_does_not_shift_what_is_cut(string parameters)
+    {
+        await using var bed = await McpTestBed.StartAsync(Policy, server => server.Override = async (http, received) =>
+        {
+            if (received.Method != "tools/list") return false;
+            http.Response.ContentType = "application/json";
+            await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes($$$"""{"jsonrpc":"2.0","id":{{{received.Json.GetProperty("id").GetRawText()}}},"result":{"resultType":"complete","tools":[{"name":"refund","inputSchema":{"type":"object"}}],"nextCursor":"2"} }"""));
+            return true;
+        }, wait: TimeSpan.FromMilliseconds(30));
+        var state = (await bed.CallModernAsync("refund", Refund)).State;
+        var cursor = (await bed.SendModernAsync("tools/list")).Result.GetProperty("nextCursor").GetString();
+        var before = bed.Server.CallsOf("tools/list").Count();
+
+        var answer = await bed.SendModernAsync("tools/list", parameters.Replace("STATE", state, StringComparison.Ordinal).Replace("CURSOR", $"\"cursor\":\"{cursor}\"", StringComparison.Ordinal));
+
+        // Both are ours, but the state was given out for another call.
+        Assert.Equal((HttpStatusCode.BadRequest, -32602), (answer.Status, answer.ErrorCode));
+        Assert.Contains("requestState", answer.Error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Equal(before, bed.Server.CallsOf("tools/list").Count());
+    }
+
     /// <summary>A target that asks once, and is content with any answer.</summary>
     private static Task<McpTestBed> AskingAsync(string? state) => McpTestBed.StartAsync(Policy, server => server.OnCall = call =>
         call.GetProperty("params").TryGetProperty("inputResponses", out _)
