@@ -20,8 +20,6 @@ internal static class McpParamHeaders
         // Nearly every call ends here. A schema that spells the word with escapes asks for no header, so none goes on.
         if (message.Method != McpMethods.ToolsCall || definition is null || definition.InputSchema.Span.IndexOf("x-mcp-header"u8) < 0) return [];
         var verified = new List<KeyValuePair<string, string>>();
-        if (!headers.Keys.Any(key => key.StartsWith(McpHeaders.ParamPrefix, StringComparison.OrdinalIgnoreCase))) return verified;
-
         using var schema = JsonDocument.Parse(definition.InputSchema);
         using var arguments = message.Arguments.IsEmpty ? null : JsonDocument.Parse(message.Arguments.Of(body));
         isWrong = !Verify(headers, schema.RootElement, arguments?.RootElement ?? default, verified, depth: 0);
@@ -46,8 +44,9 @@ internal static class McpParamHeaders
     {
         var name = McpHeaders.ParamPrefix + mirror;
         var values = headers[name];
-        if (values.Count == 0) return true;
         var text = TextOf(argument);
+        // "The server MUST reject" an argument without its header too; behind a server over stdio there is nobody else to do it.
+        if (values.Count == 0) return text is null;
         if (values is not [{ } raw] || text is null || !McpHeaders.TryDecode(raw, out var said) || !string.Equals(said, text, StringComparison.Ordinal)) return false;
         verified.Add(new(name, raw));
         return true;

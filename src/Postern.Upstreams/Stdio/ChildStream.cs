@@ -13,6 +13,7 @@ internal sealed class ChildStream(Action<int> changed) : IDisposable
     private readonly Lock _count = new();
     private ReadOnlyMemory<byte> _current;
     private int _queued;
+    private int _waiting;
     private bool _isLetGo;
 
     /// <summary>The code of the error that the response was, or null.</summary>
@@ -28,7 +29,10 @@ internal sealed class ChildStream(Action<int> changed) : IDisposable
     public void Add(byte[] framed)
     {
         Count(framed.Length);
-        if (!_events.Writer.TryWrite(framed)) Count(-framed.Length);
+        Interlocked.Increment(ref _waiting);
+        if (_events.Writer.TryWrite(framed)) return;
+        Interlocked.Decrement(ref _waiting);
+        Count(-framed.Length);
     }
 
     /// <summary>Adds the response; nothing follows.</summary>
@@ -77,9 +81,13 @@ internal sealed class ChildStream(Action<int> changed) : IDisposable
     public byte[]? TryTake()
     {
         if (!_events.Reader.TryRead(out var framed)) return null;
+        Interlocked.Decrement(ref _waiting);
         Count(-framed.Length);
         return framed;
     }
+
+    /// <summary>The one event that it is over with, or null when more is in it or to come.</summary>
+    public byte[]? TryTakeOnly() => IsOver && Volatile.Read(ref _waiting) == 1 ? TryTake() : null;
 
     /// <summary>Reads what is there, or waits for it; 0 at the end.</summary>
     /// <exception cref="IOException">It broke off.</exception>

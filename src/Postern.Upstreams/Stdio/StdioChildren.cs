@@ -206,7 +206,8 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
         if (child.Id != 0) return;
         try
         {
-            child.Start();
+            // Making folders and a process takes milliseconds, which the thread that reads sockets does not have.
+            await Task.Run(child.Start).ConfigureAwait(false);
         }
         catch (UpstreamException)
         {

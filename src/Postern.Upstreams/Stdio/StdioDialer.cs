@@ -14,7 +14,14 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
     /// <summary>How long a server is given to answer whether it speaks the era without sessions, and to answer the gateway itself.</summary>
     public static readonly TimeSpan OwnPatience = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long the head of a stream waits for an answer that would decide its status.</summary>
+    private static readonly TimeSpan HeadPatience = TimeSpan.FromSeconds(1);
+
     private const int MethodNotFound = -32601;
+
+    // 2026-07-28: header mismatch, missing capability, unsupported version.
+    private const int HighestProtocolError = -32020;
+    private const int LowestProtocolError = -32022;
     private const string Discover = "server/discover";
     private const string Initialized = "notifications/initialized";
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
@@ -97,7 +104,7 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
                 var child = _children.Standing(target, caller);
                 await _children.StartAsync(child).ConfigureAwait(false);
                 var answer = await AskAsync(child, "", body, envelope, silence, cancellationToken).ConfigureAwait(false);
-                return envelope.Method == Discover || caller.IsGateway ? await ProbeAsync(child, answer).ConfigureAwait(false) : answer;
+                return await StatusOfAsync(child, answer, isProbe: envelope.Method == Discover || caller.IsGateway).ConfigureAwait(false);
             }
         }
         if (sessionId is null) return StdioResponse.Of(400);
@@ -169,16 +176,27 @@ public sealed class StdioDialer : IUpstreamDialer, IAsyncDisposable
         }
     }
 
-    /// <summary>A server that does not speak the era says so in the status that HTTP has for it, and its child is not kept.</summary>
-    private async ValueTask<StdioResponse> ProbeAsync(StdioChild child, StdioStreamResponse answer)
+    /// <summary>
+    /// The answer in the status that HTTP has for it, which is how clients of the stateless era learn what a server does not speak.
+    /// What is not answered at once is a stream, whose status is sent before its messages.
+    /// </summary>
+    private async ValueTask<StdioResponse> StatusOfAsync(StdioChild child, StdioStreamResponse answer, bool isProbe)
     {
-        var isThere = await answer.FirstAsync().ConfigureAwait(false);
-        if (isThere && answer.Stream.ErrorCode is null) return answer;
-        var said = isThere ? answer.Stream.TryTake() : null;
-        var status = answer.Stream.ErrorCode is null or MethodNotFound ? 404 : 400;
+        var isThere = await answer.FirstAsync(isProbe ? OwnPatience : HeadPatience).ConfigureAwait(false);
+        var code = answer.Stream.ErrorCode;
+        int? status = code switch
+        {
+            MethodNotFound => 404,
+            >= LowestProtocolError and <= HighestProtocolError => 400,
+            null => isProbe && !isThere ? 404 : null,
+            _ => isProbe ? 400 : null,
+        };
+        // Notifications came first: the head of a stream is due before them.
+        var said = isThere && status is not null ? answer.Stream.TryTakeOnly() : null;
+        if (status is null || (isThere && said is null)) return answer;
         await answer.DisposeAsync().ConfigureAwait(false);
-        if (child.Board.IsIdle) _ = _children.EndAsync(child, "it does not speak the revision that it was asked in");
-        return said is null ? StdioResponse.Of(status) : StdioResponse.Of(status, "application/json", Splice.Unframe(said));
+        if (isProbe && child.Board.IsIdle) _ = _children.EndAsync(child, "it does not speak the revision that it was asked in");
+        return said is not null ? StdioResponse.Of(status.Value, "application/json", Splice.Unframe(said)) : StdioResponse.Of(status.Value);
     }
 
     private async ValueTask<UpstreamResponse> InitializeAsync(StdioTarget target, ChildOwner caller, TimeSpan silence, ReadOnlyMemory<byte> body, LineEnvelope envelope, CancellationToken cancellationToken)

@@ -76,14 +76,16 @@ internal sealed class StdioStreamResponse(ChildStream stream, TimeSpan silence, 
         }
     }
 
-    /// <summary>Waits for the first message. False when the child was silent, or ended.</summary>
-    public async ValueTask<bool> FirstAsync()
+    /// <summary>Waits for the first message. False when there was none in time, or the child ended.</summary>
+    public async ValueTask<bool> FirstAsync(TimeSpan patience)
     {
+        using var late = new CancellationTokenSource(patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            return await stream.FirstAsync(cancellationToken).AsTask().WaitAsync(silence, clock, CancellationToken.None).ConfigureAwait(false);
+            return await stream.FirstAsync(either.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return false;
         }

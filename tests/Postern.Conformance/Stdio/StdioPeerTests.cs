@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Runtime.InteropServices;
 using Postern.Conformance.Clients;
 using Postern.Conformance.Gateways;
 using Postern.Conformance.Peers;
@@ -11,6 +11,8 @@ namespace Postern.Conformance.Stdio;
 public sealed class StdioPeerTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postern-peer-");
+
+    private static string KubernetesServer { get; } = $"kubernetes-mcp-server-linux-{(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64")}";
 
     private static CancellationToken Test => TestContext.Current.CancellationToken;
 
@@ -100,22 +102,7 @@ public sealed class StdioPeerTests : IDisposable
     [InlineData("v2", "auto")]
     public async Task Kubernetes_mcp_server_serves_both_eras_though_one_process_of_it_serves_one(string client, string era)
     {
-        var kubeconfig = Path.Combine(_folder.FullName, "kubeconfig");
-        await File.WriteAllTextAsync(
-            kubeconfig,
-            """
-            apiVersion: v1
-            kind: Config
-            clusters: [{ name: dead, cluster: { server: "https://127.0.0.1:9" } }]
-            users: [{ name: nobody, user: { token: none } }]
-            contexts: [{ name: dead, context: { cluster: dead, user: nobody } }]
-            current-context: dead
-            """,
-            Test);
-        var stdio = new StdioOptions
-        {
-            Command = Checkout.Package("kubernetes-mcp-server-linux-amd64", "bin", "kubernetes-mcp-server-linux-amd64"), Arguments = ["--kubeconfig", kubeconfig], Folder = _folder.FullName,
-        };
+        var stdio = Kubernetes(await KubeconfigAsync());
         await using var gateway = await StartAsync(stdio, Allow("configuration_view, pods_list"));
         await using var agent = await NodeAgent.ConnectAsync(client, gateway.ConnectionUrl, gateway.Token("alice"), era, Test);
 
@@ -124,6 +111,18 @@ public sealed class StdioPeerTests : IDisposable
         var pods = await agent.CallAsync("pods_list", new { }, Test);
         Assert.True(pods.IsError);
         Assert.Contains("127.0.0.1:9", pods.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Row("P24")]
+    public async Task A_list_that_the_server_calls_public_is_private_to_whoever_it_was_filtered_for()
+    {
+        await using var bed = await StdioBed.StartAsync(Kubernetes(await KubeconfigAsync()), policy: Allow("pods_list"));
+
+        var listed = (await bed.StandaloneAsync("tools/list")).Last.GetProperty("result");
+
+        Assert.Equal("private", listed.GetProperty("cacheScope").GetString());
+        Assert.Equal("pods_list", Assert.Single(listed.GetProperty("tools").EnumerateArray()).GetProperty("name").GetString());
     }
 
     [Fact]
@@ -178,6 +177,28 @@ public sealed class StdioPeerTests : IDisposable
             on:   { connection: target, tools: [{{tools}}] }
             then: allow
         """;
+
+    private async Task<string> KubeconfigAsync()
+    {
+        var kubeconfig = Path.Combine(_folder.FullName, "kubeconfig");
+        await File.WriteAllTextAsync(
+            kubeconfig,
+            """
+            apiVersion: v1
+            kind: Config
+            clusters: [{ name: dead, cluster: { server: "https://127.0.0.1:9" } }]
+            users: [{ name: nobody, user: { token: none } }]
+            contexts: [{ name: dead, context: { cluster: dead, user: nobody } }]
+            current-context: dead
+            """,
+            Test);
+        return kubeconfig;
+    }
+
+    private StdioOptions Kubernetes(string kubeconfig) => new()
+    {
+        Command = Checkout.Package(KubernetesServer, "bin", KubernetesServer), Arguments = ["--kubeconfig", kubeconfig], Folder = _folder.FullName,
+    };
 
     private StdioOptions Node(string server, params string[] arguments) => new()
     {

@@ -7,7 +7,7 @@ namespace Postern.Conformance.Suite;
 /// <summary>The official suite finds the same through Postern as without it: nothing lost, nothing added, nothing reordered.</summary>
 public sealed class ThroughPosternTests
 {
-    private const string Policy = """
+    internal const string Policy = """
         version: 1
         rules:
           - id: everyone-uses-the-fixture
@@ -40,7 +40,7 @@ public sealed class ThroughPosternTests
         Assert.True(differences.Length == 0, string.Join(Environment.NewLine, differences));
     }
 
-    private static IEnumerable<string> Differences(IReadOnlyList<SuiteCheck> direct, IReadOnlyList<SuiteCheck> through)
+    internal static IEnumerable<string> Differences(IReadOnlyList<SuiteCheck> direct, IReadOnlyList<SuiteCheck> through)
     {
         var seen = through.ToDictionary(check => (check.Scenario, check.Id, check.Occurrence));
         foreach (var check in direct)
