@@ -52,9 +52,10 @@ internal sealed class McpIntake(McpGateway gateway)
             refused = null;
             return null;
         }
-        if (message.Method == McpMethods.Cancelled && era == McpEra.Sessions && message.Kind == JsonRpcKind.Notification)
+        if (message.Method == McpMethods.Cancelled && message.Kind == JsonRpcKind.Notification)
         {
             // Only what this very session has in flight can be cancelled, and what the target never saw it need not hear of.
+            // In the stateless era it is the closed stream that cancels; some clients say it besides.
             var open = message.RequestId.IsEmpty ? null : session?.FindOpen(Encoding.UTF8.GetString(message.RequestId.Of(body.Span)));
             if (open is null || open.TryCancel())
             {

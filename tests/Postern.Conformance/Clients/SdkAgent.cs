@@ -11,6 +11,9 @@ internal sealed class SdkAgent : IAgent
 
     private SdkAgent(McpClient client) => _client = client;
 
+    /// <summary>The client itself, for what only some tests ask.</summary>
+    public McpClient Client => _client;
+
     public static async Task<SdkAgent> ConnectAsync(string url, string token, CancellationToken cancellationToken)
     {
         var transport = new HttpClientTransport(new HttpClientTransportOptions

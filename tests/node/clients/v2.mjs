@@ -17,5 +17,15 @@ await drive({
   listTools: async () => (await client.listTools()).tools,
   call: (name, given, options) => client.callTool({ name, arguments: given, _meta }, options),
   onLog: handler => client.setNotificationHandler('notifications/message', ({ params }) => handler(params.data)),
+  client,
+  onUpdate: handler => client.setNotificationHandler('notifications/resources/updated', ({ params }) => handler(params.uri)),
+  subscribe: async uris => {
+    if (process.env.ERA === 'legacy') {
+      for (const uri of uris) await client.subscribeResource({ uri });
+      return async () => { for (const uri of uris) await client.unsubscribeResource({ uri }); };
+    }
+    const subscription = await client.listen({ resourceSubscriptions: uris });
+    return () => subscription.close();
+  },
   close: () => client.close(),
 });
