@@ -90,6 +90,31 @@ public sealed class LibraryTests
         Assert.Contains("not permitted", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_CSharp_client_hears_of_what_it_subscribed_to_and_of_nothing_else()
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        await using var fixture = await NodeServer.StartFixtureAsync(limit.Token);
+        await using var gateway = await TestGateway.StartAsync(fixture.Url, Policy, limit.Token);
+        // Its subscriptions are those of the sessions era; in the other it asks for a method that is not there any more (2.3.1).
+        await using var agent = await SdkAgent.ConnectAsync(gateway.ConnectionUrl, gateway.Token("alice"), limit.Token, "2025-11-25");
+        var heard = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        var last = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ValueTask Hear(ModelContextProtocol.Protocol.ResourceUpdatedNotificationParams news, CancellationToken cancellationToken)
+        {
+            heard.Enqueue(news.Uri);
+            last.TrySetResult();
+            return default;
+        }
+
+        await using var subscription = await agent.Client.SubscribeToResourceAsync(Watched, Hear, cancellationToken: limit.Token);
+        foreach (var uri in new[] { Private, Text, Watched }) await agent.CallAsync("touch", new { uri }, limit.Token);
+
+        await last.Task.WaitAsync(limit.Token);
+        Assert.Equal([Watched], heard);
+    }
+
     private static async Task<string> StoppedAsync(TestGateway gateway)
     {
         await gateway.StopAsync();

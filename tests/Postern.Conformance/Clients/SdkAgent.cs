@@ -14,7 +14,7 @@ internal sealed class SdkAgent : IAgent
     /// <summary>The client itself, for what only some tests ask.</summary>
     public McpClient Client => _client;
 
-    public static async Task<SdkAgent> ConnectAsync(string url, string token, CancellationToken cancellationToken)
+    public static async Task<SdkAgent> ConnectAsync(string url, string token, CancellationToken cancellationToken, string? version = null)
     {
         var transport = new HttpClientTransport(new HttpClientTransportOptions
         {
@@ -22,7 +22,7 @@ internal sealed class SdkAgent : IAgent
             TransportMode = HttpTransportMode.StreamableHttp,
             AdditionalHeaders = new Dictionary<string, string>(StringComparer.Ordinal) { ["Authorization"] = $"Bearer {token}" },
         });
-        return new SdkAgent(await McpClient.CreateAsync(transport, cancellationToken: cancellationToken));
+        return new SdkAgent(await McpClient.CreateAsync(transport, new McpClientOptions { ProtocolVersion = version }, cancellationToken: cancellationToken));
     }
 
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) =>
