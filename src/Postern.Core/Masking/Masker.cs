@@ -92,11 +92,14 @@ public sealed class Masker
 
     /// <summary>Writes the content after masks and returns how many values were replaced. On an exception nothing is written.</summary>
     /// <exception cref="MaskingException">The content cannot be parsed in the shape's form.</exception>
-    public int Apply(ReadOnlySpan<byte> content, FrameShape shape, IBufferWriter<byte> output)
+    public int Apply(ReadOnlySpan<byte> content, FrameShape shape, IBufferWriter<byte> output) => Apply(content, shape, output, mustWrite: true);
+
+    /// <summary>The same; without <paramref name="mustWrite"/>, nothing is written when nothing is replaced: the content can go on as it is.</summary>
+    internal int Apply(ReadOnlySpan<byte> content, FrameShape shape, IBufferWriter<byte> output, bool mustWrite)
     {
         if (IsEmpty)
         {
-            output.Write(content);
+            if (mustWrite) output.Write(content);
             return 0;
         }
         if (!Utf8.IsValid(content)) throw new MaskingException("content under a mask is not UTF-8; blocked");
@@ -107,7 +110,8 @@ public sealed class Masker
             if (shape.Form == FrameForm.Json) run.Document(content, shape, ref buffer);
             else run.Text(content, ref buffer);
             if (shape.Form == FrameForm.Json) run.ThrowIfNamesMet(buffer.Written, namesBefore: 0);
-            output.Write(run.Count == 0 ? content : buffer.Written);
+            if (run.Count > 0) output.Write(buffer.Written);
+            else if (mustWrite) output.Write(content);
             return run.Count;
         }
         catch (JsonException)

@@ -5,10 +5,13 @@ namespace Postern.Core.Pipeline;
 /// <summary>A growing byte buffer from the shared pool; returned when its frame is released.</summary>
 internal sealed class PooledFrame : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _bytes;
+    private readonly int _sizeHint;
+
+    // Rented on first use: most frames leave as they came, and need none.
+    private byte[] _bytes = [];
     private int _length;
 
-    public PooledFrame(int sizeHint) => _bytes = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, 256));
+    public PooledFrame(int sizeHint) => _sizeHint = Math.Max(sizeHint, 256);
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, _length);
 
@@ -39,9 +42,9 @@ internal sealed class PooledFrame : IBufferWriter<byte>, IDisposable
     {
         var wanted = Math.Max(sizeHint, 1);
         if (_bytes.Length - _length >= wanted) return;
-        var larger = ArrayPool<byte>.Shared.Rent(checked(Math.Max(_bytes.Length * 2, _length + wanted)));
+        var larger = ArrayPool<byte>.Shared.Rent(checked(Math.Max(Math.Max(_bytes.Length * 2, _sizeHint), _length + wanted)));
         _bytes.AsSpan(0, _length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes, clearArray: true);
+        if (_bytes.Length > 0) ArrayPool<byte>.Shared.Return(_bytes, clearArray: true);
         _bytes = larger;
     }
 }

@@ -92,8 +92,8 @@ public sealed class ReplyGate
             if (mustCopy || !masks.Caller.IsEmpty)
             {
                 masked = new PooledFrame(frame.Content.Length + 64);
-                count = masks.Caller.Apply(frame.Content.Span, frame.Shape, masked);
-                content = masked.Written;
+                count = masks.Caller.Apply(frame.Content.Span, frame.Shape, masked, mustWrite: mustCopy);
+                if (mustCopy || count > 0) content = masked.Written;
             }
             if (masks.IsUniform)
             {
@@ -101,8 +101,8 @@ public sealed class ReplyGate
                 return masked;
             }
             using var recorded = new PooledFrame(frame.Content.Length + 64);
-            count = masks.Record.Apply(frame.Content.Span, frame.Shape, recorded);
-            durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(recorded.Written), count);
+            count = masks.Record.Apply(frame.Content.Span, frame.Shape, recorded, mustWrite: false);
+            durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(count > 0 ? recorded.Written : frame.Content), count);
             return masked;
         }
         catch
