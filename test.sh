@@ -25,6 +25,7 @@ need() {
 need dotnet "the .NET 10 SDK"
 need node "Node.js 20 or newer, with npm"
 need npm "Node.js 20 or newer, with npm"
+need python3 "Python 3, whose reading of messages is compared with ours"
 need flock "util-linux"
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1

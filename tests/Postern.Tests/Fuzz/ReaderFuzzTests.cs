@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -43,9 +44,6 @@ public sealed class ReaderFuzzTests
             """[{"jsonrpc":"2.0","id":1,"method":"ping"}]""",
         }.Select(Encoding.UTF8.GetBytes),
     ];
-
-    private static TimeSpan Length =>
-        TimeSpan.FromSeconds(int.TryParse(Environment.GetEnvironmentVariable("POSTERN_FUZZ_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 2);
 
     [Fact]
     [Row("N09")]
@@ -206,24 +204,7 @@ public sealed class ReaderFuzzTests
         Assert.Equal(Encoding.Latin1.GetString(bytes).Replace('\n', ' ').Replace('\r', ' '), Encoding.Latin1.GetString(back.AsSpan(..^1)));
     });
 
-    private static void Fuzz(IReadOnlyList<byte[]> samples, Action<byte[]> target)
-    {
-        var seed = Random.Shared.Next();
-        var mutator = new Mutator(samples, new Random(seed));
-        var watch = Stopwatch.StartNew();
-        for (long runs = 0; watch.Elapsed < Length; runs++)
-        {
-            var input = mutator.Next();
-            try
-            {
-                target(input);
-            }
-            catch (Exception fault)
-            {
-                Assert.Fail($"seed {seed}, run {runs}: {fault.GetType().Name}: {fault.Message}\ninput (base64): {Convert.ToBase64String(input)}\n{fault.StackTrace}");
-            }
-        }
-    }
+    private static void Fuzz(IReadOnlyList<byte[]> samples, Action<byte[]> target, [CallerMemberName] string name = "") => FuzzRun.Run(name, samples, target);
 
     private static List<string> Events(byte[] bytes, Func<int, int> chunk)
     {
