@@ -37,7 +37,8 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     {
         var (identity, operation) = (waiting.Identity, waiting.Operation);
         var binding = ApprovalBinding.Of(identity, operation);
-        var deadline = clock.GetUtcNow() + waiting.Patience;
+        // A caller's patience runs by its own watch: a clock that is set back must not keep it waiting longer (fault F14).
+        var began = clock.GetTimestamp();
         var continues = operation.Continues is { } given && given.IsOf(operation) ? given : null;
         var waitsFor = continues is { Kind: ContinuationKind.Waiting } ? continues.Hold : null;
         Hold? hold = null;
@@ -73,7 +74,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             if (waiting.EndAt(now) is not ClearanceEnd.None and var over) return End(hold, over);
             if (hold.State != HoldState.Open) continue;
             waitsFor = hold.Id;
-            if (deadline <= now || !await WaitAsync(waiting, demand, hold, deadline).ConfigureAwait(false)) return new HoldAnswer.Pending(hold);
+            if (clock.GetElapsedTime(began) >= waiting.Patience || !await WaitAsync(waiting, demand, hold, began).ConfigureAwait(false)) return new HoldAnswer.Pending(hold);
         }
     }
 
@@ -200,7 +201,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     }
 
     /// <summary>Returns true when there is something to look at, false when the caller's patience is over.</summary>
-    private async ValueTask<bool> WaitAsync(Waiting waiting, Decision.Hold demand, Hold hold, DateTimeOffset deadline)
+    private async ValueTask<bool> WaitAsync(Waiting waiting, Decision.Hold demand, Hold hold, long began)
     {
         _bell.Join(hold.Id, waiting);
         try
@@ -210,10 +211,11 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             while (true)
             {
                 await waiting.SignAsync(demand, hold).ConfigureAwait(false);
-                var now = clock.GetUtcNow();
-                if (now >= hold.ExpiresAt) return true;
-                if (now >= deadline) return false;
-                var slice = (deadline < hold.ExpiresAt ? deadline : hold.ExpiresAt) - now;
+                var open = hold.ExpiresAt - clock.GetUtcNow();
+                if (open <= TimeSpan.Zero) return true;
+                var left = waiting.Patience - clock.GetElapsedTime(began);
+                if (left <= TimeSpan.Zero) return false;
+                var slice = left < open ? left : open;
                 if (await waiting.SleepAsync(slice < SignOfLife ? slice : SignOfLife, clock).ConfigureAwait(false)) return true;
             }
         }

@@ -66,7 +66,7 @@ internal sealed class RequestStates(ProtocolServices services)
         // Base64url needs no escapes: a state written with some is not as it was given out.
         if (token.Length < 2 || token[0] != (byte)'"' || services.Continuations.Open(token[1..^1]) is not { } given) return null;
         var carried = given.Carried.Span;
-        var length = BinaryPrimitives.ReadInt32LittleEndian(carried);
+        if (carried.Length < sizeof(int) || BinaryPrimitives.ReadInt32LittleEndian(carried) is var length && (length < 0 || length > carried.Length - sizeof(int))) return null;
         var state = given.Carried.Slice(sizeof(int), length);
         var restored = length > 0 ? ByteEdit.Apply(body, [new ByteEdit(message.RequestState, state)]) : ByteEdit.Apply(body, [new ByteEdit(MemberOf(message, body.Span), default)]);
         return new ReturnedState(given, restored, IsSubset(message.InputResponses.Of(body), given.Carried[(sizeof(int) + length)..]));

@@ -6,10 +6,25 @@ internal sealed class SteppedClock : TimeProvider
     private readonly Lock _gate = new();
     private readonly List<SteppedTimer> _timers = [];
     private DateTimeOffset _now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+    private TimeSpan _shift;
+
+    private DateTimeOffset Passed
+    {
+        get
+        {
+            lock (_gate) return _now;
+        }
+    }
 
     public override DateTimeOffset GetUtcNow()
     {
-        lock (_gate) return _now;
+        lock (_gate) return _now + _shift;
+    }
+
+    /// <summary>Sets the time of day, as an operator or a time server may; what has passed, and timers, are as they were.</summary>
+    public void Shift(TimeSpan by)
+    {
+        lock (_gate) _shift += by;
     }
 
     /// <summary>Timers that will fire.</summary>
@@ -21,7 +36,7 @@ internal sealed class SteppedClock : TimeProvider
         }
     }
 
-    public override long GetTimestamp() => GetUtcNow().Ticks;
+    public override long GetTimestamp() => Passed.Ticks;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -35,7 +50,7 @@ internal sealed class SteppedClock : TimeProvider
 
     public void Advance(TimeSpan by)
     {
-        var target = GetUtcNow() + by;
+        var target = Passed + by;
         while (true)
         {
             SteppedTimer? next;
@@ -58,7 +73,7 @@ internal sealed class SteppedClock : TimeProvider
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
             _period = period;
-            Due = dueTime == Timeout.InfiniteTimeSpan ? DateTimeOffset.MaxValue : clock.GetUtcNow() + dueTime;
+            Due = dueTime == Timeout.InfiniteTimeSpan ? DateTimeOffset.MaxValue : clock.Passed + dueTime;
             return true;
         }
 

@@ -55,6 +55,27 @@ public sealed class WaitingTests : IDisposable
         Assert.Empty(_gateway.Guide.Heard);
     }
 
+    [Theory]
+    [InlineData(-3600)]
+    [InlineData(600)]
+    [Row("F14")]
+    public async Task A_clock_that_is_set_makes_nobody_wait_longer_or_shorter(int seconds)
+    {
+        var (exchange, running) = await WaitAsync();
+
+        _gateway.Clock.Shift(TimeSpan.FromSeconds(seconds));
+        for (var sign = 2; sign <= 5; sign++)
+        {
+            _gateway.Clock.Advance(ApprovalDesk.SignOfLife);
+            await UntilAsync(() => exchange.Signs.Count == sign && Sleeps);
+        }
+        Assert.False(running.IsCompleted);
+        _gateway.Clock.Advance(TimeSpan.FromSeconds(5));
+
+        await running.WaitAsync(Soon, TestContext.Current.CancellationToken);
+        Assert.NotNull(exchange.Pending);
+    }
+
     [Fact]
     public async Task A_no_ends_the_waiting()
     {
