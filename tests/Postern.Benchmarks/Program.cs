@@ -2,6 +2,7 @@ using System.Globalization;
 using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Held;
 using Postern.Benchmarks.Steps;
+using Postern.Benchmarks.Streams;
 
 switch (args)
 {
@@ -16,6 +17,9 @@ switch (args)
         return 0;
     case ["echo", var rounds, var seconds]:
         await EchoRun.RunAsync(Number(rounds), Number(seconds));
+        return 0;
+    case ["streams"]:
+        await StreamRun.RunAsync();
         return 0;
     case ["look", var size, var clients, var rounds, var seconds, .. var peers]:
         await EchoRun.LookAsync(Number(size), Number(clients), Number(rounds), Number(seconds), peers);
@@ -36,7 +40,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

@@ -13,7 +13,7 @@ internal static class EchoRun
 {
     public static readonly int[] Sizes = [300, 1_000, 64 * 1024];
 
-    private const string Audience = "https://postern.test";
+    public const string Audience = "https://postern.test";
     private static readonly int[] Clients = [1, 16, 64];
 
     /// <summary>The whole table, written to the documents.</summary>
@@ -76,7 +76,8 @@ internal static class EchoRun
         if (!text.Contains(Samples.Words(Sizes[0]), StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Name} does not echo: {(int)response.StatusCode} {text}");
     }
 
-    private static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream, Func<string, bool> isWanted)
+    /// <summary>Starts every peer that is wanted, all before one target.</summary>
+    public static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream, Func<string, bool> isWanted)
     {
         var target = new Uri(upstream);
         if (isWanted("direct")) peers.Add(Peer.Direct(upstream));

@@ -48,10 +48,15 @@ internal static class EchoUpstream
         var length = (int)(context.Request.ContentLength ?? throw new BadHttpRequestException("a length is needed"));
         var body = ArrayPool<byte>.Shared.Rent(length);
         await context.Request.Body.ReadExactlyAsync(body.AsMemory(0, length));
-        var (id, result) = Read(body.AsSpan(0, length));
+        var (id, result, events, every) = Read(body.AsSpan(0, length));
         ArrayPool<byte>.Shared.Return(body);
 
         var response = context.Response;
+        if (events > 0 && id is not null)
+        {
+            await Streams.PacedStream.AnswerAsync(response, id, events, TimeSpan.FromMilliseconds(every));
+            return;
+        }
         response.ContentType = "application/json";
         if (id is null)
         {
@@ -72,11 +77,11 @@ internal static class EchoUpstream
         await response.BodyWriter.FlushAsync();
     }
 
-    private static (string? Id, byte[]? Result) Read(ReadOnlySpan<byte> body)
+    private static (string? Id, byte[]? Result, int Events, int Every) Read(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body);
         string? id = null, method = null;
-        var size = 0;
+        var (size, events, every) = (0, 0, 0);
         while (reader.Read())
         {
             if (reader.TokenType != JsonTokenType.PropertyName) continue;
@@ -95,6 +100,16 @@ internal static class EchoUpstream
                 reader.Read();
                 size = reader.GetInt32();
             }
+            else if (reader.CurrentDepth == 3 && reader.ValueTextEquals("events"u8))
+            {
+                reader.Read();
+                events = reader.GetInt32();
+            }
+            else if (reader.CurrentDepth == 3 && reader.ValueTextEquals("everyMs"u8))
+            {
+                reader.Read();
+                every = reader.GetInt32();
+            }
         }
         return (id, method switch
         {
@@ -103,6 +118,6 @@ internal static class EchoUpstream
             "server/discover" => System.Text.Encoding.UTF8.GetBytes(Discover),
             "initialize" => System.Text.Encoding.UTF8.GetBytes(Initialize),
             _ => null,
-        });
+        }, events, every);
     }
 }

@@ -7,7 +7,8 @@ internal static class PeerFiles
 {
     public static string Nginx(string folder, int port, Uri upstream) => $$"""
         daemon off; pid {{folder}}/nginx.pid; error_log stderr crit; worker_processes 2;
-        events { worker_connections 1024; }
+        worker_rlimit_nofile 16384;
+        events { worker_connections 8192; }
         http {
           access_log off; client_body_temp_path {{folder}}/body; proxy_temp_path {{folder}}/proxy; fastcgi_temp_path {{folder}}/f; uwsgi_temp_path {{folder}}/u; scgi_temp_path {{folder}}/s;
           upstream echo { server 127.0.0.1:{{upstream.Port}}; keepalive 128; keepalive_requests 100000000; }
