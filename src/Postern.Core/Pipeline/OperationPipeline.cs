@@ -166,6 +166,7 @@ public sealed class OperationPipeline(
             var detail = fault is UpstreamException or MaskingException or RecordingException ? fault.Message : $"{clearance.End}: {fault.GetType().Name}";
             // What was sent may have taken effect, whatever became of the answer; nobody here can know.
             var mayHaveHappened = clearance.IsUsed && fault is not UpstreamException { NothingWasSent: true };
+            await clearance.Replies.SettleAsync().ConfigureAwait(false);
             if (clearance.End != ClearanceEnd.CallerGone)
             {
                 await TellAsync(exchange, _refusals.BrokenOff(id, code, mayHaveHappened), CancellationToken.None).ConfigureAwait(false);

@@ -78,6 +78,24 @@ public sealed class ReplyGate
     /// <summary>Returns when every frame so far is on the caller's wire.</summary>
     public ValueTask FlushAsync() => WaitUntilAsync(static gate => !gate._isDraining);
 
+    /// <summary>
+    /// Returns when nothing of this gate writes to the caller's wire any more: what was released is there, or its fault is kept. Never
+    /// throws. Whoever tells the caller of a broken operation comes after this, or the two would write into each other.
+    /// </summary>
+    internal async ValueTask SettleAsync()
+    {
+        while (true)
+        {
+            Task progress;
+            lock (_queue)
+            {
+                if (!_isDraining) return;
+                progress = (_progress ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+            await progress.ConfigureAwait(false);
+        }
+    }
+
     /// <summary>From the next frame on, this plan masks (a new policy version is in force).</summary>
     internal void Remask(MaskPlan masks) => _masks = masks;
 

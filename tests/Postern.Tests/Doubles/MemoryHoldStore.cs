@@ -4,7 +4,10 @@ using Postern.Core.Operations;
 
 namespace Postern.Tests.Doubles;
 
-/// <summary>The hold store's contract in memory: one lock is the compare-and-set.</summary>
+/// <summary>
+/// The hold store's contract in memory, for tests of thousands of holds; <c>HoldStoreContractTests</c> keep it as strict as the real
+/// one, which everything else runs on.
+/// </summary>
 internal sealed class MemoryHoldStore : IHoldStore
 {
     private readonly Lock _gate = new();
@@ -20,7 +23,7 @@ internal sealed class MemoryHoldStore : IHoldStore
             if (_newest.TryGetValue(hold.Binding, out var at) && IsLive(_holds[at], now)) return ValueTask.FromResult(_holds[at]);
             _byId.Add(hold.Id, _holds.Count);
             _newest[hold.Binding] = _holds.Count;
-            _holds.Add(hold);
+            _holds.Add(hold.State == HoldState.Open ? hold : hold with { Request = default });
             return ValueTask.FromResult(hold);
         }
     }
@@ -37,7 +40,7 @@ internal sealed class MemoryHoldStore : IHoldStore
 
     public ValueTask<ImmutableArray<Hold>> ListAsync(string? requester, int limit, CancellationToken cancellationToken)
     {
-        lock (_gate) return ValueTask.FromResult(_holds.Where(hold => requester is null || hold.Requester == requester).Reverse().Take(limit).ToImmutableArray());
+        lock (_gate) return ValueTask.FromResult(_holds.Where(hold => requester is null || hold.Requester == requester).Reverse().OrderByDescending(hold => hold.OpenedAt).Take(limit).ToImmutableArray());
     }
 
     public ValueTask<ImmutableArray<Hold>> OpenAsync(DateTimeOffset now, CancellationToken cancellationToken)
@@ -50,8 +53,10 @@ internal sealed class MemoryHoldStore : IHoldStore
         lock (_gate)
         {
             var index = IndexOf(seen.Id, static _ => true);
-            if (index < 0 || _holds[index].State is not (HoldState.Open or HoldState.Approved) || _holds[index].State != seen.State || _holds[index].Answers.Length != seen.Answers.Length) return ValueTask.FromResult(false);
-            _holds[index] = answered.State == HoldState.Open ? answered : answered with { Request = default };
+            if (index < 0 || _holds[index].State is not (HoldState.Open or HoldState.Approved) || _holds[index].State != seen.State || !_holds[index].Answers.Select(Comparable).SequenceEqual(seen.Answers.Select(Comparable))) return ValueTask.FromResult(false);
+            // Answers, state and end of use are what an answer changes; nothing else of the hold.
+            var kept = _holds[index] with { Answers = answered.Answers, State = answered.State, UsableUntil = answered.UsableUntil };
+            _holds[index] = kept.State == HoldState.Open ? kept : kept with { Request = default };
             return ValueTask.FromResult(true);
         }
     }
@@ -117,6 +122,8 @@ internal sealed class MemoryHoldStore : IHoldStore
     }
 
     private int IndexOf(string id, Func<Hold, bool> isWanted) => _byId.TryGetValue(id, out var at) && isWanted(_holds[at]) ? at : -1;
+
+    private static object Comparable(Answer answer) => (answer.Approver, answer.ApproverName, string.Join('\n', answer.Groups), answer.Approved, answer.Reason, answer.At.UtcTicks);
 
     private static bool IsLive(Hold hold, DateTimeOffset now) =>
         (hold.State == HoldState.Open && now < hold.ExpiresAt) || (hold.State == HoldState.Approved && now < hold.UsableUntil);

@@ -1,13 +1,17 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text;
 using Postern.Core.Masking;
+using Postern.Core.Operations;
 using Postern.Core.Recording;
 
 namespace Postern.Tests.Doubles;
 
 /// <summary>
 /// A recorder in memory that keeps the order of everything that was asked of it, and whose commits can be held back or
-/// made to fail, so that tests can look between a write and its durability.
+/// made to fail, so that tests can look between a write and its durability. As strict as the real one: whatever it is given is
+/// written by the journal's own writer and read back by its strict reader, an account takes nothing after its ending, and no
+/// promise is kept on the caller's stack.
 /// </summary>
 internal sealed class MemoryRecorder : IRecorder
 {
@@ -43,12 +47,14 @@ internal sealed class MemoryRecorder : IRecorder
 
     public async ValueTask<IAccount> BeginAsync(Intent intent, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (FailIntents) throw new RecordingException("disk full");
+        Write(RecordType.Intent, output => PayloadWriter.Intent(output, intent));
         Log.Enqueue($"intent {intent.Parts[0].Action}");
         Intents.Enqueue(intent);
         await CommitAsync();
         Log.Enqueue("intent durable");
-        return new Account(this);
+        return new Account(this, intent.Operation);
     }
 
     public bool TryCount(Intent intent)
@@ -57,26 +63,49 @@ internal sealed class MemoryRecorder : IRecorder
         return CountDenials;
     }
 
-    public ValueTask NoteAsync(Occurrence occurrence, CancellationToken cancellationToken)
+    public async ValueTask NoteAsync(Occurrence occurrence, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (FailNotes) throw new RecordingException("disk full");
+        Write(RecordType.Occurrence, output => PayloadWriter.Occurrence(output, occurrence));
         Occurrences.Enqueue(occurrence);
-        return ValueTask.CompletedTask;
+        await Task.Yield();
+    }
+
+    private static void Write(RecordType type, Action<ArrayBufferWriter<byte>> payload)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        try
+        {
+            payload(output);
+        }
+        catch (Exception fault) when (fault is not RecordingException)
+        {
+            throw new RecordingException("it cannot be written as a record", fault);
+        }
+        Assert.True(PayloadReader.TryRead(type, output.WrittenSpan, out _, out var problem), problem);
     }
 
     private ValueTask CommitAsync()
     {
-        if (!HoldCommits) return ValueTask.CompletedTask;
+        if (!HoldCommits) return SoonAsync();
         var commit = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _held.Enqueue(commit);
         return new ValueTask(commit.Task);
     }
 
-    private sealed class Account(MemoryRecorder owner) : IAccount
+    // The real promise is kept by another thread, never before the caller went on.
+    private static async ValueTask SoonAsync() => await Task.Yield();
+
+    private sealed class Account(MemoryRecorder owner, OperationId operation) : IAccount
     {
+        private int _frames;
+        private bool _ended;
+
         public ValueTask ClearAsync(Clearing clearing)
         {
-            if (owner.FailClearings) throw new RecordingException("disk full");
+            if (owner.FailClearings || _ended) throw new RecordingException(_ended ? "the account has ended; nothing can be added to it" : "disk full");
+            Write(RecordType.Clearing, output => PayloadWriter.Clearing(output, clearing));
             owner.Log.Enqueue("cleared");
             owner.Clearings.Enqueue(clearing);
             return owner.CommitAsync();
@@ -84,13 +113,26 @@ internal sealed class MemoryRecorder : IRecorder
 
         public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues)
         {
-            if (owner.FailFrames) throw new RecordingException("disk full");
+            if (owner.FailFrames || _ended) throw new RecordingException(_ended ? "the account has ended; nothing can be added to it" : "disk full");
+            var bytes = content.Value.Length;
+            Write(RecordType.Frame, output => PayloadWriter.Frame(output, operation, DateTimeOffset.UnixEpoch, direction, Interlocked.Increment(ref _frames), bytes, maskedValues, null));
             owner.Log.Enqueue($"{direction.ToString().ToLowerInvariant()} {Encoding.UTF8.GetString(content.Value.Span)}");
             return owner.CommitAsync();
         }
 
         public ValueTask EndAsync(Ending ending)
         {
+            if (_ended) return ValueTask.CompletedTask;
+            _ended = true;
+            try
+            {
+                Write(RecordType.Ending, output => PayloadWriter.Ending(output, operation, ending, reply: null, input: null));
+            }
+            catch (RecordingException)
+            {
+                // Its detail is not well-formed text; the ending is worth more than its detail.
+                ending = ending with { Code = null, Detail = null, Hold = null };
+            }
             owner.Log.Enqueue($"ending {ending.Outcome}");
             owner.Endings.Enqueue(ending);
             return ValueTask.CompletedTask;

@@ -16,7 +16,9 @@ using Postern.Core.Recording;
 using Postern.Core.Sessions;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
+using Postern.Gateway.Approvals;
 using Postern.Tests.Doubles;
+using Postern.Tests.Gateway;
 using Postern.Upstreams;
 
 namespace Postern.Tests.Mcp;
@@ -32,6 +34,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
           - { id: large, who: { groups: [support] }, on: { connection: shop, tools: [refund] }, when: args.amount > 500, then: hold, hold: { approvers: { groups: [on-call] } }, message: Refunds over 500 need the on-call person. }
         """;
 
+    private readonly TemporaryFolder _folder = new();
     private readonly WebApplication _app;
     private readonly HttpUpstreamDialer _dialer;
     private readonly Leash _leash = new(TimeProvider.System);
@@ -41,6 +44,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     private McpTestBed(FakeMcpServer server, string policy, string? url, TimeProvider? clock)
     {
         Server = server;
+        Holds = SqliteHoldStore.Open(_folder.Path);
         url ??= server.Url;
         All = [new Connection("shop", "mcp", url, [])];
         Current = Load(policy, 1);
@@ -56,7 +60,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
 
     public MemoryRecorder Recorder { get; } = new();
 
-    public MemoryHoldStore Holds { get; } = new();
+    public SqliteHoldStore Holds { get; }
 
     public HttpClient Client { get; }
 
@@ -157,6 +161,16 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         return await AnswerAsync(await Client.SendAsync(request, cancellationToken), cancellationToken);
     }
 
+    /// <summary>Sends one message of the sessions era and returns when the head of the response is there; the inner task is the whole of it.</summary>
+    public async Task<Task<Answer>> BeginAsync(string body, string? session = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, Url) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        request.Headers.TryAddWithoutValidation("Accept", "application/json, text/event-stream");
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer alice");
+        if (session is not null) request.Headers.TryAddWithoutValidation("Mcp-Session-Id", session);
+        return AnswerAsync(await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead), CancellationToken.None);
+    }
+
     /// <summary>Calls a tool in the sessions era.</summary>
     public Task<Answer> CallAsync(string tool, string arguments = "{}", string? session = null, string token = "alice") => SendAsync(
         $$$"""{"jsonrpc":"2.0","id":{{{Interlocked.Increment(ref _id)}}},"method":"tools/call","params":{"name":{{{JsonSerializer.Serialize(tool)}}},"arguments":{{{arguments}}}}}""", session, token);
@@ -224,6 +238,8 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         await Server.DisposeAsync();
         _dialer.Dispose();
         _leash.Dispose();
+        Holds.Dispose();
+        _folder.Dispose();
     }
 
     private PolicySet Load(string policy, int version)

@@ -20,7 +20,7 @@ public sealed class McpWaitTests
         await using var bed = await McpTestBed.StartAsync(wait: Long);
         var session = await bed.InitializeAsync();
 
-        var calling = bed.SendAsync("""{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"refund","arguments":{"amount":900},"_meta":{"progressToken":"p-1"}}}""", session);
+        var calling = await bed.BeginAsync("""{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"refund","arguments":{"amount":900},"_meta":{"progressToken":"p-1"}}}""", session);
         await bed.ApproveAsync();
         var answer = await calling;
 
@@ -50,7 +50,7 @@ public sealed class McpWaitTests
             return true;
         };
 
-        var calling = bed.SendAsync("""{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"refund","arguments":{"amount":900},"_meta":{"progressToken":5}}}""");
+        var calling = await bed.BeginAsync("""{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"refund","arguments":{"amount":900},"_meta":{"progressToken":5}}}""");
         await bed.ApproveAsync();
 
         var values = (await calling).Events[..^1].Select(frame => JsonDocument.Parse(frame).RootElement.GetProperty("params").GetProperty("progress").GetDouble()).ToList();

@@ -18,7 +18,7 @@ public sealed class ManyWaitingTests
     [Guarantee("G16")]
     public async Task Ten_thousand_callers_that_wait_cost_memory_and_no_thread()
     {
-        using var gateway = new ToyGateway(PipelineTests.Policy, maxWaiting: Callers);
+        using var gateway = new ToyGateway(PipelineTests.Policy, new MemoryHoldStore(), maxWaiting: Callers);
         var alice = Samples.Person("alice", "visitors");
         var threads = ThreadPool.ThreadCount;
         var before = GC.GetTotalMemory(forceFullCollection: true);

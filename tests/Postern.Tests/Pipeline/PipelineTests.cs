@@ -454,6 +454,28 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    [Guarantee("G2")]
+    public async Task What_was_released_before_the_target_broke_off_is_on_the_wire_before_the_refusal()
+    {
+        using var gateway = new ToyGateway(Policy);
+        gateway.Recorder.HoldCommits = true; // a slow disk
+        gateway.Guide.Answers = _ => ["{\"n\":1}", "{\"n\":2}"];
+        gateway.Guide.After = () => throw new UpstreamException(RefusalCode.UpstreamInvalid, "broke off");
+        var running = gateway.AskAsync(Look);
+        gateway.Recorder.ReleaseOne(); // the intent
+        while (gateway.Recorder.Log.Count(line => line.StartsWith("reply", StringComparison.Ordinal)) < 2) await Task.Delay(1, TestContext.Current.CancellationToken);
+
+        Assert.NotSame(running, await Task.WhenAny(running, Task.Delay(50, TestContext.Current.CancellationToken)));
+        gateway.Recorder.ReleaseOne();
+        gateway.Recorder.ReleaseOne();
+
+        var exchange = await running;
+        Assert.Equal(2, exchange.Replied.Count);
+        Assert.Equal(RefusalCode.UpstreamInvalid, exchange.Refused!.Code);
+        Assert.Equal(2, exchange.RepliedBeforeRefusal);
+    }
+
+    [Fact]
     [Guarantee("G3")]
     public async Task Every_intent_has_exactly_one_ending_whatever_the_exchange_throws()
     {

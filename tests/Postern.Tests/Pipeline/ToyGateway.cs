@@ -5,11 +5,13 @@ using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Sessions;
+using Postern.Gateway.Approvals;
 using Postern.Tests.Doubles;
+using Postern.Tests.Gateway;
 
 namespace Postern.Tests.Pipeline;
 
-/// <summary>The real pipeline, policy and approvals around the toy protocol; only disk, clock and store are doubles.</summary>
+/// <summary>The real pipeline, policy, approvals and hold store around the toy protocol; the journal and the clock are doubles.</summary>
 internal sealed class ToyGateway : IPolicySource, IDisposable
 {
     private static readonly PolicyEnvironment Environment = new()
@@ -21,11 +23,12 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         HashKey = new byte[32],
     };
 
+    private readonly TemporaryFolder? _folder;
     private int _version;
 
     public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000)
     {
-        Holds = holds ?? new MemoryHoldStore();
+        Holds = holds ?? SqliteHoldStore.Open((_folder = new TemporaryFolder()).Path);
         Current = Load(policy);
         Leash = new Leash(Clock, maxWaiting);
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
@@ -72,7 +75,13 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         Issuer = "demo", Subject = who, Kind = IdentityKind.Person, Groups = groups, DisplayName = who, InteractiveSince = Clock.GetUtcNow(),
     };
 
-    public void Dispose() => Leash.Dispose();
+    public void Dispose()
+    {
+        Leash.Dispose();
+        if (_folder is null) return;
+        ((SqliteHoldStore)Holds).Dispose();
+        _folder.Dispose();
+    }
 
     private PolicySet Load(string policy)
     {

@@ -71,6 +71,9 @@ internal sealed class ToyGuide
 
     public Func<CancellationToken, Task>? Before { get; set; }
 
+    /// <summary>What happens instead of the reply's end, when every answer was released.</summary>
+    public Func<Task>? After { get; set; }
+
     public async Task<string[]> AskAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         if (!clearance.TryUse()) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "a clearance opens a target once");
@@ -94,6 +97,8 @@ internal sealed class ToyExchange(Operation operation, ToyGuide guide) : IExchan
 
     public Refusal? Refused { get; private set; }
 
+    public int RepliedBeforeRefusal { get; private set; }
+
     public Hold? Pending { get; private set; }
 
     /// <summary>What it was told while it was kept waiting.</summary>
@@ -104,13 +109,15 @@ internal sealed class ToyExchange(Operation operation, ToyGuide guide) : IExchan
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         var answers = await guide.AskAsync(clearance, cancellationToken);
-        foreach (var answer in answers[..^1]) await clearance.Replies.ReleaseAsync(new ReplyFrame(Encoding.UTF8.GetBytes(answer), FrameShape.Json));
-        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(Encoding.UTF8.GetBytes(answers[^1]), FrameShape.Json));
+        foreach (var answer in guide.After is null ? answers[..^1] : answers) await clearance.Replies.ReleaseAsync(new ReplyFrame(Encoding.UTF8.GetBytes(answer), FrameShape.Json));
+        if (guide.After is { } after) await after();
+        else await clearance.Replies.ReleaseLastAsync(new ReplyFrame(Encoding.UTF8.GetBytes(answers[^1]), FrameShape.Json));
     }
 
     public ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)
     {
         Refused = refusal;
+        RepliedBeforeRefusal = Replied.Count;
         return ValueTask.CompletedTask;
     }
 

@@ -36,7 +36,8 @@ public sealed class WebhookTests
         await using var receiver = await Receiver.StartAsync(failures: 2);
         using var folder = new TemporaryFolder();
         using var database = GatewayDatabase.Open(folder.Path);
-        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new MemoryHoldStore(), new WebhookOutbox(database), new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+        using var holds = SqliteHoldStore.Open(folder.Path);
+        await using var channel = Channel(receiver, holds, database);
         var hold = HoldViewTests.Sample() with { ExpiresAt = TimeProvider.System.GetUtcNow().AddMinutes(30) };
 
         channel.Notify(hold);
@@ -59,7 +60,8 @@ public sealed class WebhookTests
         await outbox.AddAsync(new Notice("id", "{}"u8.ToArray(), 3, now, now.AddMinutes(5)), CancellationToken.None);
         await using var receiver = await Receiver.StartAsync(failures: 0);
 
-        await using var channel = new WebhookChannel(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", new MemoryHoldStore(), outbox, new MemoryRecorder(), TimeProvider.System, NullLogger.Instance);
+        using var holds = SqliteHoldStore.Open(folder.Path);
+        await using var channel = Channel(receiver, holds, database);
 
         Assert.Equal("{}", (await receiver.TakeAsync()).Body);
     }
