@@ -76,14 +76,14 @@ internal sealed class StdioChild(StdioTarget target, ChildOwner owner, Switchboa
     /// <summary>Bytes that it wrote to stderr.</summary>
     public long StderrBytes => _errors.Bytes;
 
-    /// <summary>Starts it, once.</summary>
+    /// <summary>Starts it, once; false when it was started before.</summary>
     /// <exception cref="UpstreamException">It cannot be started.</exception>
-    public void Start()
+    public bool Start()
     {
         lock (_lock)
         {
             if (_ending is not null) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the target's process ended");
-            if (_process is not null) return;
+            if (_process is not null) return false;
             try
             {
                 _process = ChildProcess.Start(target.For(owner.Identity));
@@ -96,6 +96,7 @@ internal sealed class StdioChild(StdioTarget target, ChildOwner owner, Switchboa
             _exit = _process.WaitAsync();
             _reading = Task.WhenAll(ReadAsync(_process.Output), _errors.ReadAsync(_process.Errors));
             _ = EndWithProcessAsync();
+            return true;
         }
     }
 

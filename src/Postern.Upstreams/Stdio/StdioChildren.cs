@@ -13,6 +13,9 @@ namespace Postern.Upstreams.Stdio;
 /// </summary>
 internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, StdioLimits limits, EnvelopeReader read, IRecorder recorder, TimeProvider clock, ILogger logger)
 {
+    /// <summary>Processes that are made for one identity in one minute.</summary>
+    public const int StartsPerMinute = 60;
+
     private const int SessionIdBytes = 16;
     private const int MaxSharedSessions = 4096;
     private static readonly TimeSpan OwnIdle = TimeSpan.FromSeconds(30);
@@ -23,6 +26,8 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
     private readonly Dictionary<string, StdioSession> _sessions = new(StringComparer.Ordinal);
     private readonly Dictionary<(ChildOwner Owner, bool StandsAlone), StdioChild> _standing = [];
     private readonly List<Task> _ending = [];
+    private readonly Dictionary<string, int> _starts = new(StringComparer.Ordinal);
+    private long _minute;
     private bool _isClosed;
 
     /// <summary>Processes that run, those of the gateway itself included.</summary>
@@ -67,7 +72,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
                 spare = child is null ? Spare(caller) : [];
                 if (spare.Count == 0)
                 {
-                    child ??= Add(target, target.IsShared ? shared : caller, standsAlone: false);
+                    child ??= Add(target, target.IsShared ? shared : caller, caller, standsAlone: false);
                     if (isFirst && target.IsShared) _standing[(shared, false)] = child;
                     var session = new StdioSession(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SessionIdBytes)), child, caller) { LastUsed = clock.GetUtcNow() };
                     _sessions[session.Id] = session;
@@ -93,7 +98,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
                     return known;
                 }
                 spare = Spare(caller);
-                if (spare.Count == 0) return _standing[(owner, true)] = Add(target, owner, standsAlone: true);
+                if (spare.Count == 0) return _standing[(owner, true)] = Add(target, owner, caller, standsAlone: true);
             }
             foreach (var child in spare) _ = EndAsync(child, "its identity started another");
         }
@@ -187,8 +192,24 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
             : throw new UpstreamException(RefusalCode.UpstreamUnavailable, own.Count >= limits.PerIdentity ? $"{own.Count} servers run for this identity already" : $"{all} servers run already");
     }
 
-    private StdioChild Add(StdioTarget target, ChildOwner owner, bool standsAlone)
+    /// <summary>A client in a loop must not keep the machine busy with making processes.</summary>
+    /// <exception cref="UpstreamException">It made too many in this minute.</exception>
+    private void CountStart(string identity)
     {
+        var minute = clock.GetUtcNow().ToUnixTimeSeconds() / 60;
+        if (minute != _minute)
+        {
+            _minute = minute;
+            _starts.Clear();
+        }
+        var starts = _starts.GetValueOrDefault(identity) + 1;
+        if (starts > StartsPerMinute) throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"{StartsPerMinute} servers were started for this identity within a minute");
+        _starts[identity] = starts;
+    }
+
+    private StdioChild Add(StdioTarget target, ChildOwner owner, ChildOwner caller, bool standsAlone)
+    {
+        if (!caller.IsGateway) CountStart(caller.Identity!);
         var child = new StdioChild(target, owner, new Switchboard(read, owner.IsShared, standsAlone), clock, logger)
         {
             Ending = Forget,
@@ -207,7 +228,7 @@ internal sealed partial class StdioChildren(Func<string, StdioTarget?> targets, 
         try
         {
             // Making folders and a process takes milliseconds, which the thread that reads sockets does not have.
-            await Task.Run(child.Start).ConfigureAwait(false);
+            if (!await Task.Run(child.Start).ConfigureAwait(false)) return;
         }
         catch (UpstreamException)
         {

@@ -31,6 +31,7 @@ internal sealed class Switchboard(EnvelopeReader read, bool isShared, bool stand
     private readonly Dictionary<string, ChildStream> _asked = new(StringComparer.Ordinal);
     private readonly List<ChildStream> _listening = [];
     private readonly TaskCompletionSource<Welcome> _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _isClosed;
     private long _sequence;
     private long _dropped;
 
@@ -57,6 +58,7 @@ internal sealed class Switchboard(EnvelopeReader read, bool isShared, bool stand
     {
         lock (_lock)
         {
+            if (_isClosed) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the target's process ended");
             if (_open.Count >= MaxOpen) throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"{MaxOpen} requests are open at the target");
             long id;
             do id = RandomId();
@@ -106,7 +108,11 @@ internal sealed class Switchboard(EnvelopeReader read, bool isShared, bool stand
     /// <summary>Opens a stream for what belongs to no request.</summary>
     public void AddListener(ChildStream stream)
     {
-        lock (_lock) _listening.Add(stream);
+        lock (_lock)
+        {
+            if (_isClosed) stream.Fail("the target's process ended");
+            else _listening.Add(stream);
+        }
     }
 
     /// <summary>Ends such a stream.</summary>
@@ -157,11 +163,12 @@ internal sealed class Switchboard(EnvelopeReader read, bool isShared, bool stand
         }
     }
 
-    /// <summary>Breaks everything off.</summary>
+    /// <summary>Breaks everything off, and lets nothing new in: it would wait for a child that is gone.</summary>
     public void FailAll(string why)
     {
         lock (_lock)
         {
+            _isClosed = true;
             foreach (var call in _open.Values) call.Stream.Fail(why);
             foreach (var stream in _listening) stream.Fail(why);
             _open.Clear();

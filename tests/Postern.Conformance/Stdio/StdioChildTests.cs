@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Postern.Core.Recording;
 using Postern.Gateway.Configuration;
 using Postern.Tests;
 
@@ -125,6 +126,21 @@ public sealed class StdioChildTests
         Assert.Equal(HttpStatusCode.NotFound, (await bed.CallAsync(session, "count")).Status);
         var recording = await bed.StopAsync();
         Assert.Equal(["Unknown", "Unknown"], recording.Calls.Take(2).Select(call => call.Outcome));
+    }
+
+    [Fact]
+    [Guarantee("G5")]
+    public async Task For_somebody_whom_no_rule_names_nothing_is_started()
+    {
+        await using var bed = await StdioBed.StartAsync();
+
+        using var response = await bed.PostAsync("""{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}""", null, "carol");
+        var alone = await bed.StandaloneAsync("tools/call", "count", person: "carol");
+
+        Assert.True((await StdioReply.ReadAsync(response)).IsRefusal);
+        Assert.True(alone.IsRefusal);
+        var started = (await bed.StopAsync()).Records.Select(record => record.Payload).OfType<RecordedOccurrence>().Where(note => note.Kind == "target.started");
+        Assert.All(started, note => Assert.Contains(note.Facts, fact => fact is { Name: "identity", Value: "gateway:postern" }));
     }
 
     [Fact]

@@ -126,6 +126,19 @@ public sealed class StdioChildrenTests
     }
 
     [Fact]
+    [Guarantee("G16")]
+    [Row("D08")]
+    public async Task An_identity_in_a_loop_is_stopped_for_the_rest_of_the_minute_and_others_are_not()
+    {
+        for (var i = 0; i < StdioChildren.StartsPerMinute; i++) await _children.CloseAsync(_children.OpenSession(Own, Caller("alice"), out _));
+
+        Assert.Throws<UpstreamException>(() => _children.OpenSession(Own, Caller("alice"), out _));
+        Assert.NotNull(_children.OpenSession(Own, Caller("bob"), out _));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.NotNull(_children.OpenSession(Own, Caller("alice"), out _));
+    }
+
+    [Fact]
     public async Task Nothing_starts_once_the_gateway_stops()
     {
         _children.OpenSession(Own, Caller("alice"), out _);

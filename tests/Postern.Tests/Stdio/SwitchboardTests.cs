@@ -177,6 +177,19 @@ public sealed class SwitchboardTests
     }
 
     [Fact]
+    public async Task Nothing_waits_for_a_child_that_is_gone()
+    {
+        var board = Board();
+        board.FailAll("over");
+        var listening = new ChildStream(_ => { });
+
+        board.AddListener(listening);
+
+        await Assert.ThrowsAsync<IOException>(() => ReadAsync(listening));
+        Assert.Throws<Postern.Core.Pipeline.UpstreamException>(() => Open(board, """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"""));
+    }
+
+    [Fact]
     [Guarantee("G16")]
     public async Task The_stream_that_holds_most_is_broken_off_and_the_others_go_on()
     {
