@@ -29,7 +29,7 @@ public sealed class ManyWaitingTests
 
         var bytes = (GC.GetTotalMemory(forceFullCollection: true) - before) / Callers;
         Assert.Equal(Callers, gateway.Leash.WaitingCount);
-        Assert.InRange(bytes, 1, MostBytes);
+        Assert.True(bytes <= MostBytes, $"{bytes} bytes for each caller that waits");
         Assert.InRange(ThreadPool.ThreadCount, 0, Math.Max(threads, Environment.ProcessorCount) + 8);
 
         // All are woken by one stop, and every one has its ending.
@@ -43,7 +43,7 @@ public sealed class ManyWaitingTests
 
     private static async Task UntilAsync(Func<bool> isReached)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(180));
         while (!isReached())
         {
             patience.Token.ThrowIfCancellationRequested();

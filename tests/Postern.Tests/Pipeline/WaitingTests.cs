@@ -14,7 +14,7 @@ public sealed class WaitingTests : IDisposable
     private const string Touch = """{"gesture":"touch","exhibit":"hall/statue"}""";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
     private static readonly Identity Alice = Samples.Person("alice", "visitors");
 
     private readonly ToyGateway _gateway = new(PipelineTests.Policy);
