@@ -51,6 +51,7 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
         for (var page = 0; page < MaxPages; page++)
         {
             var exchange = await SendAsync("POST", method, Request(method, cursor), cancellationToken).ConfigureAwait(false);
+            if (SaysOurVersionIsServed(exchange)) exchange = await SendAsync("POST", method, Request(method, cursor), cancellationToken).ConfigureAwait(false);
             if (exchange.Response is not { } response) return null;
             var message = JsonRpcReader.Read(response.Span);
             if (message.Kind != JsonRpcKind.Result || message.Items.IsEmpty) return null;
@@ -63,6 +64,18 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
             if (cursor is null) return items;
         }
         return null;
+    }
+
+    /// <summary>A refusal of the version (2026-07-28, <c>-32022</c>) that lists the very version: a server in change; once more, before the older way.</summary>
+    private bool SaysOurVersionIsServed(GatewayExchange exchange)
+    {
+        if (exchange.Response is not { } response) return false;
+        var message = JsonRpcReader.Read(response.Span);
+        if (message.Kind != JsonRpcKind.Error || McpReplies.CodeOf(message.Error.Of(response)) != JsonRpcCodes.UnsupportedVersion) return false;
+        using var error = JsonDocument.Parse(message.Error.Of(response));
+        return error.RootElement.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Object
+            && data.TryGetProperty("supported", out var supported) && supported.ValueKind == JsonValueKind.Array
+            && supported.EnumerateArray().Any(version => version.ValueKind == JsonValueKind.String && version.ValueEquals(_version));
     }
 
     private async ValueTask<bool> TryInitializeAsync(CancellationToken cancellationToken)

@@ -47,7 +47,7 @@ internal static class McpParamHeaders
         var text = TextOf(argument);
         // "The server MUST reject" an argument without its header too; behind a server over stdio there is nobody else to do it.
         if (values.Count == 0) return text is null;
-        if (values is not [{ } raw] || text is null || !McpHeaders.TryDecode(raw, out var said) || !string.Equals(said, text, StringComparison.Ordinal)) return false;
+        if (values is not [{ } raw] || text is null || !McpHeaders.TryDecodeText(raw, out var said) || !string.Equals(said, text, StringComparison.Ordinal)) return false;
         verified.Add(new(name, raw));
         return true;
     }

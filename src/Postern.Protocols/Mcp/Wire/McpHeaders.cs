@@ -22,7 +22,10 @@ internal static class McpHeaders
     /// <c>=?base64?…?=</c>; half a wrapping is no wrapping. False for what is neither: non-ASCII, wrong padding, bytes that are
     /// not UTF-8, line breaks.
     /// </summary>
-    public static bool TryDecode(string raw, out string decoded)
+    public static bool TryDecode(string raw, out string decoded) => TryDecodeText(raw, out decoded) && !decoded.AsSpan().ContainsAny('\r', '\n', '\0');
+
+    /// <summary>The same for the mirror of an argument, which may be any text and is compared with it.</summary>
+    public static bool TryDecodeText(string raw, out string decoded)
     {
         decoded = raw;
         if (!raw.StartsWith(Opening, StringComparison.Ordinal) || !raw.EndsWith(Closing, StringComparison.Ordinal)) return IsPlain(raw);
@@ -36,7 +39,7 @@ internal static class McpHeaders
         if (!Convert.TryFromBase64Chars(text, bytes, out var length) || !Utf8.IsValid(bytes.AsSpan(0, length))) return false;
         if (!Convert.ToBase64String(bytes.AsSpan(0, length)).AsSpan().SequenceEqual(text)) return false;
         decoded = Encoding.UTF8.GetString(bytes, 0, length);
-        return !decoded.AsSpan().ContainsAny('\r', '\n', '\0');
+        return true;
     }
 
     /// <summary>True when every character is visible ASCII or a space.</summary>

@@ -35,6 +35,14 @@ public sealed class McpHeadersTests
     [InlineData("a\tb")]
     public void A_value_that_could_be_read_in_two_ways_is_refused(string raw) => Assert.False(McpHeaders.TryDecode(raw, out _));
 
+    [Fact]
+    public void The_mirror_of_an_argument_may_be_any_text_once_it_is_wrapped()
+    {
+        Assert.True(McpHeaders.TryDecodeText("=?base64?YQ0KYg==?=", out var decoded));
+        Assert.Equal("a\r\nb", decoded);
+        Assert.False(McpHeaders.TryDecodeText("=?base64?YQ0KYg=?=", out _));
+    }
+
     [Theory]
     [Row("P04")]
     [InlineData(Modern, "tools/list", "refund")]
