@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Postern.Core.Recording;
 using Postern.Tests.Doubles;
+using Postern.Upstreams;
 
 namespace Postern.Tests.Mcp;
 
@@ -14,6 +15,9 @@ public sealed class McpTargetFaultTests
     private const string Call = """{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"list_orders"}}""";
     private const string JsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     private const string StreamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    // The clock is moved without regard to how far the wire is; what is looked at must not be overtaken by the wait for the head.
+    private static readonly UpstreamPatience Unhurried = new() { Head = TimeSpan.FromDays(365) };
 
     [Fact]
     [Row("F07")]
@@ -28,7 +32,7 @@ public sealed class McpTargetFaultTests
         var answer = await down.CallAsync("list_orders");
 
         AssertRefused(answer, "upstream.unavailable", "Nothing was done");
-        AssertEnded(down, Outcome.Failed, "upstream.unavailable");
+        await AssertEndedAsync(down, Outcome.Failed, "upstream.unavailable");
     }
 
     [Theory]
@@ -50,7 +54,7 @@ public sealed class McpTargetFaultTests
         var answer = await call;
         AssertRefused(answer, "upstream.unavailable", "may have taken effect");
         Assert.Equal(isModern, answer.Result.TryGetProperty("resultType", out _));
-        AssertEnded(bed, Outcome.Unknown, "upstream.unavailable");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.unavailable");
         Assert.Equal(1, wire.Calls); // never tried again
     }
 
@@ -69,11 +73,12 @@ public sealed class McpTargetFaultTests
             await Task.Delay(Timeout.Infinite, stop);
         });
         await using var bed = await McpTestBed.StartAsync(front: wire.Stand, clock: clock);
+        bed.Patience = Unhurried;
 
         var answer = await EndedByAsync(clock, TimeSpan.FromSeconds(1), bed.SendAsync(Call));
 
         AssertRefused(answer, "upstream.unavailable", "may have taken effect");
-        AssertEnded(bed, Outcome.Unknown, "upstream.unavailable");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.unavailable");
     }
 
     [Fact]
@@ -91,6 +96,7 @@ public sealed class McpTargetFaultTests
             }
         });
         await using var bed = await McpTestBed.StartAsync(front: wire.Stand, clock: clock);
+        bed.Patience = Unhurried;
 
         // A byte comes for every few seconds of the gateway's time; the limit on the whole is what ends it.
         var began = clock.GetUtcNow();
@@ -98,7 +104,7 @@ public sealed class McpTargetFaultTests
 
         Assert.True(clock.GetUtcNow() - began >= TimeSpan.FromMinutes(5));
         AssertRefused(answer, "upstream.unavailable", "may have taken effect");
-        AssertEnded(bed, Outcome.Unknown, "upstream.unavailable");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.unavailable");
     }
 
     [Fact]
@@ -112,13 +118,14 @@ public sealed class McpTargetFaultTests
             await Task.Delay(Timeout.Infinite, stop);
         });
         await using var bed = await McpTestBed.StartAsync(front: wire.Stand, clock: clock);
+        bed.Patience = Unhurried;
         var began = clock.GetUtcNow();
 
         var answer = await EndedByAsync(clock, TimeSpan.FromSeconds(20), bed.SendAsync(Call));
 
         Assert.True(clock.GetUtcNow() - began >= TimeSpan.FromMinutes(10));
         Assert.True(answer.IsError);
-        AssertEnded(bed, Outcome.Unknown, "upstream.unavailable");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.unavailable");
     }
 
     [Fact]
@@ -164,7 +171,7 @@ public sealed class McpTargetFaultTests
         var answer = await bed.SendAsync(Call);
 
         AssertRefused(answer, "upstream.invalid", "may have taken effect");
-        AssertEnded(bed, Outcome.Unknown, "upstream.invalid");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.invalid");
         Assert.Equal(1, wire.Calls);
     }
 
@@ -186,7 +193,7 @@ public sealed class McpTargetFaultTests
 
         Assert.True(answer.IsError);
         Assert.StartsWith("upstream.", answer.Envelope.GetProperty("code").GetString(), StringComparison.Ordinal);
-        AssertEnded(bed, Outcome.Unknown, answer.Envelope.GetProperty("code").GetString()!);
+        await AssertEndedAsync(bed, Outcome.Unknown, answer.Envelope.GetProperty("code").GetString()!);
         Assert.Equal(1, wire.Calls);
     }
 
@@ -207,7 +214,7 @@ public sealed class McpTargetFaultTests
         var answer = await bed.SendAsync(Call);
 
         Assert.Equal("upstream.invalid", answer.Envelope.GetProperty("code").GetString());
-        AssertEnded(bed, Outcome.Unknown, "upstream.invalid");
+        await AssertEndedAsync(bed, Outcome.Unknown, "upstream.invalid");
     }
 
     [Fact]
@@ -248,7 +255,7 @@ public sealed class McpTargetFaultTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => serving);
         Assert.True(connected > 0);
         Assert.Equal(0, heard);
-        AssertEnded(bed, Outcome.Failed, "upstream.unavailable");
+        await AssertEndedAsync(bed, Outcome.Failed, "upstream.unavailable");
     }
 
     [Fact]
@@ -277,7 +284,7 @@ public sealed class McpTargetFaultTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving);
         for (var i = 0; i < 20; i++) Assert.False((await bed.SendAsync(Call)).IsError);
 
-        Assert.Contains(bed.Recorder.Endings, ending => ending is { Outcome: Outcome.Unknown });
+        while (!bed.Recorder.Endings.Any(ending => ending is { Outcome: Outcome.Unknown })) await Task.Delay(5, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Moves the clock until the gateway gave up, however its reads and our steps interleave.</summary>
@@ -299,6 +306,11 @@ public sealed class McpTargetFaultTests
         Assert.Contains(words, answer.Result.GetProperty("content")[0].GetProperty("text").GetString(), StringComparison.Ordinal);
     }
 
-    private static void AssertEnded(McpTestBed bed, Outcome outcome, string code) =>
-        Assert.Contains(bed.Recorder.Endings, ending => ending.Outcome == outcome && ending.Code == code);
+    // The ending is written after the caller was told.
+    private static async Task AssertEndedAsync(McpTestBed bed, Outcome outcome, string code)
+    {
+        for (var i = 0; i < 2_000 && !Ended(); i++) await Task.Delay(5, TestContext.Current.CancellationToken);
+        Assert.True(Ended(), string.Join('\n', bed.Recorder.Endings));
+        bool Ended() => bed.Recorder.Endings.Any(ending => ending.Outcome == outcome && ending.Code == code);
+    }
 }

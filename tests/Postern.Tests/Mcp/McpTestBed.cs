@@ -48,7 +48,7 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
         url ??= server.Url;
         All = [new Connection("shop", "mcp", url, [])];
         Current = Load(policy, 1);
-        _dialer = new HttpUpstreamDialer(name => name == "shop" ? new UpstreamTarget(new Uri(url)) { Credential = new UpstreamCredential("X-Target-Key", () => FakeMcpServer.Secret) } : null, clock ?? TimeProvider.System);
+        _dialer = new HttpUpstreamDialer(name => name == "shop" ? new UpstreamTarget(new Uri(url)) { Credential = new UpstreamCredential("X-Target-Key", () => FakeMcpServer.Secret), Patience = Patience } : null, clock ?? TimeProvider.System);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddRoutingCore();
@@ -85,6 +85,9 @@ internal sealed class McpTestBed : IAsyncDisposable, IPolicySource, IConnectionD
     public ImmutableArray<Connection> All { get; }
 
     public string BaseUrl { get; private set; } = "";
+
+    /// <summary>How long the target may take, from the next request on.</summary>
+    public UpstreamPatience Patience { get; set; } = new();
 
     public string Url => BaseUrl + "/mcp/shop";
 

@@ -65,7 +65,7 @@ public sealed class McpWaitTests
         await bed.ApproveAsync(approve: false);
         Assert.Equal("hold.rejected", (await calling).Envelope.GetProperty("code").GetString());
 
-        await using var hasty = await McpTestBed.StartAsync(wait: Short);
+        await using var hasty = await McpTestBed.StartAsync(wait: TimeSpan.FromSeconds(2)); // enough for the hold to be on the disk
         var unanswered = await hasty.CallAsync("refund", Refund);
         Assert.Equal("text/event-stream", unanswered.MediaType);
         Assert.True(unanswered.IsError);
