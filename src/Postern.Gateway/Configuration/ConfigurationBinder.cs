@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Postern.Core.Yaml;
+using Postern.Gateway.Identities;
 using Postern.Upstreams;
 
 namespace Postern.Gateway.Configuration;
@@ -50,22 +51,26 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
 
     private static readonly IssuerOptions _issuerDefaults = new() { Name = "", Authority = "" };
 
-    private IssuerOptions Issuer(string name, Reader issuer) => new()
+    private IssuerOptions Issuer(string name, Reader issuer)
     {
-        Name = name,
-        Authority = issuer.Text("authority") ?? "",
-        Audience = issuer.Text("audience"),
-        ClientId = issuer.Text("clientId"),
-        ClientSecret = Secret(issuer, "clientSecret"),
-        GroupsClaim = issuer.Text("groupsClaim")!,
-        Algorithms = issuer.List("algorithms"),
-        Types = issuer.List("types"),
-        Names = [.. issuer.TextMap("names")],
-        ClockSkew = issuer.Duration("clockSkew") ?? _issuerDefaults.ClockSkew,
-        TokenLife = issuer.Duration("tokenLife") ?? _issuerDefaults.TokenLife,
-        RequiredClaims = [.. issuer.TextMap("requiredClaims")],
-        WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : _issuerDefaults.WorkloadClaims,
-    };
+        if (name == TrustedIssuer.ReservedName) problems.Add(issuer.Node.Problem($"`{name}` stands for the gateway itself; give the issuer another name"));
+        return new IssuerOptions
+        {
+            Name = name,
+            Authority = issuer.Text("authority") ?? "",
+            Audience = issuer.Text("audience"),
+            ClientId = issuer.Text("clientId"),
+            ClientSecret = Secret(issuer, "clientSecret"),
+            GroupsClaim = issuer.Text("groupsClaim")!,
+            Algorithms = issuer.List("algorithms"),
+            Types = issuer.List("types"),
+            Names = [.. issuer.TextMap("names")],
+            ClockSkew = issuer.Duration("clockSkew") ?? _issuerDefaults.ClockSkew,
+            TokenLife = issuer.Duration("tokenLife") ?? _issuerDefaults.TokenLife,
+            RequiredClaims = [.. issuer.TextMap("requiredClaims")],
+            WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : _issuerDefaults.WorkloadClaims,
+        };
+    }
 
     private ConnectionOptions Connection(string name, Reader connection)
     {

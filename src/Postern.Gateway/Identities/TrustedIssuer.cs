@@ -80,11 +80,20 @@ public sealed class TrustedIssuer
         return issuer;
     }
 
+    /// <summary>The issuer of the gateway's own identity; no configured one may have its name.</summary>
+    internal const string ReservedName = "gateway";
+
     internal void Check()
     {
         if (Name.Length == 0 || Name.Contains(':', StringComparison.Ordinal))
         {
             throw new ArgumentException($"issuer `{Name}`: expected a name without a colon, since policy writes `issuer:value`");
+        }
+
+        // What the gateway does by itself is recorded under this name (G20); nobody who signs in may look like it.
+        if (string.Equals(Name, ReservedName, StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"issuer `{Name}`: expected another name, since this one stands for the gateway itself");
         }
 
         if (!Uri.TryCreate(Authority, UriKind.Absolute, out var authority) || authority.Query.Length > 0 || authority.Fragment.Length > 0 || authority.UserInfo.Length > 0 || !Addresses.MayFetch(authority))
