@@ -1,5 +1,6 @@
 using System.Net;
 using Postern.Core.Recording;
+using Postern.Protocols.Mcp;
 
 namespace Postern.Tests.Mcp;
 
@@ -54,6 +55,25 @@ public sealed class McpCancellationTests
         await call;
         await bed.SendAsync(Cancel, session);
         Assert.Single(bed.Server.CallsOf("notifications/cancelled"));
+    }
+
+    [Fact]
+    public async Task A_request_is_either_forwarded_or_cancelled_before_it_never_both()
+    {
+        for (var round = 0; round < 1_000; round++)
+        {
+            var open = new OpenRequest("5", "tools/call", null);
+            using var start = new Barrier(2);
+            var cancelled = Task.Run(() =>
+            {
+                start.SignalAndWait();
+                return open.TryCancel();
+            });
+            start.SignalAndWait();
+            var isForwarded = open.TryForward();
+
+            Assert.NotEqual(isForwarded, await cancelled);
+        }
     }
 
     [Fact]
