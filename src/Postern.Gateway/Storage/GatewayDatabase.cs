@@ -12,6 +12,8 @@ internal sealed class GatewayDatabase : IDisposable
 {
     public const string FileName = "postern.db";
 
+    private static readonly TimeSpan LongestTransaction = TimeSpan.FromSeconds(10);
+
     private readonly SqliteConnection _connection;
     private readonly SemaphoreSlim _turn = new(1, 1);
 
@@ -86,6 +88,8 @@ internal sealed class GatewayDatabase : IDisposable
 
     public void Dispose()
     {
+        // A transaction that is under way ends first: a connection that is closed beneath it breaks in the middle.
+        _turn.Wait(LongestTransaction);
         _connection.Dispose();
         _turn.Dispose();
     }
