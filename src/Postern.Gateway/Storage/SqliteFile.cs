@@ -87,6 +87,8 @@ internal sealed class SqliteFile : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        // As the gateway's own database: not beneath a transaction that is under way.
+        _turn.Wait(TimeSpan.FromSeconds(10));
         _connection.Dispose();
         _turn.Dispose();
     }
