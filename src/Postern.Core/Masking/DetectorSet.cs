@@ -54,7 +54,7 @@ internal readonly record struct DetectorSet(int Card, int Email, int Iban, int P
         var reader = new AnchorReader(text, Anchors);
         while (reader.Next(out var at, out var anchors))
         {
-            mayBeCard |= (anchors & Anchors.Digits) != Anchors.None;
+            if (!mayBeCard && (anchors & Anchors.Digits) != Anchors.None) mayBeCard = CardScreen.IsPossibleAt(text, at);
             mayBeEmail |= (anchors & Anchors.At) != Anchors.None;
             if ((anchors & Anchors.Literal) != Anchors.None) mayBeEmail |= secrets.Look(at, hits);
             if ((anchors & Anchors.Iban) != Anchors.None) Add(hits, at, IbanDetector.At(text, at, isRaw: false), Iban);

@@ -145,6 +145,8 @@ public sealed class MaskScreenTests
             CardDetector.Find(bytes, 1, hits);
             var expected = Cards(text.ToString());
             Assert.Equal(expected, hits.Hits.ToArray().Select(hit => (hit.Start, hit.End)));
+            DetectorSet.None.With(Detectors.CreditCard, 1).Find(bytes, hits);
+            Assert.Equal(expected, hits.Hits.ToArray().Select(hit => (hit.Start, hit.End)));
             Assert.All(expected, card => Assert.Contains(Enumerable.Range(0, card.End), at => IsStartOfRun(bytes, at) && CardScreen.IsPossibleAt(bytes, at)));
             found += expected.Count;
         }
