@@ -109,7 +109,7 @@ public sealed class MaskScreenTests
 
     private static readonly (Anchors, System.Text.RegularExpressions.Regex)[] s_anchors =
     [
-        (Anchors.Digits, new("(?<![0-9])[0-9]{4}")),
+        (Anchors.Digits, new(@"(?<![0-9])(?:[0-9]{13}|[0-9]{4,12}(?=[-. _/\t\\\x80-\xff]))")),
         (Anchors.Iban, new("(?=[A-Za-z]{2}[0-9]{2})")),
         (Anchors.Plus, new("[+(](?=[0-9])")),
         (Anchors.Phone, new("(?<![0-9])[0-9]{3}[- .][0-9]{3}[- .][0-9]{4}")),

@@ -54,18 +54,13 @@ internal ref struct AnchorReader
         private byte _first;
     }
 
+    // What is asked of every block; all else is looked at where digits stand.
     [StructLayout(LayoutKind.Auto)]
     private struct Classes
     {
         public uint Digit;
         public uint Dot;
-        public uint Dash;
         public uint Colon;
-        public uint Letter;
-        public uint Plus;
-        public uint At;
-        public uint Escape;
-        public uint E;
     }
 
     /// <summary>The next place and what may begin there; false at the end.</summary>
@@ -96,42 +91,38 @@ internal ref struct AnchorReader
             ref var here = ref At(block);
             var current = next;
             next = Classify(Vector256.LoadUnsafe(ref here, Block));
-            var at = (wanted & Anchors.At) != Anchors.None ? current.At : 0;
+            var bytes = Vector256.LoadUnsafe(ref here);
+            var at = (wanted & Anchors.At) != Anchors.None ? Vector256.Equals(bytes, Vector256.Create((byte)'@')).ExtractMostSignificantBits() : 0;
             var literal = (wanted & Anchors.Literal) != Anchors.None ? SecretLiterals.At(ref here) : 0;
-            var escape = (wanted & Anchors.Escape) != Anchors.None && current.Escape != 0
-                ? current.Escape & Vector256.Equals(Vector256.LoadUnsafe(ref here, 1), Vector256.Create((byte)'u')).ExtractMostSignificantBits()
-                : 0;
-            uint digits = 0, iban = 0, plus = 0, phone = 0, ssn = 0, dots = 0, exponent = 0, colons = 0;
-            if ((current.Digit | next.Digit) != 0)
+            uint digits = 0, iban = 0, plus = 0, phone = 0, ssn = 0, dots = 0, exponent = 0, colons = 0, escape = 0;
+            if ((wanted & Anchors.Escape) != Anchors.None)
+            {
+                escape = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits();
+                if (escape != 0) escape &= Vector256.Equals(Vector256.LoadUnsafe(ref here, 1), Vector256.Create((byte)'u')).ExtractMostSignificantBits();
+            }
+            if ((current.Digit | (next.Digit & 0xf)) != 0)
             {
                 var digit = Both(current.Digit, next.Digit);
-                var two = digit & (digit >> 1);
-                if ((wanted & Anchors.Plus) != Anchors.None) plus = (uint)(current.Plus & (digit >> 1));
-                if ((wanted & Anchors.Exponent) != Anchors.None) exponent = (uint)(digit & (Both(current.E, next.E) >> 1));
-                if ((wanted & Anchors.Iban) != Anchors.None)
-                {
-                    var letter = Both(current.Letter, next.Letter);
-                    iban = (uint)(letter & (letter >> 1) & (two >> 2));
-                }
                 var start = digit & ~((digit << 1) | lastDigit);
-                if ((wanted & Anchors.Digits) != Anchors.None) digits = (uint)(start & two & (two >> 2));
-                if ((wanted & (Anchors.Ssn | Anchors.Phone | Anchors.Dots)) != Anchors.None)
+                var two = digit & (digit >> 1);
+                var three = two & (digit >> 2);
+                if ((wanted & Anchors.Plus) != Anchors.None)
+                {
+                    plus = (uint)(digit >> 1) & (Vector256.Equals(bytes, Vector256.Create((byte)'+')) | Vector256.Equals(bytes, Vector256.Create((byte)'('))).ExtractMostSignificantBits();
+                }
+                if ((wanted & Anchors.Exponent) != Anchors.None)
+                {
+                    exponent = current.Digit & Vector256.Equals(Vector256.LoadUnsafe(ref here, 1) | Vector256.Create((byte)0x20), Vector256.Create((byte)'e')).ExtractMostSignificantBits();
+                }
+                if ((wanted & Anchors.Iban) != Anchors.None && (uint)(two >> 2) != 0) iban = (uint)(two >> 2) & Letters(bytes) & Letters(Vector256.LoadUnsafe(ref here, 1));
+                if ((wanted & Anchors.Digits) != Anchors.None) digits = Runs(ref here, digit, (uint)(start & three & (digit >> 3)));
+                var group = (uint)(start & three & ~(digit >> 3));
+                if (group != 0 && (wanted & (Anchors.Ssn | Anchors.Phone)) != Anchors.None) Groups(ref here, digit, group, wanted, out ssn, out phone);
+                if ((wanted & Anchors.Dots) != Anchors.None && (current.Dot | next.Dot) != 0)
                 {
                     var dot = Both(current.Dot, next.Dot);
-                    var gap = Both(current.Dash, next.Dash) | dot;
-                    var three = two & (digit >> 2);
-                    // Three digits and a separator begin both; few places have as much.
-                    var group = start & three & (gap >> 3);
-                    if (group != 0)
-                    {
-                        if ((wanted & Anchors.Ssn) != Anchors.None) ssn = (uint)(group & (two >> 4) & (gap >> 6) & (two >> 7) & (two >> 9));
-                        if ((wanted & Anchors.Phone) != Anchors.None) phone = (uint)(group & (three >> 4) & (gap >> 7) & (two >> 8) & (two >> 10));
-                    }
-                    if ((wanted & Anchors.Dots) != Anchors.None && dot != 0)
-                    {
-                        var first = dot & (digit >> 1) & ((dot >> 2) | (dot >> 3) | (dot >> 4));
-                        dots = (uint)(start & ((first >> 1) | (digit >> 1 & (first >> 2)) | (three & (first >> 3))));
-                    }
+                    var first = dot & (digit >> 1) & ((dot >> 2) | (dot >> 3) | (dot >> 4));
+                    dots = (uint)(start & ((first >> 1) | (digit >> 1 & (first >> 2)) | (three & (first >> 3))));
                 }
             }
             if ((wanted & Anchors.Colons) != Anchors.None && current.Colon != 0)
@@ -156,21 +147,45 @@ internal ref struct AnchorReader
     private static ulong Both(uint current, uint next) => current | ((ulong)next << Block);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Classes Classify(Vector256<byte> bytes)
+    private static Classes Classify(Vector256<byte> bytes) => new()
     {
-        var lower = bytes | Vector256.Create((byte)0x20);
-        return new Classes
+        Digit = Vector256.LessThan(bytes - Vector256.Create((byte)'0'), Vector256.Create((byte)10)).ExtractMostSignificantBits(),
+        Dot = Vector256.Equals(bytes, Vector256.Create((byte)'.')).ExtractMostSignificantBits(),
+        Colon = Vector256.Equals(bytes, Vector256.Create((byte)':')).ExtractMostSignificantBits(),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Letters(Vector256<byte> bytes) =>
+        Vector256.LessThan((bytes | Vector256.Create((byte)0x20)) - Vector256.Create((byte)'a'), Vector256.Create((byte)26)).ExtractMostSignificantBits();
+
+    /// <summary>Of these runs of four digits and more, those that are long enough for a card or that something joins to more digits.</summary>
+    private static uint Runs(ref byte here, ulong digit, uint starts)
+    {
+        var kept = starts;
+        for (; starts != 0; starts &= starts - 1)
         {
-            Digit = Vector256.LessThan(bytes - Vector256.Create((byte)'0'), Vector256.Create((byte)10)).ExtractMostSignificantBits(),
-            Dot = Vector256.Equals(bytes, Vector256.Create((byte)'.')).ExtractMostSignificantBits(),
-            Dash = (Vector256.Equals(bytes, Vector256.Create((byte)'-')) | Vector256.Equals(bytes, Vector256.Create((byte)' '))).ExtractMostSignificantBits(),
-            Colon = Vector256.Equals(bytes, Vector256.Create((byte)':')).ExtractMostSignificantBits(),
-            Letter = Vector256.LessThan(lower - Vector256.Create((byte)'a'), Vector256.Create((byte)26)).ExtractMostSignificantBits(),
-            Plus = (Vector256.Equals(bytes, Vector256.Create((byte)'+')) | Vector256.Equals(bytes, Vector256.Create((byte)'('))).ExtractMostSignificantBits(),
-            E = Vector256.Equals(lower, Vector256.Create((byte)'e')).ExtractMostSignificantBits(),
-            At = Vector256.Equals(bytes, Vector256.Create((byte)'@')).ExtractMostSignificantBits(),
-            Escape = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits(),
-        };
+            var place = BitOperations.TrailingZeroCount(starts);
+            var length = BitOperations.TrailingZeroCount(~(digit >> place));
+            var end = place + length;
+            if (length < CardScreen.Least && end < 2 * Block && !CardScreen.IsGap(Unsafe.Add(ref here, end))) kept &= ~(1U << place);
+        }
+        return kept;
+    }
+
+    /// <summary>Of these runs of three digits, those that are followed as social security and telephone numbers are.</summary>
+    private static void Groups(ref byte here, ulong digit, uint starts, Anchors wanted, out uint ssn, out uint phone)
+    {
+        ssn = phone = 0;
+        for (; starts != 0; starts &= starts - 1)
+        {
+            var place = BitOperations.TrailingZeroCount(starts);
+            var first = Unsafe.Add(ref here, place + 3);
+            if (first is not ((byte)'-' or (byte)' ' or (byte)'.')) continue;
+            // The digits behind: two and four with a gap between, or three and four.
+            var rest = digit >> (place + 4);
+            if ((wanted & Anchors.Ssn) != Anchors.None && (rest & 0x7b) == 0x7b && Unsafe.Add(ref here, place + 6) is (byte)'-' or (byte)' ') ssn |= 1U << place;
+            if ((wanted & Anchors.Phone) != Anchors.None && (rest & 0xf7) == 0xf7 && Unsafe.Add(ref here, place + 7) is (byte)'-' or (byte)' ' or (byte)'.') phone |= 1U << place;
+        }
     }
 
     /// <summary>The bytes from this place on, with enough behind them to look ahead.</summary>

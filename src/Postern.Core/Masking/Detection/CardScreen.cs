@@ -8,7 +8,9 @@ namespace Postern.Core.Masking.Detection;
 /// <summary>Quick answers to where card numbers cannot be. They may say yes too often, never no.</summary>
 internal static class CardScreen
 {
-    private const int Least = 13;
+    /// <summary>Fewest digits of a card.</summary>
+    public const int Least = 13;
+
 
     // Eleven bytes of separators are the most between two groups; in a document inside a string each may be written with four.
     private const int MaxGap = 64;
@@ -16,6 +18,9 @@ internal static class CardScreen
     // All that separators are written with: themselves, `\t` and `\/`, and what they begin and go on with outside ASCII.
     private static readonly SearchValues<byte> s_gap = SearchValues.Create(
         [.. " -._/\t\\t"u8, .. Enumerable.Range(0x80, 0x80).Select(value => (byte)value)]);
+
+    /// <summary>True for a byte that may stand between the digits of a card.</summary>
+    public static bool IsGap(byte value) => s_gap.Contains(value);
 
     /// <summary>
     /// False when the run of digits that begins here begins no card in a text, nor a number in a document within it. Only for
