@@ -21,17 +21,27 @@ public static class McpLine
             _ => LineKind.Invalid,
         };
         if (kind == LineKind.Invalid) return default;
-        return new LineEnvelope(kind)
+        try
         {
-            Method = message.Method,
-            Id = SlotOf(message.Id),
-            ProgressToken = SlotOf(message.ProgressToken),
-            RequestId = SlotOf(message.RequestId),
-            Subscription = kind == LineKind.Request || bytes.IndexOf("subscriptionId"u8) < 0 ? default : SubscriptionOf(bytes, kind == LineKind.Notification ? message.Params : message.Result),
-            ErrorCode = message.Kind == JsonRpcKind.Error ? ErrorCodeOf(message.Error.Of(bytes)) : null,
-            StandsAlone = message.MetaVersion is not null,
-        };
+            return EnvelopeOf(bytes, message, kind);
+        }
+        catch (InvalidOperationException)
+        {
+            // A key inside with half a surrogate pair: it parses, and throws when it is compared. Nobody could say what it is.
+            return default;
+        }
     }
+
+    private static LineEnvelope EnvelopeOf(ReadOnlySpan<byte> bytes, in JsonRpcMessage message, LineKind kind) => new(kind)
+    {
+        Method = message.Method,
+        Id = SlotOf(message.Id),
+        ProgressToken = SlotOf(message.ProgressToken),
+        RequestId = SlotOf(message.RequestId),
+        Subscription = kind == LineKind.Request || bytes.IndexOf("subscriptionId"u8) < 0 ? default : SubscriptionOf(bytes, kind == LineKind.Notification ? message.Params : message.Result),
+        ErrorCode = message.Kind == JsonRpcKind.Error ? ErrorCodeOf(message.Error.Of(bytes)) : null,
+        StandsAlone = message.MetaVersion is not null,
+    };
 
     private static Slot SlotOf(ByteRange range) => new(range.Start, range.Length);
 
