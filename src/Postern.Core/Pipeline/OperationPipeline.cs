@@ -21,6 +21,9 @@ public sealed class OperationPipeline(
 {
     private readonly Refusals _refusals = new(publicUrl);
 
+    /// <summary>A client ended its own run of work (a protocol session).</summary>
+    public void EndRun(Identity identity, Connection connection, string clientRun) => sessions.End(identity, connection, clientRun);
+
     /// <summary>
     /// Runs one operation to its end. Never throws for what happens on the way: the caller is told through the exchange.
     /// </summary>

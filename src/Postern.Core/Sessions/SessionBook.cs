@@ -36,6 +36,14 @@ public sealed class SessionBook(TimeProvider clock)
         }
     }
 
+    /// <summary>A client ended its run of work: nothing more can belong to it, and it need not be remembered until it is idle.</summary>
+    public void End(Identity identity, Connection connection, string clientRun)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        ArgumentNullException.ThrowIfNull(connection);
+        lock (_gate) _open.Remove(new Key(identity.Key, identity.Agent, connection.Name, clientRun));
+    }
+
     private void Forget(DateTimeOffset now)
     {
         foreach (var (key, entry) in _open)

@@ -66,7 +66,11 @@ internal sealed class McpExchange : IExchange, IDisposable
         }
         if (_call.HttpMethod == "DELETE")
         {
-            if (_call.Session is { } ended) _gateway.Sessions.Forget(ended);
+            if (_call.Session is { } ended)
+            {
+                _gateway.Sessions.Forget(ended);
+                _gateway.Services.Pipeline.EndRun(_identity, _origin.Connection, ended.Run);
+            }
             _wire.Status(StatusCodes.Status200OK);
             return;
         }
