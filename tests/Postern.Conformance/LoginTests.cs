@@ -74,9 +74,12 @@ public sealed class LoginTests : IAsyncLifetime
             if (Regex.Match(line, "http://127[^ ]+/authorize[^ ]+", RegexOptions.NonBacktracking) is { Success: true } page) await PickAsync(page.Value, "bob");
         });
         await using var agent = await SdkAgent.ConnectAsync(_stage.Endpoint.AbsoluteUri, _stage.Issuer.IssueToken("alice", client: "demo-agent"), TestContext.Current.CancellationToken);
-        _ = await agent.CallAsync("refund", new { order = 1042, amount = 900, reason = "broken" }, TestContext.Current.CancellationToken);
+        using var enough = new CancellationTokenSource();
+        var calling = agent.CallAsync("refund", new { order = 1042, amount = 900, reason = "broken" }, enough.Token); // kept waiting
 
-        var listed = JsonDocument.Parse((await RunAsync("approvals", "list", "-o", "json")).Out).RootElement;
+        JsonElement listed;
+        do listed = JsonDocument.Parse((await RunAsync("approvals", "list", "-o", "json")).Out).RootElement;
+        while (listed.GetArrayLength() == 0);
 
         var token = Regex.Match(string.Concat(Directory.GetFiles(StateFolder, "*", SearchOption.AllDirectories).Select(File.ReadAllText)), "eyJ[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+", RegexOptions.NonBacktracking).Value;
         using var http = new HttpClient();
@@ -86,6 +89,8 @@ public sealed class LoginTests : IAsyncLifetime
         Assert.NotEmpty(token);
         Assert.Equal(0, _stage.Shop.RefundCount);
         Assert.Equal("open", JsonDocument.Parse((await RunAsync("approvals", "list", "-o", "json")).Out).RootElement[0].GetProperty("state").GetString());
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => calling);
     }
 
     [Fact]
