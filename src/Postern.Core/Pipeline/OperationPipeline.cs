@@ -58,19 +58,16 @@ public sealed class OperationPipeline(
             return;
         }
 
-        var ending = new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow());
+        Ending? ending = null;
         try
         {
             // 3. Hold, until a human answers; the answer is consumed once, and decided again under the policy then in force.
             HoldAnswer? answer = null;
             if (decision is Decision.Hold)
             {
-                Decision DecideAgain()
-                {
-                    policy = policies.Current;
-                    return decision = policy.Decide(identity, operation, clock.GetUtcNow());
-                }
-                answer = await AskAsync(exchange, identity, DecideAgain, callerGone).ConfigureAwait(false);
+                var again = new Redecision(policies, identity, operation, clock) { Policy = policy, Decision = decision };
+                answer = await AskAsync(exchange, identity, again.Decide, callerGone).ConfigureAwait(false);
+                (policy, decision) = (again.Policy, again.Decision);
                 masks = policy.MasksFor(identity, operation);
                 if (answer is HoldAnswer.Cleared cleared)
                 {
@@ -126,7 +123,7 @@ public sealed class OperationPipeline(
         finally
         {
             // 6. Close the record, whatever happened, never with the caller's cancellation token.
-            await account.EndAsync(ending).ConfigureAwait(false);
+            await account.EndAsync(ending ?? new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow())).ConfigureAwait(false);
         }
     }
 
@@ -227,6 +224,20 @@ public sealed class OperationPipeline(
         catch (Exception)
         {
             // As above; the hold stays open and the identical repeat finds it.
+        }
+    }
+
+    /// <summary>A decision that can be taken again, and the last one taken. An object of its own, so that only held calls pay for it.</summary>
+    private sealed class Redecision(IPolicySource policies, Identity identity, Operation operation, TimeProvider clock)
+    {
+        public required PolicySet Policy { get; set; }
+
+        public required Decision Decision { get; set; }
+
+        public Decision Decide()
+        {
+            Policy = policies.Current;
+            return Decision = Policy.Decide(identity, operation, clock.GetUtcNow());
         }
     }
 }

@@ -15,7 +15,7 @@ public sealed class ReplyGate
     /// <summary>Bytes that may wait for the disk before the source is made to wait.</summary>
     public const int WindowBytes = 256 * 1024;
 
-    private readonly Queue<Pending> _queue = new(1);
+    private readonly Queue<Pending> _queue = new();
     private readonly IAccount _account;
     private readonly IReplySink _sink;
     private readonly CancellationToken _ended;

@@ -20,7 +20,8 @@ public readonly record struct JournalPosition(int Segment, long Offset)
 /// <param name="Type">What it is about.</param>
 /// <param name="Payload">What it says.</param>
 /// <param name="Content">The kept content; empty when there is none or it was not asked for.</param>
-public sealed record JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content);
+[StructLayout(LayoutKind.Auto)]
+public readonly record struct JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content);
 
 /// <summary>
 /// Reads a journal record by record, while it is written or afterwards. Checks lengths, checksums and payloads; whether the

@@ -216,7 +216,7 @@ public sealed class RecordingIndex : IDisposable
             last = record;
             taken++;
         }
-        if (last is not null) writer.Finish(journal, last);
+        if (last is { } newest) writer.Finish(journal, newest);
         return (taken, last?.Sequence ?? cursor?.Sequence ?? 0);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
 
@@ -6,16 +7,32 @@ namespace Postern.Protocols.Mcp;
 /// <summary>The only headers that travel to a target. Nothing of the caller's is copied but what was checked against the body.</summary>
 internal static class UpstreamHeaders
 {
+    private const int MaxUsual = 1_024;
+    private const int MaxUsualName = 128;
+
     private static readonly KeyValuePair<string, string> JsonContent = new("Content-Type", "application/json");
     private static readonly KeyValuePair<string, string> AcceptBoth = new("Accept", "application/json, text/event-stream");
     private static readonly KeyValuePair<string, string> AcceptStream = new("Accept", "text/event-stream");
 
     private static readonly UpstreamRequest PlainPost = new("POST", [JsonContent, AcceptBoth]);
 
+    // The heads of calls without anything of their own, by what is in them. Bounded: what does not fit is made anew.
+    private static readonly ConcurrentDictionary<(string? Version, string Method, string? Name), UpstreamRequest> Usual = new();
+
     public static UpstreamRequest For(McpCall call)
     {
         if (call is { HttpMethod: "POST", Era: McpEra.Sessions })
             return call.Session is not null ? call.Session.PostRequest(call.Version) : call.Version is null ? PlainPost : Post(call.Version, null);
+        if (call is not { HttpMethod: "POST", Era: McpEra.Stateless, ParamHeaders.Count: 0, Session: null, ResumeAfter: null, MethodHeader: { } method } || call.NameHeader?.Length > MaxUsualName) return Make(call);
+        var key = (call.Version, method, call.NameHeader);
+        if (Usual.TryGetValue(key, out var known)) return known;
+        var made = Make(call);
+        if (Usual.Count < MaxUsual) Usual.TryAdd(key, made);
+        return made;
+    }
+
+    private static UpstreamRequest Make(McpCall call)
+    {
         var headers = new List<KeyValuePair<string, string>>(6);
         if (call.HttpMethod == "POST")
         {
