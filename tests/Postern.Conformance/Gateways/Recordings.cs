@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Postern.Core.Recording;
 
@@ -42,6 +43,21 @@ internal sealed record RecordedStory(RecordedIntent Intent, string Request)
 /// <summary>Reads recordings.</summary>
 internal static class Recordings
 {
+    /// <summary>
+    /// The same, beside a gateway that has nothing to do any more: endings are written some milliseconds after their answers, and the
+    /// gateway's own reading of definitions may be under way. What is still open after the patience stays open in what is returned.
+    /// </summary>
+    public static async Task<Recording> ReadSettledAsync(string data, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var recording = Read(data);
+            if (clock.Elapsed > patience || recording.Operations.All(operation => operation.Endings.Count > 0)) return recording;
+            await Task.Delay(20, cancellationToken);
+        }
+    }
+
     /// <summary>Verifies and reads everything in a data folder.</summary>
     public static Recording Read(string data)
     {
