@@ -257,7 +257,7 @@ internal sealed class Journal : IDisposable
         return true;
     }
 
-    /// <summary>Waits for records, a due checkpoint or the end, and takes the pen; false when the journal is broken.</summary>
+    /// <summary>Waits for records, a due checkpoint or the end, and takes the pen; false when the journal is broken. The end comes last.</summary>
     private bool TakeWork(out bool checkpoint, out bool closing)
     {
         lock (_gate)
@@ -278,7 +278,8 @@ internal sealed class Journal : IDisposable
             _isPenTaken = true;
             Take();
             checkpoint = _checkpointDue;
-            closing = _closing;
+            // What a full segment left over is written first; the end comes when nobody waits any more.
+            closing = _closing && _waiting.Count == 0;
             _checkpointDue = false;
             if (checkpoint) _timerArmed = false;
             return _fault is null;

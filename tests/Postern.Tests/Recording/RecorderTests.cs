@@ -187,6 +187,35 @@ public sealed class RecorderTests
         }
     }
 
+    [Theory]
+    [InlineData(Durability.Strict)]
+    [InlineData(Durability.Relaxed)]
+    public async Task Closing_under_load_and_at_the_end_of_a_segment_leaves_nobody_waiting(Durability durability)
+    {
+        for (var round = 0; round < 40; round++)
+        {
+            var storage = new MemoryStorage();
+            var recorder = await Given.Recorder(storage, Given.Options() with { Durability = durability, SegmentBytes = 4 * 1024 });
+            var writers = Enumerable.Range(0, 16).Select(async _ =>
+            {
+                await Task.Yield();
+                try
+                {
+                    while (true) await Given.OperationAsync(recorder);
+                }
+                catch (RecordingException)
+                {
+                    // Closed, which is how it ends.
+                }
+            }).ToArray();
+            await Task.Delay(2, TestContext.Current.CancellationToken);
+            await recorder.DisposeAsync();
+
+            await Task.WhenAll(writers).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            Assert.Null(Given.Verify(storage).Bad);
+        }
+    }
+
     [Fact]
     [Guarantee("G4")]
     public async Task A_second_of_activity_is_signed_at_its_end()
