@@ -25,6 +25,7 @@ internal sealed class UpstreamFrames : IDisposable
     private int _start;
     private int _end;
     private bool _over;
+    private volatile bool _isReading;
 
     private SseEvent _current;
 
@@ -67,7 +68,9 @@ internal sealed class UpstreamFrames : IDisposable
         {
             if (_over) return false;
             _start = 0;
+            _isReading = true;
             _end = await _body.ReadAsync(_buffer, _sse.IsMidEvent).ConfigureAwait(false);
+            _isReading = false;
             _over = _end == 0;
         }
         return true;
@@ -95,7 +98,9 @@ internal sealed class UpstreamFrames : IDisposable
                 ArrayPool<byte>.Shared.Return(_buffer);
                 _buffer = larger;
             }
+            _isReading = true;
             var read = await _body.ReadAsync(_buffer.AsMemory(_end), isMidMessage: true).ConfigureAwait(false);
+            _isReading = false;
             _end += read;
             if (read == 0) break;
             if (_end > MaxFrame) throw TooLarge();
@@ -112,7 +117,8 @@ internal sealed class UpstreamFrames : IDisposable
     public void Dispose()
     {
         _sse?.Dispose();
-        ArrayPool<byte>.Shared.Return(_buffer);
+        // A read that was left under way may still write: what it writes to must never be another caller's (G14).
+        if (!_isReading) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
     }
 }

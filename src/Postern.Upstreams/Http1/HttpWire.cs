@@ -30,6 +30,7 @@ internal sealed class HttpWire : IDisposable
     private ChunkedReader _chunks;
     private BodyFraming _framing;
     private bool _hasSent;
+    private volatile bool _isBusy;
     private int _isDisposed;
 
     /// <summary>Takes over a connected socket, and TLS on top of it where there is one.</summary>
@@ -118,7 +119,8 @@ internal sealed class HttpWire : IDisposable
     {
         Abort();
         _tls?.Dispose();
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        // An operation that was left under way may still read or write it: it must never be another caller's (G14).
+        if (_buffer.Length > 0 && !_isBusy) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
     }
 
@@ -242,20 +244,30 @@ internal sealed class HttpWire : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
-        if (_tls is not null)
+        _isBusy = true;
+        if (_tls is not null) await _tls.WriteAsync(bytes).ConfigureAwait(false);
+        else
         {
-            await _tls.WriteAsync(bytes).ConfigureAwait(false);
-            return;
+            while (!bytes.IsEmpty)
+            {
+                var sent = await _socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false);
+                bytes = bytes[sent..];
+            }
         }
-        while (!bytes.IsEmpty)
-        {
-            var sent = await _socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false);
-            bytes = bytes[sent..];
-        }
+        _isBusy = false;
     }
 
     // Without a token: whoever wants to end the wait closes the connection.
-    private ValueTask<int> ReceiveAsync(Memory<byte> into) => _tls is null ? _socket.ReceiveAsync(into, SocketFlags.None) : _tls.ReadAsync(into);
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> ReceiveAsync(Memory<byte> into)
+    {
+        _isBusy = true;
+        var read = _tls is null
+            ? await _socket.ReceiveAsync(into, SocketFlags.None).ConfigureAwait(false)
+            : await _tls.ReadAsync(into).ConfigureAwait(false);
+        _isBusy = false;
+        return read;
+    }
 
     private static UpstreamException Invalid(string message) => new(RefusalCode.UpstreamInvalid, message);
 }
