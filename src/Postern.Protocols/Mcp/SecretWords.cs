@@ -36,6 +36,12 @@ internal static class SecretWords
 
     private const int Soon = 6;
 
+    /// <summary>Words of JSON Schema under which fields can stand that <c>properties</c> does not name.</summary>
+    private static readonly FrozenSet<string> Indirect = new[]
+    {
+        "$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas",
+    }.ToFrozenSet(StringComparer.Ordinal);
+
     /// <summary>True when a form (<c>params</c> of <c>elicitation/create</c>) has a field for a secret.</summary>
     public static bool AreAskedForIn(JsonElement parameters)
     {
@@ -62,6 +68,8 @@ internal static class SecretWords
         if (depth > MaxDepth) return true; // forms are flat; what is nested so deep hides something
         foreach (var member in schema.EnumerateObject())
         {
+            // Forms are flat (2025-11-25, "Elicitation"): a schema that says elsewhere what its fields are hides them from whoever judges it.
+            if (Indirect.Contains(member.Name) && !IsChoice(member)) return true;
             if (!member.NameEquals("properties") || member.Value.ValueKind != JsonValueKind.Object) continue;
             foreach (var field in member.Value.EnumerateObject())
             {
@@ -77,12 +85,26 @@ internal static class SecretWords
 
     private static bool IsTelling(JsonProperty about) => about.Value.ValueKind == JsonValueKind.String && about.Name is ("title" or "description" or "format");
 
-    /// <summary>A field that takes any text or number.</summary>
+    /// <summary>A field that takes any text or number, or a list of such.</summary>
     private static bool IsFree(JsonElement field)
     {
-        if (field.TryGetProperty("enum", out _) || field.TryGetProperty("oneOf", out _) || field.TryGetProperty("const", out _)) return false;
-        return !field.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() is not ("boolean" or "array" or "object" or "null");
+        foreach (var member in field.EnumerateObject())
+        {
+            if (member.NameEquals("const") || IsChoice(member) || (member.NameEquals("enum") && member.Value.ValueKind == JsonValueKind.Array && member.Value.GetArrayLength() > 0)) return false;
+        }
+        if (!field.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return true;
+        return type.GetString() switch
+        {
+            "boolean" or "object" or "null" => false,
+            "array" => !field.TryGetProperty("items", out var items) || items.ValueKind != JsonValueKind.Object || IsFree(items),
+            _ => true,
+        };
     }
+
+    /// <summary>Alternatives of which each is one value: a list to choose from.</summary>
+    private static bool IsChoice(JsonProperty member) =>
+        member.Name is "oneOf" or "anyOf" && member.Value.ValueKind == JsonValueKind.Array && member.Value.GetArrayLength() > 0
+        && member.Value.EnumerateArray().All(each => each.ValueKind == JsonValueKind.Object && each.TryGetProperty("const", out _));
 
     private static bool AsksFor(JsonElement message)
     {

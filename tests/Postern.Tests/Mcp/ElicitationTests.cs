@@ -32,6 +32,12 @@ public sealed class ElicitationTests
     [InlineData("""{"a":{"type":"object","properties":{"password":{"type":"string"}}}}""")]
     [InlineData("""{"private key":{"type":"string"}}""")]
     [InlineData("""{"half\ud800":{"type":"string","title":"\udc00"}}""")]
+    [InlineData("""{"password":{"type":"array","items":{"type":"string"}}}""")]
+    [InlineData("""{"passwords":{"type":"array"}}""")]
+    [InlineData("""{"password":{"type":"string","enum":[]}}""")]
+    [InlineData("""{"password":{"type":"string","oneOf":[{}]}}""")]
+    [InlineData("""{"a":{"$ref":"#/$defs/b"}}""")]
+    [InlineData("""{"a":{"allOf":[{"title":"Password"}]}}""")]
     public void A_form_that_asks_for_a_secret_is_refused(string properties) => Assert.NotNull(Fault(properties));
 
     [Theory]
@@ -48,6 +54,17 @@ public sealed class ElicitationTests
     [InlineData("""{"cardinality":{"type":"integer"},"pinned":{"type":"string"},"discard":{"type":"string"},"shipping":{"type":"string"}}""")]
     [InlineData("""{"keyword":{"type":"string"},"monkey":{"type":"string"},"code":{"type":"string","title":"Postal code"}}""")]
     public void A_form_that_asks_for_anything_else_is_not(string properties) => Assert.Null(Fault(properties));
+
+    [Theory]
+    [InlineData("""{"level":{"type":"string","oneOf":[{"const":"secret","title":"Secret"},{"const":"public","title":"Public"}]}}""")]
+    [InlineData("""{"secrets":{"type":"array","items":{"anyOf":[{"const":"a","title":"A"}]}}}""")]
+    public void A_list_to_choose_from_carries_no_secret(string properties) => Assert.Null(Fault(properties));
+
+    [Theory]
+    [InlineData("""{"type":"object","allOf":[{"properties":{"password":{"type":"string"}}}]}""")]
+    [InlineData("""{"$ref":"#/$defs/form","$defs":{"form":{"properties":{"password":{"type":"string"}}}}}""")]
+    [InlineData("""{"type":"object","patternProperties":{"^p":{"type":"string"}}}""")]
+    public void A_form_that_hides_its_fields_is_refused(string schema) => Assert.NotNull(FaultOf($$"""{"message":"m","requestedSchema":{{schema}} }"""));
 
     [Theory]
     [InlineData("https://sign-in.example/consent?for=shop", true)]
