@@ -19,15 +19,17 @@ internal static class UpstreamHeaders
     // The heads of calls without anything of their own, by what is in them. Bounded: what does not fit is made anew.
     private static readonly ConcurrentDictionary<(string? Version, string Method, string? Name), UpstreamRequest> Usual = new();
 
+    private static int s_usual;
+
     public static UpstreamRequest For(McpCall call)
     {
         if (call is { HttpMethod: "POST", Era: McpEra.Sessions })
             return call.Session is not null ? call.Session.PostRequest(call.Version) : call.Version is null ? PlainPost : Post(call.Version, null);
-        if (call is not { HttpMethod: "POST", Era: McpEra.Stateless, ParamHeaders.Count: 0, Session: null, ResumeAfter: null, MethodHeader: { } method } || call.NameHeader?.Length > MaxUsualName) return Make(call);
+        if (call is not { HttpMethod: "POST", Era: McpEra.Stateless, ParamHeaders.Count: 0, Session: null, ResumeAfter: null, MethodHeader: { } method } || method.Length > MaxUsualName || call.NameHeader?.Length > MaxUsualName) return Make(call);
         var key = (call.Version, method, call.NameHeader);
         if (Usual.TryGetValue(key, out var known)) return known;
         var made = Make(call);
-        if (Usual.Count < MaxUsual) Usual.TryAdd(key, made);
+        if (Volatile.Read(ref s_usual) < MaxUsual && Usual.TryAdd(key, made)) Interlocked.Increment(ref s_usual);
         return made;
     }
 
