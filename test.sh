@@ -58,15 +58,19 @@ if [ "$lane" = bench ]; then
   flock -u 9
   exec tests/Postern.Benchmarks/run.sh "${@:2}"
 fi
-# Completion runs in the shells themselves, and another parser reads what we judged. The versions of Debian 12, where they are missing.
+# Completion runs in the shells themselves, another parser reads what we judged, and a PostgreSQL with its own clients stands behind the gateway;
+# libpg-query is the product's own need too. The versions of Debian 12, where they are missing.
 missing=()
 command -v zsh > /dev/null || missing+=('zsh=5.9-*')
 command -v fish > /dev/null || missing+=('fish=3.6.0-*')
 command -v python3 > /dev/null || missing+=('python3=3.11.*')
-if [ "$lane" = all ] && [ ${#missing[@]} -gt 0 ]; then
+[ -x /usr/lib/postgresql/15/bin/pgbench ] || missing+=('postgresql-15=15.*' 'postgresql-client-15=15.*')
+[ -n "$(ls /usr/lib/*/libpg_query.so.1504.0 2> /dev/null)" ] || missing+=('libpg-query1504.0=15-4.0.0-*')
+if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   as_root apt-get update -q > /dev/null
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
+  # RUNLEVEL: nothing that is installed is started.
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
 fi
 echo "building"
 dotnet build Postern.slnx -v q 9>&-
