@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+
+namespace Postern.Protocols.Postgres.Sql;
+
+/// <summary>What a statement does to the transaction that it runs in.</summary>
+internal enum TransactionEffect
+{
+    None,
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    RollbackTo,
+    Release,
+}
+
+/// <summary>One statement as policy and masks see it. Immutable and shared by everybody who sends the same text.</summary>
+internal sealed class SqlStatement
+{
+    /// <summary><c>select</c>, <c>insert</c>, <c>create_table</c>, <c>set</c>, <c>begin</c>, …; shown and recorded. Policy reads the facts of the parts.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>At least one, whose <c>params</c> are unknown until values are bound (<see cref="PostgresOperations"/> replaces them).</summary>
+    public required ImmutableArray<Part> Parts { get; init; }
+
+    public TransactionEffect Effect { get; init; }
+
+    /// <summary><c>PREPARE name AS …</c>: the name; <see cref="Parts"/> are those of the statement inside.</summary>
+    public string? Prepares { get; init; }
+
+    /// <summary>
+    /// <c>PREPARE name AS …</c>: the statement inside. <c>EXECUTE name</c> is judged by it: whoever keeps the names of a session finds it there.
+    /// </summary>
+    public SqlStatement? Prepared { get; init; }
+
+    /// <summary><c>DEALLOCATE name</c>: the name; empty text for all of them (also <c>DISCARD ALL</c>).</summary>
+    public string? Deallocates { get; init; }
+
+    /// <summary><c>EXECUTE name (…)</c>: the name. Its own parts hold what its arguments do; those of what was prepared come on top.</summary>
+    public string? Executes { get; init; }
+
+    /// <summary>The highest <c>$n</c>; 0 when there is none.</summary>
+    public int ParameterCount { get; init; }
+
+    /// <summary>DDL: names may mean something else afterwards, so the catalogue is read again.</summary>
+    public bool WritesCatalogue { get; init; }
+
+    /// <summary>False when the server never answers it with DataRows.</summary>
+    public bool MayReturnRows { get; init; }
+
+    /// <summary>
+    /// One for each column of the rows, in order; default when the rows cannot be told (an opaque statement, <c>EXECUTE</c>), which
+    /// column masks must refuse unless nothing of theirs is in reach.
+    /// </summary>
+    public ImmutableArray<OutputColumn> Output { get; init; }
+
+    /// <summary>Where it stands in its text: bytes from, and how many.</summary>
+    public int Start { get; init; }
+
+    public int Length { get; init; }
+}
