@@ -44,6 +44,8 @@ internal static class ParamsJson
 {
     private const uint Bool = 16, Bytea = 17, Int8 = 20, Int2 = 21, Int4 = 23, Text = 25, Oid = 26, Float4 = 700, Float8 = 701, BpChar = 1042, Varchar = 1043, Numeric = 1700, Name = 19;
 
+    private static readonly SearchValues<byte> s_number = SearchValues.Create("0123456789+-.eE"u8);
+
     public static ReadOnlyMemory<byte> Write(ImmutableArray<BoundValue> values)
     {
         var output = new ArrayBufferWriter<byte>();
@@ -128,7 +130,7 @@ internal static class ParamsJson
     // A JSON number of at most a hundred characters; the rest of what the server would read is not read here.
     private static bool IsPlainNumber(ReadOnlySpan<byte> content)
     {
-        if (content.Length is 0 or > 100 || content.IndexOfAnyExcept("0123456789+-.eE"u8) >= 0) return false;
+        if (content.Length is 0 or > 100 || content.ContainsAnyExcept(s_number)) return false;
         var reader = new Utf8JsonReader(content);
         try
         {
