@@ -10,6 +10,9 @@ public enum FrameForm
 
     /// <summary>Text in UTF-8.</summary>
     Text,
+
+    /// <summary>Values in a frame of a protocol's own, which its <see cref="CellReader"/> knows.</summary>
+    Cells,
 }
 
 /// <summary>
@@ -23,8 +26,14 @@ public sealed class FrameShape
     /// <summary>A JSON document whose root is <c>$</c>.</summary>
     public static readonly FrameShape Json = new() { Form = FrameForm.Json };
 
-    /// <summary>JSON or text.</summary>
+    /// <summary>Values that a protocol's reader takes out of the frame.</summary>
+    public static FrameShape Cells(CellReader reader) => new() { Form = FrameForm.Cells, Reader = reader };
+
+    /// <summary>How the frame is read.</summary>
     public required FrameForm Form { get; init; }
+
+    /// <summary>Cells: the protocol's reader; null otherwise.</summary>
+    public CellReader? Reader { get; private init; }
 
     /// <summary>
     /// JSON: the places whose value is a data document of its own, each a path of member names from the frame's root

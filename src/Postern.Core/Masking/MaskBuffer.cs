@@ -19,6 +19,8 @@ internal struct MaskBuffer(int capacity) : IDisposable
 
     public readonly ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
 
+    public readonly int Length => _length;
+
     public void Write(scoped ReadOnlySpan<byte> bytes)
     {
         bytes.CopyTo(Reserve(bytes.Length));
@@ -32,6 +34,20 @@ internal struct MaskBuffer(int capacity) : IDisposable
             var step = text[..Math.Min(text.Length, EscapeStep)];
             _length += JsonText.Escape(step, Reserve(step.Length * JsonText.MaxExpansion));
             text = text[step.Length..];
+        }
+    }
+
+    public readonly void Patch(int at, scoped ReadOnlySpan<byte> bytes) => bytes.CopyTo(_bytes.AsSpan(at, Math.Min(bytes.Length, _length - at)));
+
+    public void Clear() => _length = 0;
+
+    /// <summary>Drops what stands behind this many characters of UTF-8.</summary>
+    public void KeepCharacters(int count)
+    {
+        if (_length <= count) return;
+        for (var at = 0; at < _length; at++)
+        {
+            if ((_bytes[at] & 0xc0) != 0x80 && count-- == 0) _length = at;
         }
     }
 

@@ -22,6 +22,9 @@ public enum MaskKind
 /// <param name="Kind">What replaces a value.</param>
 public sealed record MaskRule(string Id, ImmutableArray<JsonPath> Fields, ImmutableArray<string> Detectors, MaskKind Kind)
 {
+    /// <summary>Columns, where a protocol has them.</summary>
+    public ImmutableArray<ColumnPattern> Columns { get; init; } = [];
+
     /// <summary>The operator's own patterns.</summary>
     public ImmutableArray<MaskPattern> Patterns { get; init; } = [];
 

@@ -91,7 +91,7 @@ internal sealed partial class MaskRun
             _detectors.Suspect(utf8, _suspects);
             // Where no text is suspect, no number can be a card either: both are looked for in the same bytes. What is no document
             // goes the long way, which says so in its own words.
-            if (_suspects.IsEmpty && _masker.Paths.Words == 0 && !_isEmbedded && (isRead || new JsonGrammar(utf8).IsDocument())) return;
+            if (_suspects.IsEmpty && _topRank == 0 && _masker.Paths.Words == 0 && !_isEmbedded && (isRead || new JsonGrammar(utf8).IsDocument())) return;
         }
         var walk = new Walk
         {
@@ -146,6 +146,7 @@ internal sealed partial class MaskRun
     {
         ref var level = ref walk.Levels[0];
         level = default;
+        level.Rank = _topRank;
         var places = walk.PlaceAt(0);
         places.Clear();
         walk.Places.Start(places);

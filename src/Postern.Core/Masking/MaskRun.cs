@@ -27,12 +27,10 @@ internal sealed partial class MaskRun
     /// <summary>Masks plain text: what detectors find, or all of it where a path leads to the root.</summary>
     public void Text(ReadOnlySpan<byte> content, ref MaskBuffer output)
     {
-        Span<ulong> state = _masker.Paths.Words == 0 ? [] : new ulong[_masker.Paths.Words];
-        _masker.Paths.Start(state);
         // One search is as quick as to ask first whether it could find anything.
         _detectors = _masker.Detectors;
         var hidden = Find(content);
-        var rank = _masker.Paths.Best(state);
+        var rank = RootRank();
         if (Math.Max(rank, hidden) > 0 && !content.IsEmpty) Replace(content, Math.Max(Math.Max(rank, hidden), _hits.Best), isEscaped: false, ref output);
         else if (!_hits.Hits.IsEmpty) Splice(content, ref output, isEscaped: false);
     }

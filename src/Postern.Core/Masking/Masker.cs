@@ -29,9 +29,13 @@ public sealed class Masker
     public static readonly Masker None = new([], new PathSet([]), DetectorSet.None);
 
     private readonly ImmutableArray<Treatment> _treatments;
+    private readonly ImmutableArray<(ColumnPattern Pattern, int Rank)> _columns;
 
-    private Masker(ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors, ImmutableArray<DecodedView> views = default, bool isScreened = true)
+    private Masker(
+        ImmutableArray<Treatment> treatments, PathSet paths, DetectorSet detectors,
+        ImmutableArray<DecodedView> views = default, ImmutableArray<(ColumnPattern Pattern, int Rank)> columns = default, bool isScreened = true)
     {
+        _columns = columns.IsDefault ? [] : columns;
         Views = views.IsDefault ? [] : views;
         ReadsBase64 = Views.Any(view => view.ReadsBase64);
         _treatments = treatments;
@@ -43,6 +47,9 @@ public sealed class Masker
 
     /// <summary>True when nothing is ever changed.</summary>
     public bool IsEmpty => _treatments.IsEmpty;
+
+    /// <summary>True when any column is masked.</summary>
+    public bool MasksColumns => !_columns.IsEmpty;
 
     internal PathSet Paths { get; }
 
@@ -75,7 +82,9 @@ public sealed class Masker
         }
         var numbered = ranked.Select((rule, i) => (Rule: rule, Rank: i + 1)).ToArray();
         var views = numbered.Where(each => each.Rule.Decode != Decodings.None).GroupBy(each => each.Rule.Decode).Select(alike => new DecodedView(alike.Key, DetectorsOf(alike)));
-        return new Masker([.. ranked.Select(rule => new Treatment(rule.Id, rule.Kind, key))], new PathSet(paths), DetectorsOf(numbered), [.. views]);
+        return new Masker(
+            [.. ranked.Select(rule => new Treatment(rule.Id, rule.Kind, key))], new PathSet(paths), DetectorsOf(numbered), [.. views],
+            [.. numbered.SelectMany(each => each.Rule.Columns.Select(column => (column, each.Rank)))]);
     }
 
     private static DetectorSet DetectorsOf(IEnumerable<(MaskRule Rule, int Rank)> rules)
@@ -102,6 +111,7 @@ public sealed class Masker
             if (mustWrite) output.Write(content);
             return 0;
         }
+        if (shape.Form == FrameForm.Cells) return ApplyToCells(content, shape.Reader!, output, mustWrite);
         if (!Utf8.IsValid(content)) throw new MaskingException("content under a mask is not UTF-8; blocked");
         var buffer = new MaskBuffer(content.Length);
         var run = MaskRun.Begin(this);
@@ -126,6 +136,49 @@ public sealed class Masker
         }
     }
 
+    private int ApplyToCells(ReadOnlySpan<byte> content, CellReader reader, IBufferWriter<byte> output, bool mustWrite)
+    {
+        var buffer = new MaskBuffer(content.Length);
+        var cell = new MaskBuffer(Treatment.MaxLength);
+        var run = MaskRun.Begin(this);
+        try
+        {
+            var cells = new CellRun(content, run, reader.Columns.RanksUnder(this), ref buffer, ref cell);
+            reader.Read(content, ref cells);
+            cells.End();
+            if (run.Count > 0) output.Write(buffer.Written);
+            else if (mustWrite) output.Write(content);
+            return run.Count;
+        }
+        catch (JsonException)
+        {
+            throw new MaskingException("a document under a mask is not JSON; blocked");
+        }
+        finally
+        {
+            run.End();
+            buffer.Dispose();
+            cell.Dispose();
+        }
+    }
+
+    /// <summary>True when the column, by its whole name, is masked.</summary>
+    public bool MasksColumn(string column) => RankOfColumn(column) > 0;
+
+    /// <summary>The rank of the strongest treatment of the column; 0 for none.</summary>
+    internal int RankOfColumn(string column)
+    {
+        var best = 0;
+        foreach (var (pattern, rank) in _columns)
+        {
+            if (rank > best && pattern.Matches(column)) best = rank;
+        }
+        return best;
+    }
+
+    /// <summary>The rank of the strongest treatment of any column; 0 for none.</summary>
+    internal int StrongestOfColumns() => _columns.IsEmpty ? 0 : _columns.Max(column => column.Rank);
+
     /// <summary>True when a detector finds something in this text, which then must not be shown.</summary>
     public bool Hides(string text)
     {
@@ -142,10 +195,10 @@ public sealed class Masker
     }
 
     /// <summary>The same masks without their paths.</summary>
-    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, Views, IsScreened);
+    internal Masker DetectorsOnly() => new(_treatments, new PathSet([]), Detectors, Views, _columns, IsScreened);
 
     /// <summary>The same masks, asked of every text one by one: what screens are checked against.</summary>
-    internal Masker Unscreened() => new(_treatments, Paths, Detectors, Views, isScreened: false);
+    internal Masker Unscreened() => new(_treatments, Paths, Detectors, Views, _columns, isScreened: false);
 
     /// <summary>The treatment of this rank, from 1.</summary>
     internal Treatment TreatmentOf(int rank) => _treatments[rank - 1];

@@ -93,4 +93,31 @@ public sealed class MaskRuleTests
         Assert.Equal([true, false], run.Results.Select(result => result.Passed));
         Assert.Contains("expected reply", run.Results[1].Detail, StringComparison.Ordinal);
     }
+
+    [Fact]
+    [Guarantee("G11")]
+    public void Columns_are_masked_by_their_whole_names_and_except_clears_the_callers_copy_only()
+    {
+        var set = PolicyText.Set("masks: [{id: pii, on: {connection: accounts}, columns: [\"main.people.*\", main.orders.email], as: hash, except: {groups: [auditors]}}]");
+        var reading = Toy.Operation(Toy.Ledger, null, Toy.Part("ledger.read", "{}", Fact.Of("act", "read"), Fact.Of("book", "main.people")));
+
+        var others = set.MasksFor(Toy.Person("ann", "porters"), reading);
+        var auditor = set.MasksFor(Toy.Person("ann", "auditors"), reading);
+
+        Assert.True(others.Caller.MasksColumns);
+        Assert.True(others.Caller.MasksColumn("main.people.name"));
+        Assert.True(others.Caller.MasksColumn("main.orders.email"));
+        Assert.False(others.Caller.MasksColumn("main.orders.id"));
+        Assert.False(auditor.Caller.MasksColumn("main.people.name"));
+        Assert.True(auditor.Record.MasksColumn("main.people.name"));
+    }
+
+    [Fact]
+    public void Columns_are_an_error_where_no_protocol_has_any()
+    {
+        var loaded = PolicyText.Load("masks: [{id: m, columns: [a.b.c], as: redact}]", new PolicyEnvironment { Vocabularies = [new HouseVocabulary()], Connections = [Toy.House], Issuers = ["corp"], HashKey = new byte[Masker.MinHashKeyBytes] });
+
+        Assert.Null(loaded.Set);
+        Assert.Contains(loaded.Problems, problem => problem.Message.Contains("no protocol of this gateway has `columns`", StringComparison.Ordinal));
+    }
 }

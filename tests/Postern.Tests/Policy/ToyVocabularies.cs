@@ -56,6 +56,7 @@ internal sealed class LedgerVocabulary : Vocabulary
         new("acts", "act") { ClosedValues = ["read", "write", "erase", "burn"], NamedOnlyValues = ["burn"] },
         new("books", "book") { Segment = '.' },
         new("pages", "page") { Segment = '.' },
+        new("columns", "column") { Segment = '.' },
     ];
 
     public override ImmutableArray<ImmutableArray<string>> RequiredKeys => [["acts", "books"]];

@@ -10,8 +10,8 @@ internal static class MaskReader
     private const int MaxPatterns = 32;
     private const int MaxShown = 80;
 
-    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "detect", "patterns", "decode", "as"];
-    private static readonly ImmutableArray<string> NotReadYet = ["columns", "headers"];
+    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "columns", "detect", "patterns", "decode", "as"];
+    private static readonly ImmutableArray<string> NotReadYet = ["headers"];
     private static readonly ImmutableArray<(string, MaskKind)> Kinds = [("redact", MaskKind.Redact), ("hash", MaskKind.Hash), ("partial", MaskKind.Partial)];
 
     public static Mask? Read(LoadContext context, YamlNode node, int ordinal)
@@ -20,17 +20,18 @@ internal static class MaskReader
         context.CheckKeys(node, [.. Keys, .. NotReadYet]);
         foreach (var entry in node.Entries)
         {
-            if (NotReadYet.Contains(entry.Key.Text)) context.Error(entry.Key, $"no protocol of this gateway has `{entry.Key.Text}` that a mask could read; use `fields` or `detect`");
+            if (NotReadYet.Contains(entry.Key.Text)) context.Error(entry.Key, $"no protocol of this gateway has `{entry.Key.Text}` that a mask could read; use `fields`, `columns` or `detect`");
         }
         var id = Ids.Read(context, node, "mask");
         var fields = node.Find("fields") is { } fieldsNode ? Fields(context, fieldsNode) : [];
+        var columns = node.Find("columns") is { } columnsNode ? Columns(context, columnsNode) : [];
         var detectors = node.Find("detect") is { } detectNode ? DetectorsOf(context, detectNode) : [];
         var patterns = node.Find("patterns") is { } patternsNode ? Patterns(context, patternsNode) : [];
-        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "detect" or "patterns" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `detect` or `patterns`");
+        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "columns" or "detect" or "patterns" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `columns`, `detect` or `patterns`");
         return new Mask
         {
             Ordinal = ordinal,
-            Rule = new MaskRule(id ?? "", fields, detectors, Kind(context, node)) { Patterns = patterns, Decode = Decode(context, node) },
+            Rule = new MaskRule(id ?? "", fields, detectors, Kind(context, node)) { Columns = columns, Patterns = patterns, Decode = Decode(context, node) },
             On = node.Find("on") is { } on ? EntryReader.Read(context, on, mustName: false) : [],
             Who = node.Find("who") is { } who && who is not { Kind: YamlKind.Scalar, Text: "anyone" } ? WhoReader.Read(context, who, "`who`") : null,
             Except = node.Find("except") is { } except ? WhoReader.Read(context, except, "`except`") : null,
@@ -62,6 +63,23 @@ internal static class MaskReader
             else context.Error(item, $"`{text}`: {error}");
         }
         return paths.DrainToImmutable();
+    }
+
+    private static ImmutableArray<ColumnPattern> Columns(LoadContext context, YamlNode node)
+    {
+        if (!context.AllKeys.Any(key => key.Name == "columns"))
+        {
+            context.Error(node, "no protocol of this gateway has `columns` that a mask could read; use `fields` or `detect`");
+            return [];
+        }
+        var columns = ImmutableArray.CreateBuilder<ColumnPattern>();
+        foreach (var item in context.Items(node, "`columns`"))
+        {
+            if (context.Text(item, "`columns`") is not { } text) continue;
+            if (ColumnPattern.TryParse(text, out var column, out var error)) columns.Add(column!);
+            else context.Error(item, $"`{text}`: {error}");
+        }
+        return columns.DrainToImmutable();
     }
 
     private static ImmutableArray<MaskPattern> Patterns(LoadContext context, YamlNode node)

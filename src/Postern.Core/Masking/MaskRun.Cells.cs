@@ -1,0 +1,120 @@
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Postern.Core.Masking;
+
+// Cells: values that a protocol takes out of its frames one by one.
+internal sealed partial class MaskRun
+{
+    // What a path or column gives the whole of the next document.
+    private int _topRank;
+
+    /// <summary>Whether a number may be masked for what it is.</summary>
+    public bool ReadsNumbers => _detectors.Card > 0 || _detectors.Patterns is not null;
+
+    /// <summary>Whether texts and documents may be masked for what they hold.</summary>
+    public bool ReadsTexts => _detectors.Any || _masker.Paths.Words > 0 || !_masker.Views.IsEmpty;
+
+    /// <summary>Prepares for cells; returns the treatment that a path gives every one of them, 0 for none.</summary>
+    public int BeginCells()
+    {
+        _detectors = _masker.Detectors;
+        return RootRank();
+    }
+
+    public void CountCell() => Count++;
+
+    public bool NumberCell(ReadOnlySpan<byte> number, int rank)
+    {
+        if (rank == 0 && (!ReadsNumbers || _detectors.RankOf(number) == 0)) return false;
+        Count++;
+        return true;
+    }
+
+    public bool TextCell(ReadOnlySpan<byte> text, int rank, ref MaskBuffer cell)
+    {
+        if (rank == 0 && Embedded.MayBeDocument(text))
+        {
+            var before = Count;
+            if (TryDocumentIn(text, ref cell, out var isChanged, mustRead: _masker.Paths.Words > 0)) return isChanged && Count > before;
+        }
+        return PlainCell(text, rank, ref cell);
+    }
+
+    public bool DocumentCell(ReadOnlySpan<byte> json, int rank, ref MaskBuffer cell)
+    {
+        var (before, names) = (Count, MaskedNames);
+        _topRank = rank;
+        try
+        {
+            Documents(json, ShapePlaces.Whole.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, isRead: false, ref cell);
+        }
+        finally
+        {
+            _topRank = 0;
+        }
+        if (Count == before) return false;
+        ThrowIfNamesMet(cell.Written, names);
+        return true;
+    }
+
+    public bool BytesCell(ReadOnlySpan<byte> bytes, int rank, ref MaskBuffer cell)
+    {
+        if (Utf8.IsValid(bytes)) return PlainCell(bytes, rank, ref cell);
+        rank = Math.Max(rank, RankWithin(bytes));
+        if (rank == 0) return false;
+        _hits.Clear();
+        Replace(bytes, rank, isEscaped: false, ref cell);
+        return true;
+    }
+
+    private bool PlainCell(ReadOnlySpan<byte> text, int rank, ref MaskBuffer cell)
+    {
+        rank = Math.Max(rank, Find(text));
+        if (rank > 0) Replace(text, Math.Max(rank, _hits.Best), isEscaped: false, ref cell);
+        else if (!_hits.Hits.IsEmpty) Splice(text, ref cell, isEscaped: false);
+        else return false;
+        return true;
+    }
+
+    /// <summary>Masks the document, or documents, that a text stands for. False when it stands for none.</summary>
+    private bool TryDocumentIn(ReadOnlySpan<byte> text, ref MaskBuffer cell, out bool isChanged, bool mustRead)
+    {
+        var (count, names) = (Count, MaskedNames);
+        var skipped = Embedded.Start(text);
+        var document = new MaskBuffer(text.Length);
+        _isEmbedded = true;
+        isChanged = false;
+        try
+        {
+            Documents(text[skipped..], ShapePlaces.Whole.Paths, new JsonReaderOptions { MaxDepth = MaxDepth, AllowMultipleValues = true }, isRead: false, ref document);
+            isChanged = Count > count;
+            if (!isChanged) return true;
+            ThrowIfNamesMet(document.Written, names);
+            cell.Write(text[..skipped]);
+            cell.Write(document.Written);
+            return true;
+        }
+        catch (JsonException)
+        {
+            if (mustRead && Embedded.IsMeantAsDocument(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
+            Count = count;
+            MaskedNames = names;
+            return false;
+        }
+        finally
+        {
+            _isEmbedded = false;
+            document.Dispose();
+        }
+    }
+
+    /// <summary>The treatment of a path that leads to the root itself.</summary>
+    private int RootRank()
+    {
+        if (_masker.Paths.Words == 0) return 0;
+        Span<ulong> state = new ulong[_masker.Paths.Words];
+        _masker.Paths.Start(state);
+        return _masker.Paths.Best(state);
+    }
+}
