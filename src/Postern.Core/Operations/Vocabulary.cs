@@ -38,6 +38,12 @@ public abstract class Vocabulary
     public virtual ImmutableArray<string> OwnActions => [];
 
     /// <summary>
+    /// Every spelling of a value that a policy writes under a key, the given one included: what the protocol serves under several names is
+    /// meant by each of them. Such a value stands in facts under all of them too.
+    /// </summary>
+    public virtual ImmutableArray<string> SpellingsOf(SelectorKey key, string value) => [value];
+
+    /// <summary>
     /// Turns a policy test's <c>ask</c> into the operation that the protocol would have made of the same request.
     /// </summary>
     /// <param name="connection">The connection named by the test.</param>
@@ -65,8 +71,14 @@ public sealed record SelectorKey(string Name, string Fact)
     /// <summary>Values that a pattern never reaches; they must be written out.</summary>
     public ImmutableArray<string> NamedOnlyValues { get; init; } = [];
 
+    /// <summary>A value that holds this character is never reached by a pattern either; null when there is no such mark.</summary>
+    public char? NamedOnlyMark { get; init; }
+
     /// <summary>The only legal values, when the list is closed; empty when it is open.</summary>
     public ImmutableArray<string> ClosedValues { get; init; } = [];
+
+    /// <summary>True when allow and hold must write this value out.</summary>
+    internal bool IsNamedOnly(string value) => NamedOnlyValues.Contains(value) || (NamedOnlyMark is { } mark && value.Contains(mark, StringComparison.Ordinal));
 }
 
 /// <summary>The type of a <c>when</c> variable.</summary>

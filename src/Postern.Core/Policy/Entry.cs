@@ -76,10 +76,10 @@ internal sealed class Entry
             var fact = part.FactOrEmpty(key.Fact);
             if (fact.IsEmpty || IsWritten(key)) continue;
             if (key.ByNameOnly || (key.PatternsNeedDefinition && !hasDefinition)) return false;
-            if (fact.IsAll && !key.NamedOnlyValues.IsEmpty) return false;
+            if (fact.IsAll && (!key.NamedOnlyValues.IsEmpty || key.NamedOnlyMark is not null)) return false;
             foreach (var value in fact.Values)
             {
-                if (key.NamedOnlyValues.Contains(value)) return false;
+                if (key.IsNamedOnly(value)) return false;
             }
         }
         return true;

@@ -17,7 +17,7 @@ internal sealed class Selector
         _literals = values.Where(value => !Glob.IsPattern(value)).ToFrozenSet(StringComparer.Ordinal);
         _globs = [.. values.Where(Glob.IsPattern).Select(value => new Glob(value, key.Segment))];
         // What must be named is never reached by a star, so a star alone cannot cover a fact without bounds that includes it.
-        _coversAll = _globs.Any(glob => glob.MatchesAll) && key.NamedOnlyValues.All(_literals.Contains);
+        _coversAll = _globs.Any(glob => glob.MatchesAll) && key.NamedOnlyMark is null && key.NamedOnlyValues.All(_literals.Contains);
     }
 
     public SelectorKey Key { get; }
@@ -35,7 +35,7 @@ internal sealed class Selector
         if (fact.IsAll) return _coversAll && patternsReach;
         foreach (var value in fact.Values)
         {
-            if (!_literals.Contains(value) && !(patternsReach && IsPatterned(value) && !Key.NamedOnlyValues.Contains(value))) return false;
+            if (!_literals.Contains(value) && !(patternsReach && IsPatterned(value) && !Key.IsNamedOnly(value))) return false;
         }
         return !fact.Values.IsEmpty;
     }

@@ -57,7 +57,7 @@ internal static class EntryReader
                 continue;
             }
             (vocabulary, vocabularyKey) = (owner, keyNode);
-            selectors.Add(new Selector(key, SelectorReader.Values(context, key, value)));
+            selectors.Add(new Selector(key, SelectorReader.Values(context, owner, key, value)));
         }
         var entry = new Entry(connections, tags, vocabulary, isEverything, selectors.DrainToImmutable());
         CheckExclusive(context, node, entry);

@@ -7,16 +7,25 @@ namespace Postern.Core.Policy.Reading;
 /// <summary>Reads the values of one selector key.</summary>
 internal static class SelectorReader
 {
-    public static ImmutableArray<string> Values(LoadContext context, SelectorKey key, YamlNode node)
+    public static ImmutableArray<string> Values(LoadContext context, Vocabulary vocabulary, SelectorKey key, YamlNode node)
     {
+        var written = new HashSet<string>(StringComparer.Ordinal);
         var values = ImmutableArray.CreateBuilder<string>();
         foreach (var item in context.Items(node, $"`{key.Name}`"))
         {
             if (context.Text(item, $"`{key.Name}`") is not { } value) continue;
-            if (values.Contains(value)) context.Error(item, $"`{value}` stands in `{key.Name}` twice");
-            else if (IsLegal(context, key, item, value)) values.Add(value);
+            if (!written.Add(value)) context.Error(item, $"`{value}` stands in `{key.Name}` twice");
+            else if (IsLegal(context, key, item, value)) AddAll(values, vocabulary.SpellingsOf(key, value));
         }
         return values.DrainToImmutable();
+    }
+
+    private static void AddAll(ImmutableArray<string>.Builder values, ImmutableArray<string> spellings)
+    {
+        foreach (var spelling in spellings)
+        {
+            if (!values.Contains(spelling)) values.Add(spelling);
+        }
     }
 
     private static bool IsLegal(LoadContext context, SelectorKey key, YamlNode node, string value)
