@@ -17,6 +17,7 @@ using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
 using Postern.Upstreams;
+using Postern.Upstreams.Postgres;
 
 namespace Postern.Gateway;
 
@@ -25,6 +26,9 @@ public sealed record GatewaySurroundings
 {
     /// <summary>All time comes from here.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The protocols; null for those of the catalogue. For tests.</summary>
+    internal Func<ImmutableArray<IProtocol>>? Protocols { get; init; }
 
     /// <summary>Where logs go.</summary>
     public ILoggerFactory Logs { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance;
@@ -39,8 +43,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
     private readonly Teardown _teardown;
     private int _stopped;
 
-    private GatewayHost(string url, string publicUrl, string? managementUrl, Teardown teardown)
+    private GatewayHost(string url, string publicUrl, string? managementUrl, string? postgres, Teardown teardown)
     {
+        PostgresAddress = postgres;
         Url = url;
         PublicUrl = publicUrl;
         ManagementUrl = managementUrl;
@@ -55,6 +60,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
     /// <summary>Where health and readiness are, or null.</summary>
     public string? ManagementUrl { get; }
+
+    /// <summary>Address and port of the listener for PostgreSQL, with the real port; null when there is none.</summary>
+    public string? PostgresAddress { get; }
 
     /// <summary>Starts a gateway; when the task completes, it serves.</summary>
     /// <exception cref="GatewayStartException">It cannot start; every problem that can be known is in it.</exception>
@@ -94,7 +102,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         // 2. Ports, certificate, folder: what another program could have taken.
         var listener = teardown.Own(BoundListener.Bind("listen.url", options.Url));
         var management = options.Management is { } url ? teardown.Own(BoundListener.Bind("listen.management", url)) : null;
+        var raw = PostgresTargets.AreIn(options) ? teardown.Own(BoundListener.BindRaw("listen.postgres.address", options.Postgres.Address)) : null;
         var certificate = options.Tls is { } tls ? teardown.Own(new ServedCertificate(tls, clock, logs.CreateLogger("Postern.Tls"))) : null;
+        var rawCertificate = raw is not null && options.Postgres.Tls is { } own ? teardown.Own(new ServedCertificate(own, clock, logs.CreateLogger("Postern.Tls"))) : certificate;
         var folder = teardown.Own(DataFolder.Open(options.Data));
         var publicUrl = options.PublicUrl ?? listener.Url;
 
@@ -115,7 +125,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
         foreach (var (identity, at) in await revocations.LoadAsync(clock.GetUtcNow() - authenticator.LongestLife, cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(identity, at);
         var signIn = teardown.Own(new BrowserSignIn(authenticator, publicUrl, clock, logs));
         var connections = new ConnectionDirectory(options.Connections);
-        var protocols = ProtocolCatalog.Create();
+        var protocols = surroundings.Protocols?.Invoke() ?? ProtocolCatalog.Create();
+        foreach (var protocol in protocols) teardown.Own(protocol);
         var policies = teardown.Own(await PolicyStore.OpenAsync(
             new PolicySources(options.Policy), PolicyWorkbench.EnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
             new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
@@ -138,9 +149,12 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Policies = policies,
             Recorder = recorder,
             Upstreams = OpenDialers(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), teardown),
+            Postgres = raw is null ? null : teardown.Own(new PostgresDialer(PostgresTargets.Of(options), clock)),
+            Sessions = options.Limits.Sessions,
             Definitions = new DefinitionStore(database),
             Continuations = new ContinuationSeal(FolderKey.ReadOrCreate(folder.Path, "continuations.key", ContinuationSeal.KeyBytes), clock),
             LongestWait = options.Waits.Longest,
+            StatementWait = options.Waits.Statement,
             ClientWaits = options.Waits.Clients,
             PublicUrl = publicUrl,
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
@@ -171,6 +185,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
         if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, logs), teardown, cancellationToken).ConfigureAwait(false);
+        var sessions = raw is null ? null : teardown.Own(RawListenerOf(raw, protocols, rawCertificate, options, clock, logs));
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);
         teardown.Add(async () =>
@@ -178,9 +193,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
             readiness.Stop();
             await stopping.CancelAsync().ConfigureAwait(false);
             using var patience = new CancellationTokenSource(options.Limits.Drain + StopMargin, clock);
-            await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token)).ConfigureAwait(false);
+            await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
-        return new GatewayHost(listener.Url, publicUrl, management?.Url, teardown);
+        sessions?.Start();
+        return new GatewayHost(listener.Url, publicUrl, management?.Url, raw?.EndPoint.ToString(), teardown);
     }
 
     private static async Task RunAsync(WebApplication server, Teardown teardown, CancellationToken cancellationToken)

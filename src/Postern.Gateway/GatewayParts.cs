@@ -9,6 +9,7 @@ using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Gateway.Identities;
+using Postern.Gateway.Listening;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
@@ -85,7 +86,7 @@ public sealed partial class GatewayHost
 
     private static Func<string, UpstreamTarget?> Targets(GatewayOptions options)
     {
-        var targets = options.Connections.Where(connection => connection.Stdio is null).ToFrozenDictionary(
+        var targets = options.Connections.Where(connection => connection is { Stdio: null, Postgres: null }).ToFrozenDictionary(
             connection => connection.Name,
             connection => new UpstreamTarget(new Uri(connection.Url))
             {
@@ -95,6 +96,9 @@ public sealed partial class GatewayHost
             StringComparer.Ordinal);
         return name => targets.GetValueOrDefault(name);
     }
+
+    private static RawListener RawListenerOf(BoundListener bound, ImmutableArray<IProtocol> protocols, ServedCertificate? certificate, GatewayOptions options, TimeProvider clock, ILoggerFactory logs) => new(
+        bound, protocols.OfType<IRawProtocol>().Single(), new RawListenerLimits(options.Limits.Connections, options.Limits.SigningIn), certificate, options.Postgres.NeedsTls, clock, logs.CreateLogger("Postern.Sessions"));
 
     /// <summary>The way to the targets; the one over HTTP alone where the gateway starts none itself.</summary>
     private static IUpstreamDialer OpenDialers(GatewayOptions options, Recorder recorder, TimeProvider clock, ILogger logger, Teardown teardown)

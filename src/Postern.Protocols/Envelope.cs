@@ -55,7 +55,23 @@ public static class Envelope
         ArgumentNullException.ThrowIfNull(refusal);
         var text = new StringBuilder();
         text.Append(Opening(refusal)).Append(' ').Append(Shorten(refusal.Reason.TrimEnd('.'), MaxReasonWords)).Append(". ");
-        text.Append(refusal.Retry switch
+        text.Append(AdviceOf(refusal));
+        text.Append(" Decision ").Append(refusal.DecisionId.ToString()).Append('.');
+        return Shorten(text.ToString(), MaxWords);
+    }
+
+    /// <summary>What was decided, for protocols that keep it apart from the reason.</summary>
+    public static string DetailOf(Refusal refusal)
+    {
+        ArgumentNullException.ThrowIfNull(refusal);
+        return $"{Opening(refusal)} Decision {refusal.DecisionId}, {refusal.Code}{(refusal.Rule is null ? "" : ", " + refusal.Rule)}.";
+    }
+
+    /// <summary>Whether asking again can help, and what is permitted instead.</summary>
+    public static string AdviceOf(Refusal refusal)
+    {
+        ArgumentNullException.ThrowIfNull(refusal);
+        var advice = refusal.Retry switch
         {
             RetryMode.SameCall when refusal.RequestUrl is not null => $"Ask for approval at {refusal.RequestUrl} and repeat the identical call once it is given.",
             RetryMode.SameCall => "Repeat the identical call once it is approved.",
@@ -63,10 +79,8 @@ public static class Envelope
             RetryMode.After => "Try again later.",
             RetryMode.AfterChange => "Repeating it unchanged will not help.",
             _ => "Do not repeat it.",
-        });
-        if (!refusal.Alternatives.IsDefaultOrEmpty) text.Append(" Permitted instead: ").Append(Shorten(string.Join("; ", refusal.Alternatives), MaxReasonWords / 2)).Append('.');
-        text.Append(" Decision ").Append(refusal.DecisionId.ToString()).Append('.');
-        return Shorten(text.ToString(), MaxWords);
+        };
+        return refusal.Alternatives.IsDefaultOrEmpty ? advice : $"{advice} Permitted instead: {Shorten(string.Join("; ", refusal.Alternatives), MaxReasonWords / 2)}.";
     }
 
     private static string Opening(Refusal refusal)

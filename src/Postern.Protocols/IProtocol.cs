@@ -6,6 +6,7 @@ using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Upstreams;
+using Postern.Upstreams.Postgres;
 
 namespace Postern.Protocols;
 
@@ -47,6 +48,12 @@ public sealed class ProtocolServices
     /// <summary>Streams to targets.</summary>
     public required IUpstreamDialer Upstreams { get; init; }
 
+    /// <summary>Sessions at PostgreSQL servers; null where no connection needs one.</summary>
+    public IPostgresDialer? Postgres { get; init; }
+
+    /// <summary>What sessions of raw protocols may take.</summary>
+    public SessionLimits Sessions { get; init; } = new();
+
     /// <summary>Where accepted definitions are kept.</summary>
     public required IDefinitionStore Definitions { get; init; }
 
@@ -55,6 +62,9 @@ public sealed class ProtocolServices
 
     /// <summary>How long a caller that can wait is kept waiting for people at a stretch; zero for nobody.</summary>
     public TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(50);
+
+    /// <summary>How long one statement is kept waiting for people, in a session whose client cannot do anything else meanwhile; zero for none.</summary>
+    public TimeSpan StatementWait { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The operator's own say for clients by the name that they give themselves; comes before what the protocol knows of them.</summary>
     public IReadOnlyDictionary<string, TimeSpan> ClientWaits { get; init; } = new Dictionary<string, TimeSpan>();
@@ -79,6 +89,19 @@ public sealed class ProtocolServices
 
     /// <summary>Fires when the gateway stops.</summary>
     public CancellationToken Stopping { get; init; }
+}
+
+/// <summary>How long sessions of protocols with a listener of their own may be idle.</summary>
+public sealed record SessionLimits
+{
+    /// <summary>From the first byte to the identity.</summary>
+    public TimeSpan SignIn { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Without a request.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Without a request inside a transaction, whose locks others wait for.</summary>
+    public TimeSpan IdleInTransaction { get; init; } = TimeSpan.FromMinutes(10);
 }
 
 /// <summary>Keeps definitions between runs. Changes are durable when the task completes.</summary>

@@ -9,5 +9,6 @@ public static class ProtocolCatalog
     public static ImmutableArray<IProtocol> Create() =>
     [
         new Mcp.McpProtocol(),
+        new Postgres.PostgresProtocol(),
     ];
 }

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
 using Postern.Core.Yaml;
+using Postern.Gateway.Connections;
 using Postern.Gateway.Identities;
+using Postern.Protocols;
 using Postern.Upstreams;
 
 namespace Postern.Gateway.Configuration;
@@ -26,6 +28,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Url = listen.Text("url")!.TrimEnd('/'),
             Management = listen.Text("management") is { } management && management != "none" ? management.TrimEnd('/') : null,
             Tls = listen.Has("tls") && listen.Section("tls") is var tls && tls.Path("certificate") is { } certificate && tls.Path("key") is { } key ? new TlsOptions(certificate, key) : null,
+            Postgres = PostgresListener(listen.Section("postgres")),
             PublicUrl = top.Text("publicUrl")?.TrimEnd('/'),
             BehindProxy = [.. top.List("behindProxy").Where(text => IPNetwork.TryParse(text, out _)).Select(IPNetwork.Parse)],
             Data = top.Path("data")!,
@@ -42,6 +45,13 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
                 Children = limits.Number("children") ?? defaults.Children,
                 ChildrenPerIdentity = limits.Number("childrenPerIdentity") ?? defaults.ChildrenPerIdentity,
                 Waiting = limits.Number("waiting") ?? defaults.Waiting,
+                SigningIn = limits.Number("signingIn") ?? defaults.SigningIn,
+                Sessions = new SessionLimits
+                {
+                    SignIn = limits.Duration("signIn") ?? defaults.Sessions.SignIn,
+                    Idle = limits.Duration("idle") ?? defaults.Sessions.Idle,
+                    IdleInTransaction = limits.Duration("idleInTransaction") ?? defaults.Sessions.IdleInTransaction,
+                },
                 Drain = limits.Duration("drain") ?? defaults.Drain,
             },
             AllowedOrigins = [.. top.List("allowedOrigins").Select(origin => origin.TrimEnd('/'))],
@@ -76,7 +86,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
     {
         var credential = connection.Section("credential");
         var value = connection.Has("credential") ? Secret(credential, "value") : null;
-        if (connection.Has("credential") && value is null && !credential.Has("value") && !credential.Has("valueFile"))
+        var isPostgres = connection.Text("protocol") == PostgresTargets.Protocol;
+        if (connection.Has("credential") && !isPostgres && value is null && !credential.Has("value") && !credential.Has("valueFile"))
         {
             problems.Add(credential.Node.Problem("a credential needs `value` or `valueFile`"));
         }
@@ -87,8 +98,32 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Url = connection.Text("url") ?? "",
             Stdio = connection.Has("stdio") ? Stdio(connection.Section("stdio")) : null,
             Tags = connection.List("tags"),
+            Postgres = isPostgres ? Postgres(connection, credential) : null,
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
             Patience = Patience(connection.Section("timeouts")),
+        };
+    }
+
+    private static PostgresListenOptions PostgresListener(Reader postgres) => new()
+    {
+        Address = postgres.Text("address")!,
+        NeedsTls = postgres.Text("tls") != "optional",
+        Tls = postgres.Path("certificate") is { } certificate && postgres.Path("key") is { } key ? new TlsOptions(certificate, key) : null,
+    };
+
+    private PostgresTargetOptions? Postgres(Reader connection, Reader credential)
+    {
+        if (credential.Text("user") is not { } user)
+        {
+            problems.Add(connection.Node.Problem("a `postgres` connection needs `credential.user`, the role that the gateway signs in as"));
+            return null;
+        }
+        var tls = connection.Section("tls");
+        return new PostgresTargetOptions(user, Secret(credential, "password"))
+        {
+            UsesTls = tls.Text("mode") != "off",
+            Roots = tls.Path("ca"),
+            Methods = [.. credential.List("methods").Select(PostgresTargets.MethodOf)],
         };
     }
 
@@ -128,6 +163,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
 
     private WaitOptions Waits(Reader holds) => new()
     {
+        Statement = Wait(holds.Find("statementWait"), holds.Text("statementWait")!),
         Longest = Wait(holds.Find("wait"), holds.Text("wait")!),
         Clients = holds.TextMap("clients").ToDictionary(client => client.Key, client => Wait(holds.Find("clients")?.Find(client.Key), client.Value), StringComparer.Ordinal),
     };

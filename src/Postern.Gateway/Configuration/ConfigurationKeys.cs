@@ -37,6 +37,13 @@ internal static class ConfigurationKeys
             new("certificate", One(ValueKind.Path), "The certificate chain in PEM, leaf first; read again when it changes.") { IsRequired = true },
             new("key", One(ValueKind.Path), "The private key in PEM.") { IsRequired = true },
         ]), "The certificate to serve. Needed to listen beyond loopback, unless `behindProxy` names the proxies."),
+        new("postgres", new Section(
+        [
+            new("address", One(ValueKind.Text), "Address and port; opened only where a connection's protocol is `postgres`.") { Default = "127.0.0.1:7632" },
+            new("tls", new Value(ValueKind.Choice) { Choices = ["required", "optional"] }, "`required`: a client without TLS is refused before it could send its token. `optional`: it is served, on loopback only.") { Default = "required" },
+            new("certificate", One(ValueKind.Path), "The certificate chain in PEM. That of `listen.tls` when absent."),
+            new("key", One(ValueKind.Path), "Its private key in PEM."),
+        ]), "Where clients that speak PostgreSQL connect: the token is their password, the connection's name their database."),
     ]);
 
     private static MapOf Claims { get; } = new("^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}$", "letters, digits, `_`, `.`, `:`, `/` and `-`, at most 128", One(ValueKind.Text));
@@ -61,10 +68,15 @@ internal static class ConfigurationKeys
     private static Section Connection(ImmutableArray<string> protocols) => new(
     [
         new("protocol", new Value(ValueKind.Choice) { Choices = protocols }, "How the target speaks.") { IsRequired = true },
-        new("url", One(ValueKind.Url), "Where the target is. Either this or `stdio`."),
+        new("url", One(ValueKind.Target), "Where the target is; for `postgres` it is `postgresql://host:port/database`. Either this or `stdio`."),
         new("stdio", Stdio, "A server that the gateway starts itself and speaks to over stdin and stdout. Either this or `url`."),
         new("tags", Many(ValueKind.Text), "Words that policies may select by."),
         new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),
+        new("tls", new Section(
+        [
+            new("mode", new Value(ValueKind.Choice) { Choices = ["verify", "off"] }, "`verify`: TLS, with a trusted certificate that has the host's name. `off`: in the clear, to loopback only.") { Default = "verify" },
+            new("ca", One(ValueKind.Path), "The roots that the certificate must lead to, in PEM. Those of the system when absent."),
+        ]), "How a `postgres` target is reached; an `https` one says so in its URL."),
         new("timeouts", Timeouts, "How long the target may take. What takes longer is broken off, and the caller is told."),
     ]);
 
@@ -82,6 +94,10 @@ internal static class ConfigurationKeys
         new("header", One(ValueKind.Text), "The header that carries it.") { Default = "Authorization" },
         new("value", One(ValueKind.Secret), "The header's whole value, for example `Bearer …`."),
         new("valueFile", One(ValueKind.Path), "A file that holds it instead."),
+        new("user", One(ValueKind.Text), "For `postgres`: the role that the gateway signs in as."),
+        new("password", One(ValueKind.Secret), "For `postgres`: its password."),
+        new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),
+        new("methods", new ListOf(new Value(ValueKind.Choice) { Choices = ["scram-sha-256", "md5", "password"] }), "For `postgres`: how the server may ask for the password. `md5` and `password` give it to whoever reads the wire or stands in the server's place.") { Default = "scram-sha-256" },
     ]);
 
     private static Section Stdio { get; } = new(
@@ -115,6 +131,7 @@ internal static class ConfigurationKeys
             new("secretFile", One(ValueKind.Path), "A file that holds it instead."),
         ]), "Where reviewers are told."),
         new("wait", One(ValueKind.Text), "How long a caller is kept waiting for people at a stretch; `none` tells it at once to come back.") { Default = "50s" },
+        new("statementWait", One(ValueKind.Text), "The same for one SQL statement, whose client can do nothing else meanwhile. `wait` still caps it.") { Default = "30s" },
         new("clients", new MapOf("^[A-Za-z0-9][A-Za-z0-9 ._/@-]{0,127}$", "letters, digits, space, `.`, `_`, `/`, `@` and `-`, at most 128", One(ValueKind.Text)), "The same for clients by the name that they give themselves, for those that wait longer or shorter than Postern knows: `my-agent: 20s`. `wait` still caps it."),
     ]);
 
@@ -125,6 +142,10 @@ internal static class ConfigurationKeys
         new("children", One(ValueKind.Number), "Servers over stdio that run at once, besides one of the gateway's own for each connection.") { Default = "64" },
         new("childrenPerIdentity", One(ValueKind.Number), "Servers over stdio that run at once for one identity; the longest unused makes room for a new one.") { Default = "8" },
         new("waiting", One(ValueKind.Number), "Callers of one identity that are kept waiting for people at once; further ones are told at once to come back.") { Default = "1000" },
+        new("signIn", One(ValueKind.Duration), "On a listener that is not HTTP: from the first byte to a valid token.") { Default = "15s" },
+        new("signingIn", One(ValueKind.Number), "On such a listener: connections that are not signed in yet, at once.") { Default = "200" },
+        new("idle", One(ValueKind.Duration), "How long a session of such a listener may be idle.") { Default = "1h" },
+        new("idleInTransaction", One(ValueKind.Duration), "The same inside a transaction, whose locks others wait for.") { Default = "10m" },
         new("drain", One(ValueKind.Duration), "How long a stop waits for work in flight before it cuts it.") { Default = "10s" },
     ]);
 

@@ -88,7 +88,7 @@ internal static class ConfigurationReference
                 return new JsonObject { ["type"] = new JsonArray("string", "integer") };
             case ConfigurationShape.Value { Kind: ValueKind.Switch }:
                 return new JsonObject { ["type"] = "boolean" };
-            case ConfigurationShape.Value { Kind: ValueKind.Url }:
+            case ConfigurationShape.Value { Kind: ValueKind.Url or ValueKind.Target }:
                 return new JsonObject { ["type"] = "string", ["format"] = "uri" };
             default:
                 return new JsonObject { ["type"] = "string" };

@@ -11,6 +11,9 @@ internal enum ValueKind
     /// <summary>An absolute http or https URL.</summary>
     Url,
 
+    /// <summary>Where a target is: an http or https URL, or <c>postgresql://host:port/database</c>.</summary>
+    Target,
+
     /// <summary>A path; relative ones start at the configuration file's folder.</summary>
     Path,
 

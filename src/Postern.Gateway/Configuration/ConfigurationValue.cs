@@ -14,6 +14,7 @@ internal static class ConfigurationValue
     public static string? Expectation(ConfigurationShape.Value shape, string text) => shape.Kind switch
     {
         ValueKind.Url when !TryUrl(text, out _) => "expected an absolute URL such as `https://gateway.example.com`, without user name, query or fragment",
+        ValueKind.Target when !TryTarget(text, out _) => "expected an absolute URL such as `https://mcp.example.com/mcp` or `postgresql://db.example.com:5432/shop`, without user name, query or fragment",
         ValueKind.Size when !TrySize(text, out _) => "expected a size such as `65536`, `64KiB` or `1MiB`, up to 1GiB",
         ValueKind.Duration when !TryDuration(text, out _) => "expected a time span such as `500ms`, `10s`, `5m` or `2h`",
         ValueKind.Number when !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0) => "expected a whole number above zero",
@@ -25,11 +26,16 @@ internal static class ConfigurationValue
         _ => null,
     };
 
-    public static bool TryUrl(string text, out Uri url)
+    public static bool TryUrl(string text, out Uri url) => TryParse(text, out url) && url.Scheme is ("http" or "https");
+
+    /// <summary>The same for targets, which may also speak PostgreSQL.</summary>
+    public static bool TryTarget(string text, out Uri url) => TryParse(text, out url) && url.Scheme is ("http" or "https" or "postgresql");
+
+    private static bool TryParse(string text, out Uri url)
     {
         url = null!;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var parsed)) return false;
-        if (parsed.Scheme is not ("http" or "https") || parsed.UserInfo.Length > 0 || parsed.Query.Length > 0 || parsed.Fragment.Length > 0 || parsed.Host.Length == 0) return false;
+        if (parsed.UserInfo.Length > 0 || parsed.Query.Length > 0 || parsed.Fragment.Length > 0 || parsed.Host.Length == 0) return false;
         url = parsed;
         return true;
     }

@@ -16,6 +16,9 @@ public sealed class GatewayOptions
     /// <summary>The certificate to serve, or null for plain HTTP.</summary>
     public TlsOptions? Tls { get; init; }
 
+    /// <summary>Where clients that speak PostgreSQL connect; opened only where a connection does.</summary>
+    public PostgresListenOptions Postgres { get; init; } = new();
+
     /// <summary>The base of every link and the audience of tokens, without a trailing slash; null means <see cref="Url"/>.</summary>
     public string? PublicUrl { get; init; }
 
@@ -57,6 +60,19 @@ public sealed class GatewayOptions
 /// <param name="Certificate">The chain, leaf first.</param>
 /// <param name="Key">The private key.</param>
 public sealed record TlsOptions(string Certificate, string Key);
+
+/// <summary>The listener for PostgreSQL.</summary>
+public sealed record PostgresListenOptions
+{
+    /// <summary>Address and port. Port 0 asks the system for a free one.</summary>
+    public string Address { get; init; } = "127.0.0.1:7632";
+
+    /// <summary>True: a client without TLS is refused.</summary>
+    public bool NeedsTls { get; init; } = true;
+
+    /// <summary>The certificate to serve; null for that of <see cref="GatewayOptions.Tls"/>.</summary>
+    public TlsOptions? Tls { get; init; }
+}
 
 /// <summary>One OIDC issuer.</summary>
 public sealed class IssuerOptions
@@ -122,8 +138,29 @@ public sealed class ConnectionOptions
     /// <summary>What the gateway authenticates with at the target, or null. Never shown to callers, never recorded.</summary>
     public CredentialOptions? Credential { get; init; }
 
+    /// <summary>How the gateway signs in at a PostgreSQL server, or null.</summary>
+    public PostgresTargetOptions? Postgres { get; init; }
+
     /// <summary>How long the target may take.</summary>
     public UpstreamPatience Patience { get; init; } = new();
+}
+
+/// <summary>How the gateway signs in at a PostgreSQL server.</summary>
+/// <param name="User">The role.</param>
+/// <param name="Password">Its password, or null; secret.</param>
+public sealed record PostgresTargetOptions(string User, string? Password)
+{
+    /// <summary>True: TLS with a verified certificate.</summary>
+    public bool UsesTls { get; init; } = true;
+
+    /// <summary>A PEM file with the roots that the certificate must lead to; null for those of the system. Full path.</summary>
+    public string? Roots { get; init; }
+
+    /// <summary>How the server may ask for the password.</summary>
+    public ImmutableArray<Upstreams.Postgres.PostgresMethod> Methods { get; init; } = [Upstreams.Postgres.PostgresMethod.Scram];
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{User} (secret)";
 }
 
 /// <summary>A header that is lent to every request to a target.</summary>
@@ -183,6 +220,9 @@ public sealed record WaitOptions
     /// <summary>At a stretch; zero answers at once.</summary>
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(50);
 
+    /// <summary>For one SQL statement.</summary>
+    public TimeSpan Statement { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>For clients by the name that they give themselves; others by what is known of them.</summary>
     public IReadOnlyDictionary<string, TimeSpan> Clients { get; init; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
 }
@@ -204,6 +244,12 @@ public sealed record LimitOptions
 
     /// <summary>Callers of one identity that are kept waiting for people at once; further ones are told at once to come back.</summary>
     public int Waiting { get; init; } = 1_000;
+
+    /// <summary>Connections of a listener that is not HTTP, not signed in yet, at once.</summary>
+    public int SigningIn { get; init; } = 200;
+
+    /// <summary>How long its sessions may take to sign in and be idle.</summary>
+    public Protocols.SessionLimits Sessions { get; init; } = new();
 
     /// <summary>How long a stop waits for work in flight before it cuts it.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);

@@ -33,6 +33,7 @@ internal static class GatewayOptionsCheck
         {
             if (connection.Name == Policies.GatewayVocabulary.Protocol) yield return ($"connections.{connection.Name}", $"the name `{connection.Name}` stands for the gateway itself; choose another");
             foreach (var problem in Connections.StdioTargets.Problems(connection)) yield return problem;
+            foreach (var problem in Connections.PostgresTargets.Problems(connection)) yield return problem;
             if (connection.Credential is null || !ConfigurationValue.TryUrl(connection.Url, out var target)) continue;
             if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
             if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");
@@ -67,6 +68,7 @@ internal static class GatewayOptionsCheck
         {
             yield return ("listen.url", $"`{options.Url}` is reachable from other machines without TLS, and tokens would travel in the clear; give `listen.tls`, or name the proxies in `behindProxy`, or listen on 127.0.0.1");
         }
+        foreach (var problem in Connections.PostgresTargets.ListenerProblems(options)) yield return problem;
         if (options.PublicUrl is null)
         {
             if (isOpen || !options.BehindProxy.IsEmpty) yield return ("publicUrl", "`publicUrl` is missing; beyond loopback, or behind a proxy, the gateway cannot know what clients call it");

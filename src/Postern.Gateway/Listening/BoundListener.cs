@@ -56,6 +56,10 @@ internal sealed class BoundListener : IDisposable
         }
     }
 
+    /// <summary>The same for a listener that is not HTTP.</summary>
+    /// <exception cref="GatewayStartException">The address cannot be bound.</exception>
+    public static BoundListener BindRaw(string key, string address) => Bind(key, $"http://{address}");
+
     /// <summary>Hands the socket to the transport, which closes it.</summary>
     public Socket Take() => _socket;
 

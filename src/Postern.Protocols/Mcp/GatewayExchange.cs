@@ -14,7 +14,7 @@ namespace Postern.Protocols.Mcp;
 internal sealed class GatewayExchange(ProtocolServices services, Operation operation, UpstreamRequest request) : IExchange, IReplySink
 {
     /// <summary>The gateway's own identity; what it may do is a closed list.</summary>
-    public static readonly Identity Self = new() { Issuer = "gateway", Subject = "postern", Kind = IdentityKind.Gateway };
+    public static readonly Identity Self = Itself.Identity;
 
     /// <inheritdoc/>
     public Operation Operation => operation;

@@ -1,0 +1,79 @@
+using System.Buffers.Binary;
+using System.Text;
+using Postern.Core.Masking;
+using Postern.Core.Pipeline;
+using Postern.Protocols.Postgres.Sql;
+using Postern.Protocols.Postgres.Wire;
+
+namespace Postern.Protocols.Postgres;
+
+/// <summary>What is known of the rows that come next: how many values each has, and how masks read them. Made once per RowDescription.</summary>
+internal sealed class RowPlan
+{
+    private const int FixedFieldLength = 18;
+
+    private RowPlan(int columns, FrameShape shape)
+    {
+        Columns = columns;
+        Shape = shape;
+    }
+
+    /// <summary>Values in each row; a row with another number is not passed on (attack M13).</summary>
+    public int Columns { get; }
+
+    /// <summary>How masks read batches with such rows.</summary>
+    public FrameShape Shape { get; }
+
+    /// <summary>Reads a RowDescription's body.</summary>
+    /// <exception cref="WireException">It is none.</exception>
+    public static RowPlan Of(ReadOnlySpan<byte> description, SqlStatement? statement)
+    {
+        var count = CountOf(description);
+        return new RowPlan(count, ReplyShapes.Rows(description, statement));
+    }
+
+    /// <summary>The plan for rows of a described statement in the formats that a Bind asked for.</summary>
+    public static RowPlan? Of(Prepared prepared, ushort[] formats)
+    {
+        if (prepared.Description is not { } description) return null;
+        switch (formats)
+        {
+            case []:
+                return prepared.InText ??= Of(WithFormats(description, formats), prepared.Statement);
+            case [1]:
+                return prepared.InBinary ??= Of(WithFormats(description, formats), prepared.Statement);
+            default:
+                return Of(WithFormats(description, formats), prepared.Statement);
+        }
+    }
+
+    /// <summary>A statement's RowDescription says nothing of formats; the Bind does.</summary>
+    private static byte[] WithFormats(byte[] description, ushort[] formats)
+    {
+        var with = description.AsSpan().ToArray();
+        var fields = new Fields(with);
+        var count = fields.UInt16();
+        if (formats.Length > 1 && formats.Length != count) throw new WireException("a Bind has another number of result formats than the rows have columns");
+        for (var i = 0; i < count; i++)
+        {
+            fields.Text();
+            fields.Take(FixedFieldLength);
+            var format = formats.Length == 0 ? (ushort)0 : formats.Length == 1 ? formats[0] : formats[i];
+            BinaryPrimitives.WriteUInt16BigEndian(with.AsSpan(with.Length - fields.Left - 2), format);
+        }
+        return with;
+    }
+
+    private static int CountOf(ReadOnlySpan<byte> description)
+    {
+        var fields = new Fields(description);
+        var count = fields.UInt16();
+        for (var i = 0; i < count; i++)
+        {
+            fields.Text();
+            fields.Take(FixedFieldLength);
+        }
+        fields.End();
+        return count;
+    }
+}

@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Postern.Protocols.Postgres.Sql;
+using Postern.Protocols.Postgres.Wire;
+
+namespace Postern.Protocols.Postgres;
+
+/// <summary>
+/// What does this unit ask? Reads its messages in order against what names stand for in the session, into one plan. Nothing is
+/// forwarded from here; what is not understood becomes a complaint.
+/// </summary>
+/// <param name="names">What the statements' names stand for.</param>
+/// <param name="read">Reads a text against the session's catalogue.</param>
+internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>, ValueTask<StatementReading>> read)
+{
+    /// <summary>Portals that wait to be executed beyond their unit.</summary>
+    private const int MostPortals = 1_000;
+
+    private readonly Dictionary<string, Portal> _portals = new(StringComparer.Ordinal);
+
+    // Within the unit: what is prepared and bound in it, newest last.
+    private readonly List<(string Name, Prepared? Prepared)> _newNames = [];
+
+    /// <summary>Forgets the portals; they end with their transaction.</summary>
+    public void ForgetPortals() => _portals.Clear();
+
+    /// <summary>Reads the whole unit.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask ReadAsync(ReadOnlyMemory<byte> unit, List<ClientMessage> messages, UnitPlan plan)
+    {
+        plan.Clear();
+        _newNames.Clear();
+        foreach (var message in messages)
+        {
+            switch ((char)message.Type)
+            {
+                case 'Q':
+                    await QueryAsync(unit.Slice(message.Start + ClientMessage.HeaderLength, ClientMessage.Query(message.BodyOf(unit.Span)).Length), plan).ConfigureAwait(false);
+                    plan.EndsWithReady = true;
+                    plan.Replies.Add(new Reply(ReplyKind.Queried));
+                    plan.Replies.Add(new Reply(ReplyKind.Ready));
+                    break;
+                case 'P':
+                    await ParseAsync(unit, message, plan).ConfigureAwait(false);
+                    break;
+                case 'B':
+                    Bind(unit, message, plan);
+                    break;
+                case 'D':
+                    Describe(unit.Span, message, plan);
+                    break;
+                case 'E':
+                    Execute(unit.Span, message, plan);
+                    break;
+                case 'C':
+                    Close(unit.Span, message, plan);
+                    break;
+                case 'S':
+                    plan.EndsWithReady = true;
+                    plan.Replies.Add(new Reply(ReplyKind.Ready));
+                    break;
+                case 'H':
+                    break;
+                default:
+                    var rule = MessageTable.OfClient(message.Type);
+                    Complain(plan, SqlState.NotSupported, $"{rule.Name} is not carried: {rule.Why}", isNoted: true);
+                    // A function call is answered as a whole, like a Query.
+                    plan.EndsWithReady = message.Type == (byte)'F';
+                    break;
+            }
+            if (plan.Complaint is not null)
+            {
+                plan.EndsWithReady |= messages[^1].Type is (byte)'S' or (byte)'Q';
+                return;
+            }
+        }
+        // A statement that runs here is judged with its values; one that is only prepared is judged without.
+        plan.OnlyPrepared.RemoveAll(only => plan.Statements.Exists(ran => ReferenceEquals(ran.Statement, only.Statement)));
+        // What is left of the portals is executed later, when these bytes are gone.
+        foreach (var (name, portal) in _portals)
+        {
+            if (portal.Values.Length > 0) _portals[name] = portal.Copied();
+        }
+    }
+
+    private async ValueTask QueryAsync(ReadOnlyMemory<byte> text, UnitPlan plan)
+    {
+        if (await UnderstoodAsync(text, plan).ConfigureAwait(false) is not { } understood) return;
+        foreach (var statement in understood.Statements)
+        {
+            plan.Statements.Add(new UnitStatement(text, statement, []));
+            Follow(statement, text, plan, isQueried: true);
+            if (plan.Complaint is not null) return;
+        }
+    }
+
+    private async ValueTask ParseAsync(ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
+    {
+        var length = ClientMessage.Parse(message.BodyOf(unit.Span), out var nameBytes).Length;
+        var name = NameOf(nameBytes);
+        var text = unit.Slice(message.Start + ClientMessage.HeaderLength + nameBytes.Length + 1, length);
+        if (await UnderstoodAsync(text, plan).ConfigureAwait(false) is not { } understood) return;
+        if (understood.Statements.Length > 1)
+        {
+            Complain(plan, SqlState.SyntaxError, "cannot insert multiple commands into a prepared statement");
+            return;
+        }
+        var statement = understood.Statements.IsEmpty ? null : understood.Statements[0];
+        var prepared = new Prepared(text.ToArray(), statement, Portal.TypesOf(message.BodyOf(unit.Span)));
+        _newNames.Add((name, prepared));
+        plan.Replies.Add(new Reply(ReplyKind.Parsed, name, prepared));
+        if (statement is not null) plan.OnlyPrepared.Add(new UnitStatement(prepared.Text, statement));
+    }
+
+    private void Bind(ReadOnlyMemory<byte> unit, in ClientMessage message, UnitPlan plan)
+    {
+        var bound = ClientMessage.Bind(message.BodyOf(unit.Span));
+        if (Find(bound.Statement) is not { } prepared)
+        {
+            Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
+            return;
+        }
+        if (_portals.Count >= MostPortals)
+        {
+            Complain(plan, SqlState.LimitExceeded, $"more than {MostPortals} portals wait to be executed");
+            return;
+        }
+        _portals[NameOf(bound.Portal)] = Portal.Read(prepared, unit, message);
+        plan.Replies.Add(new Reply(ReplyKind.Bound));
+    }
+
+    private void Describe(ReadOnlySpan<byte> unit, in ClientMessage message, UnitPlan plan)
+    {
+        var name = ClientMessage.Named(message.BodyOf(unit), out var isPortal);
+        if (isPortal)
+        {
+            if (_portals.TryGetValue(NameOf(name), out var portal)) plan.Replies.Add(new Reply(ReplyKind.PortalDescribed, Portal: portal));
+            else Complain(plan, SqlState.InvalidCursorName, "there is no portal of this name in this session");
+        }
+        else if (Find(name) is { } prepared)
+        {
+            plan.Replies.Add(new Reply(ReplyKind.StatementDescribed, Prepared: prepared));
+        }
+        else
+        {
+            Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
+        }
+    }
+
+    private void Execute(ReadOnlySpan<byte> unit, in ClientMessage message, UnitPlan plan)
+    {
+        var name = ClientMessage.Execute(message.BodyOf(unit), out var limit);
+        if (limit != 0)
+        {
+            Complain(plan, SqlState.NotSupported, "an Execute with a row limit is not carried; fetch all rows at once, or write the limit into the statement", isNoted: true);
+            return;
+        }
+        // Once executed it is over: a second Execute would be a second operation with nothing to judge it by.
+        if (!_portals.Remove(NameOf(name), out var portal))
+        {
+            Complain(plan, SqlState.InvalidCursorName, "there is no portal of this name in this session that was not executed");
+            return;
+        }
+        if (portal.Prepared.Statement is { } statement)
+        {
+            plan.Statements.Add(new UnitStatement(portal.Prepared.Text, statement, portal.Values));
+            Follow(statement, portal.Prepared.Text, plan, isQueried: false);
+            if (plan.Complaint is not null) return;
+        }
+        if (portal.Rows is null && !portal.HasNoRows && statement_MayReturnRows(portal) && !IsDescribed(portal, plan))
+        {
+            plan.Additions.Add((message.Start, DescribePortal(name)));
+            plan.Replies.Add(new Reply(ReplyKind.PortalDescribed, Portal: portal, IsOwn: true));
+        }
+        plan.Replies.Add(new Reply(ReplyKind.Executed, Portal: portal));
+
+        static bool statement_MayReturnRows(Portal portal) => portal.Prepared.Statement?.MayReturnRows == true && !portal.Prepared.HasNoRows && portal.Prepared.Description is null;
+    }
+
+    private void Close(ReadOnlySpan<byte> unit, in ClientMessage message, UnitPlan plan)
+    {
+        var name = NameOf(ClientMessage.Named(message.BodyOf(unit), out var isPortal));
+        if (isPortal)
+        {
+            _portals.Remove(name);
+        }
+        else
+        {
+            _newNames.Add((name, null));
+            // Forgotten at once: should the server not get to it, the name is refused here all the same.
+            names.Remove(name);
+        }
+        plan.Replies.Add(new Reply(ReplyKind.Closed));
+    }
+
+    /// <summary>Statements of SQL that deal with names of prepared statements.</summary>
+    private void Follow(SqlStatement statement, ReadOnlyMemory<byte> text, UnitPlan plan, bool isQueried)
+    {
+        plan.WritesCatalogue |= statement.WritesCatalogue;
+        var runs = statement;
+        if (statement.Prepares is { } prepares)
+        {
+            var prepared = new Prepared(text.ToArray(), statement.Prepared, []);
+            _newNames.Add((prepares, prepared));
+            plan.Names.Add((prepares, prepared));
+        }
+        if (statement.Deallocates is { } forgotten)
+        {
+            _newNames.Add((forgotten, null));
+            plan.Names.Add((forgotten, null));
+        }
+        if (statement.Executes is { } executes)
+        {
+            if (Find(executes) is not { Statement: { } inner } known)
+            {
+                Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
+                return;
+            }
+            runs = inner;
+            plan.Statements.Add(new UnitStatement(known.Text, inner));
+        }
+        if (isQueried) plan.Queried.Add(runs);
+    }
+
+    private async ValueTask<StatementReading.Understood?> UnderstoodAsync(ReadOnlyMemory<byte> text, UnitPlan plan)
+    {
+        switch (await read(text).ConfigureAwait(false))
+        {
+            case StatementReading.Understood understood:
+                return understood;
+            case StatementReading.Invalid invalid:
+                plan.Complaint = new Report(OwnMessages.Error, SqlState.SyntaxError, invalid.Message) { Position = invalid.Position };
+                return null;
+            case StatementReading.Undecidable undecidable:
+                Complain(plan, SqlState.NotPermitted, $"what this statement does cannot be told: {undecidable.Reason}", isNoted: true);
+                return null;
+            default:
+                Complain(plan, SqlState.NotPermitted, "what this statement does cannot be told", isNoted: true);
+                return null;
+        }
+    }
+
+    private Prepared? Find(ReadOnlySpan<byte> name)
+    {
+        if (_newNames.Count == 0) return names.Find(name);
+        return Find(NameOf(name));
+    }
+
+    private Prepared? Find(string name)
+    {
+        for (var i = _newNames.Count - 1; i >= 0; i--)
+        {
+            if (string.Equals(_newNames[i].Name, name, StringComparison.Ordinal)) return _newNames[i].Prepared;
+        }
+        return names.Find(name);
+    }
+
+    private static bool IsDescribed(Portal portal, UnitPlan plan) => plan.Replies.Exists(reply => reply.Kind == ReplyKind.PortalDescribed && ReferenceEquals(reply.Portal, portal));
+
+    private static byte[] DescribePortal(ReadOnlySpan<byte> name) => [(byte)'D', 0, 0, 0, (byte)(4 + 1 + name.Length + 1), (byte)'P', .. name, 0];
+
+    private static void Complain(UnitPlan plan, string code, string message, bool isNoted = false)
+    {
+        plan.Complaint = new Report(OwnMessages.Error, code, message);
+        if (isNoted) plan.Noted = message;
+    }
+
+    private static string NameOf(ReadOnlySpan<byte> name) => name.IsEmpty ? "" : Encoding.UTF8.GetString(name);
+}
