@@ -113,10 +113,7 @@ internal sealed partial class PostgresSession
         try
         {
             // Not waited for before the answers are read: a server that answers much takes no more until somebody reads.
-            var sending = _link!.SendAsync(clearance, _plan.Additions.Count == 0 ? _intake.Unit : WithAdditions());
-            var isSent = sending.IsCompletedSuccessfully;
-            if (isSent) sending.GetAwaiter().GetResult();
-            var rest = isSent ? Task.CompletedTask : sending.AsTask();
+            var rest = _link!.SendAsync(clearance, _plan.Additions.Count == 0 ? _intake.Unit : WithAdditions()).AsTask();
             try
             {
                 await _replies!.RelayAsync(_plan, clearance.Replies).ConfigureAwait(false);

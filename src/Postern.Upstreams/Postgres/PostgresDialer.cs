@@ -6,6 +6,9 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Postern.Core.Pipeline;
 
+// Upstreams: this is where sessions at PostgreSQL servers are opened.
+#pragma warning disable RS0030
+
 namespace Postern.Upstreams.Postgres;
 
 /// <summary>

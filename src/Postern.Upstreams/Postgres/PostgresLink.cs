@@ -6,6 +6,9 @@ using System.Text;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 
+// Upstreams: the socket of an open session at a PostgreSQL server.
+#pragma warning disable RS0030
+
 namespace Postern.Upstreams.Postgres;
 
 /// <summary>
