@@ -8,6 +8,7 @@ public static class ProtocolCatalog
     /// <summary>New instances, one of each protocol, for one gateway.</summary>
     public static ImmutableArray<IProtocol> Create() =>
     [
+        new Http.HttpProtocol(),
         new Mcp.McpProtocol(),
         new Postgres.PostgresProtocol(),
     ];

@@ -41,17 +41,23 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
         var connection = clearance.Operation.Connection.Name;
         var target = _targets(connection) ?? throw NotSent($"connection `{connection}` has no target");
         var origin = _origins.GetValue(target, _makeOrigin);
-        ReadOnlyMemory<byte>? body = request.Method is "GET" or "DELETE" or "HEAD" ? null : request.Input ?? clearance.Operation.Request;
+        ReadOnlyMemory<byte>? body = request.Body switch
+        {
+            UpstreamBody.Whole whole => whole.Bytes,
+            null when request.Method is not ("GET" or "DELETE" or "HEAD") => request.Input ?? clearance.Operation.Request,
+            _ => null,
+        };
 
         var wire = origin.TryTake() ?? await ConnectAsync(connection, target, origin, cancellationToken).ConfigureAwait(false);
         var deadline = _deadlines.Take(cancellationToken);
-        if (!request.OnlyListens) deadline.Set(_deadlines.Clock.GetTimestamp(), target.Patience.Head);
+        if (!request.OnlyListens && request.Body is not UpstreamBody.Streamed) deadline.Set(_deadlines.Clock.GetTimestamp(), target.Patience.Head);
         var abort = deadline.Token.UnsafeRegister(static state => ((HttpWire)state!).Abort(), wire);
         try
         {
-            await wire.SendAsync(request, origin.Line, target.Credential, body).ConfigureAwait(false);
+            if (request.Body is UpstreamBody.Streamed upload) await UploadAsync(wire, request, origin, target, upload, deadline).ConfigureAwait(false);
+            else await wire.SendAsync(request, origin, target.Credential, body).ConfigureAwait(false);
             deadline.Clear();
-            return new Response(wire, origin, abort, _deadlines, deadline, target.Patience, request.OnlyListens);
+            return new Response(wire, origin, abort, _deadlines, deadline, target.Patience, request.OnlyListens || wire.Head.IsSwitched);
         }
         catch (Exception fault)
         {
@@ -60,6 +66,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             _deadlines.Return(deadline);
             wire.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
+            if (fault is UploadException { InnerException: { } caller }) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(caller);
             throw fault switch
             {
                 // The connection was closed under whatever waited on it; why is known here.
@@ -76,6 +83,35 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
         _sweep.Dispose();
         _deadlines.Dispose();
         foreach (var (_, origin) in _origins) origin.Dispose();
+    }
+
+    /// <summary>Sends head, body and end as they come. A target that answers early and closes is heard nevertheless.</summary>
+    private async ValueTask UploadAsync(HttpWire wire, UpstreamRequest request, HttpOrigin origin, UpstreamTarget target, UpstreamBody.Streamed upload, Deadline deadline)
+    {
+        var sink = new UploadSink(wire, upload.Length, deadline, _deadlines.Clock, target.Patience.Idle);
+        var wasCut = false;
+        try
+        {
+            deadline.Set(_deadlines.Clock.GetTimestamp(), target.Patience.Idle);
+            await wire.BeginAsync(request, origin, target.Credential, upload.Length).ConfigureAwait(false);
+            deadline.Clear();
+            try
+            {
+                await upload.Pump(sink).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (!sink.IsBroken)
+            {
+                throw new UploadException(fault);
+            }
+            if (upload.Length is { } length && sink.Sent != length) throw new UploadException(new UpstreamException(RefusalCode.InvalidRequest, "the body is shorter than it said"));
+            if (upload.Length is null) await sink.EndAsync().ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is IOException or SocketException && !deadline.Token.IsCancellationRequested)
+        {
+            wasCut = true;
+        }
+        deadline.Set(_deadlines.Clock.GetTimestamp(), target.Patience.Head);
+        await wire.ReadResponseAsync(request, wasCut).ConfigureAwait(false);
     }
 
     private async ValueTask<HttpWire> ConnectAsync(string connection, UpstreamTarget target, HttpOrigin origin, CancellationToken cancellationToken)
@@ -112,6 +148,42 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
 
     private static UpstreamException NotSent(string message, Exception? fault = null) => new(RefusalCode.UpstreamUnavailable, message, fault) { NothingWasSent = true };
 
+    /// <summary>The body could not be had from the caller, or not be recorded; the target is not to blame.</summary>
+    private sealed class UploadException(Exception cause) : Exception(cause.Message, cause);
+
+    private sealed class UploadSink(HttpWire wire, long? length, Deadline deadline, TimeProvider clock, TimeSpan idle) : IInputSink
+    {
+        public long Sent { get; private set; }
+
+        /// <summary>The target's end of the wire failed.</summary>
+        public bool IsBroken { get; private set; }
+
+        public ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            Sent += content.Length;
+            // More than was announced would be the beginning of another request (request smuggling).
+            if (Sent > length) throw new UpstreamException(RefusalCode.InvalidRequest, "the body is longer than it said");
+            return TimedAsync(wire.SendPieceAsync(content, length is null));
+        }
+
+        public ValueTask EndAsync() => TimedAsync(wire.EndBodyAsync());
+
+        private async ValueTask TimedAsync(ValueTask write)
+        {
+            deadline.Set(clock.GetTimestamp(), idle);
+            try
+            {
+                await write.ConfigureAwait(false);
+            }
+            catch
+            {
+                IsBroken = true;
+                throw;
+            }
+            deadline.Clear();
+        }
+    }
+
     private sealed class Response(
         HttpWire wire, HttpOrigin origin, CancellationTokenRegistration abort, DeadlineWatch deadlines, Deadline deadline, UpstreamPatience patience, bool onlyListens) : UpstreamResponse
     {
@@ -124,6 +196,29 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             return wire.Header(name);
+        }
+
+        public override IReadOnlyList<KeyValuePair<string, string>> Headers
+        {
+            get
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                return wire.Headers();
+            }
+        }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            try
+            {
+                await wire.WriteSwitchedAsync(bytes).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (fault is IOException or SocketException or ObjectDisposedException)
+            {
+                deadline.Token.ThrowIfCancellationRequested();
+                throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the connection to the target broke off", fault);
+            }
         }
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -35,6 +35,15 @@ public sealed record UpstreamRequest(string Method, IReadOnlyList<KeyValuePair<s
 
     /// <summary>True for a request that only listens: the target may be silent, head and body, for as long as the caller stays.</summary>
     public bool OnlyListens { get; init; }
+
+    /// <summary>Canonical path and query, beginning with <c>/</c>, that goes behind the path of the connection's URL; null for that URL itself.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>The body, where it is not what the record's <c>clearance.Operation.Request</c> says; null for that.</summary>
+    public UpstreamBody? Body { get; init; }
+
+    /// <summary>The protocol that the connection is to be switched to (RFC 9110 section 7.8); null for none.</summary>
+    public string? Upgrade { get; init; }
 }
 
 /// <summary>The head of a response, and its body as it arrives.</summary>
@@ -46,6 +55,16 @@ public abstract class UpstreamResponse : IAsyncDisposable
     /// <summary>The single value of a header; null when it is absent.</summary>
     /// <exception cref="UpstreamException">It stands there more than once.</exception>
     public abstract string? Header(string name);
+
+    /// <summary>Every header, in the target's order; names as the target wrote them, values of visible characters and spaces.</summary>
+    public virtual IReadOnlyList<KeyValuePair<string, string>> Headers => [];
+
+    /// <summary>What stood behind the last chunk, once the body was read to its end.</summary>
+    public virtual IReadOnlyList<KeyValuePair<string, string>> Trailers => [];
+
+    /// <summary>Sends bytes over a connection that was switched to <see cref="UpstreamRequest.Upgrade"/>. One writer at a time, beside one reader.</summary>
+    /// <exception cref="InvalidOperationException">It was not switched.</exception>
+    public virtual ValueTask WriteAsync(ReadOnlyMemory<byte> bytes) => throw new InvalidOperationException("the connection was not switched");
 
     /// <summary>Reads what has arrived of the body, decoded from its framing; 0 at its end. One reader at a time.</summary>
     /// <param name="into">Where to.</param>

@@ -13,6 +13,9 @@ public enum FrameForm
 
     /// <summary>Values in a frame of a protocol's own, which its <see cref="CellReader"/> knows.</summary>
     Cells,
+
+    /// <summary>Bytes that no mask can read: a reply of them is blocked under any mask; of input, the record then keeps length and digest alone.</summary>
+    Bytes,
 }
 
 /// <summary>
@@ -22,6 +25,9 @@ public sealed class FrameShape
 {
     /// <summary>Plain text: detectors only.</summary>
     public static readonly FrameShape Text = new() { Form = FrameForm.Text };
+
+    /// <summary>Bytes that no mask can read.</summary>
+    public static readonly FrameShape Bytes = new() { Form = FrameForm.Bytes };
 
     /// <summary>A JSON document whose root is <c>$</c>.</summary>
     public static readonly FrameShape Json = new() { Form = FrameForm.Json };

@@ -112,6 +112,7 @@ public sealed class Masker
             return 0;
         }
         if (shape.Form == FrameForm.Cells) return ApplyToCells(content, shape.Reader!, output, mustWrite);
+        if (shape.Form == FrameForm.Bytes) throw new MaskingException("content that no mask can read stands under a mask; blocked");
         if (!Utf8.IsValid(content)) throw new MaskingException("content under a mask is not UTF-8; blocked");
         var buffer = new MaskBuffer(content.Length);
         var run = MaskRun.Begin(this);

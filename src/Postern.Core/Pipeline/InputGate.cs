@@ -1,4 +1,6 @@
+using System.Buffers;
 using Postern.Core.Masking;
+using Postern.Core.Operations;
 using Postern.Core.Recording;
 
 namespace Postern.Core.Pipeline;
@@ -27,9 +29,16 @@ public sealed class InputGate
         _ended.ThrowIfCancellationRequested();
         using (var recorded = new PooledFrame(content.Length + 64))
         {
-            var count = _record.Apply(content.Span, shape, recorded);
+            var count = shape.Form == FrameForm.Bytes && !_record.IsEmpty ? NotKept(content.Span, recorded) : _record.Apply(content.Span, shape, recorded);
             await _account.AppendAsync(FrameDirection.Input, new Masked<ReadOnlyMemory<byte>>(recorded.Written), count).ConfigureAwait(false);
         }
         await target.WriteAsync(content, _ended).ConfigureAwait(false);
+    }
+
+    // The target gets it as it is; a record that masks cannot clean says only what would prove it.
+    private static int NotKept(ReadOnlySpan<byte> content, PooledFrame recorded)
+    {
+        recorded.Write(System.Text.Encoding.ASCII.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"not kept: {content.Length} bytes, sha256 {Digest.Of(content)}\n")));
+        return 1;
     }
 }

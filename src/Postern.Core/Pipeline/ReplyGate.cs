@@ -33,6 +33,9 @@ public sealed class ReplyGate
         _ended = ended;
     }
 
+    /// <summary>True when a mask reads what passes here, be it for the record alone: then only what can be parsed gets through. A new policy may change it.</summary>
+    public bool IsMasked => !_masks.Record.IsEmpty || !_masks.Caller.IsEmpty;
+
     /// <summary>True once a frame was handed to the caller's wire: the reply can then be cut, but not replaced.</summary>
     public bool HasReleased { get; private set; }
 

@@ -44,6 +44,8 @@ internal static class StrictRequests
     private static string? Target(string target)
     {
         if (target.Length == 0 || target[0] != '/') return "expected a path as the request target";
+        // What lies below is a target's own path, which its protocol reads strictly and in full: here only that it stays there.
+        if (target.StartsWith("/http/", StringComparison.Ordinal)) return StaysBelow(target);
         var query = target.IndexOf('?');
         var path = query < 0 ? target.AsSpan() : target.AsSpan(0, query);
         if (path.IndexOfAny("%;\\#") >= 0) return "the path holds an escape or a separator that servers read differently";
@@ -54,4 +56,37 @@ internal static class StrictRequests
         }
         return null;
     }
+
+    /// <summary>
+    /// The router sees a decoded path without dot segments, the protocol the target as it came: a path whose two readings begin
+    /// differently would be routed by one and judged by the other.
+    /// </summary>
+    private static string? StaysBelow(string target)
+    {
+        var query = target.IndexOf('?');
+        var path = query < 0 ? target.AsSpan() : target.AsSpan(0, query);
+        var name = path["/http/".Length..];
+        var end = name.IndexOf('/');
+        if ((end < 0 ? name : name[..end]).ContainsAnyExcept(NameCharacters)) return "the path holds an escape or a separator that servers read differently";
+        foreach (var segment in path.Split('/'))
+        {
+            if (IsDots(path[segment])) return "the path holds a dot segment";
+        }
+        return path.IndexOf('\\') >= 0 ? "the path holds a separator that servers read differently" : null;
+    }
+
+    private static bool IsDots(ReadOnlySpan<char> segment)
+    {
+        var dots = 0;
+        while (!segment.IsEmpty)
+        {
+            if (segment[0] == '.') segment = segment[1..];
+            else if (segment.StartsWith("%2e", StringComparison.OrdinalIgnoreCase)) segment = segment[3..];
+            else return false;
+            dots++;
+        }
+        return dots is 1 or 2;
+    }
+
+    private static readonly System.Buffers.SearchValues<char> NameCharacters = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
 }

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -21,8 +20,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
 
     /// <summary>Largest message that a client may send.</summary>
     public const int MaxBody = 4 * 1024 * 1024;
-
-    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
 
     private readonly OriginGuard _origins = new(gateway.Services);
     private readonly McpIntake _intake = new(gateway);
@@ -74,24 +71,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
 
     private async ValueTask<Identity?> AuthenticateAsync(HttpContext http, Connection connection)
     {
-        string? token = null;
-        var header = http.Request.Headers.Authorization;
-        var reason = "no token";
-        string? error = null;
-        if ((http.Request.QueryString.HasValue && http.Request.Query.ContainsKey("access_token")) || header.Count > 1)
-        {
-            reason = "a token in the query, or more than one";
-            error = "invalid_request";
-        }
-        else if (header.Count == 1 && BearerToken(http, header[0]) is { } presented)
-        {
-            token = presented;
-        }
-        else if (header.Count == 1)
-        {
-            reason = "no bearer token";
-            error = "invalid_request";
-        }
+        var token = BearerToken.Of(http, out var reason, out var error);
         var transient = false;
         if (token is not null)
         {
@@ -114,29 +94,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
         if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, PathOf(connection.Name), error);
         await WriteAsync(http, transient ? 503 : 401, McpReplies.Error(null, JsonRpcCodes.Unauthenticated, "expected a valid bearer token for this connection; sign in")).ConfigureAwait(false);
         return null;
-    }
-
-    /// <summary>
-    /// The token of an <c>Authorization</c> header, or null. The web server hands out one and the same text while the requests of a
-    /// connection carry the same header; so does this, and whoever knows the text already need not look at it again.
-    /// </summary>
-    private static string? BearerToken(HttpContext http, string? header)
-    {
-        // Only where one request at a time is served on a connection.
-        var items = HttpProtocol.IsHttp11(http.Request.Protocol) ? http.Features.Get<IConnectionItemsFeature>()?.Items : null;
-        if (items is not null && items.TryGetValue(typeof(Bearer), out var kept) && kept is Bearer known && ReferenceEquals(known.Header, header)) return known.Token;
-        var token = BearerToken(header);
-        if (items is not null && token is not null) items[typeof(Bearer)] = new Bearer(header!, token);
-        return token;
-    }
-
-    // RFC 6750 section 2.1; anything else in the header, be it two values that a proxy joined, is no token.
-    private static string? BearerToken(string? header)
-    {
-        const string Scheme = "Bearer ";
-        if (header is null || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
-        var token = header.AsSpan(Scheme.Length);
-        return token.IsEmpty || token.ContainsAnyExcept(TokenCharacters) ? null : token.ToString();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -293,6 +250,4 @@ internal sealed class McpEndpoint(McpGateway gateway)
         http.Response.ContentLength = body.Length;
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
     }
-
-    private sealed record Bearer(string Header, string Token);
 }

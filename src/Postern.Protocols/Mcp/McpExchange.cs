@@ -5,6 +5,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Protocols.HttpData.Wire;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
 

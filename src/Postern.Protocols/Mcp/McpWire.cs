@@ -3,6 +3,7 @@ using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Postern.Core.Masking;
 using Postern.Core.Pipeline;
+using Postern.Protocols.HttpData.Wire;
 using Postern.Protocols.Mcp.Wire;
 
 namespace Postern.Protocols.Mcp;

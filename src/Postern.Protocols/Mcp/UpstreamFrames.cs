@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Buffers;
 using System.Globalization;
 using Postern.Core.Pipeline;
+using Postern.Protocols.HttpData.Wire;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
 

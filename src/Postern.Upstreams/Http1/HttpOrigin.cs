@@ -22,6 +22,12 @@ internal sealed class HttpOrigin(UpstreamTarget target, TimeProvider clock) : ID
     /// <summary>Method aside, how every request begins.</summary>
     public byte[] Line { get; } = RequestHead.Line(target.Url);
 
+    /// <summary>The path that stands before every request target of its own; without a slash at its end.</summary>
+    public string BasePath { get; } = target.Url.AbsolutePath.TrimEnd('/');
+
+    /// <summary>What stands behind the request target.</summary>
+    public byte[] Tail { get; } = RequestHead.Tail(target.Url);
+
     /// <summary>A connection that waits and is still good; null when a new one is needed.</summary>
     public HttpWire? TryTake()
     {
@@ -45,7 +51,7 @@ internal sealed class HttpOrigin(UpstreamTarget target, TimeProvider clock) : ID
         SslStream? tls = null;
         try
         {
-            await socket.ConnectAsync(new DnsEndPoint(target.Url.IdnHost, target.Url.Port), cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(await TargetAddresses.OfAsync(target.Url, cancellationToken).ConfigureAwait(false), target.Url.Port, cancellationToken).ConfigureAwait(false);
             if (target.Url.Scheme == Uri.UriSchemeHttps)
             {
                 tls = new SslStream(new NetworkStream(socket, ownsSocket: false));

@@ -19,6 +19,9 @@ internal sealed class HttpWire : IDisposable
     private const int MaxInterim = 16;
     private const int SmallChunk = 4 * 1024;
 
+    private static readonly byte[] ChunkEnd = "\r\n"u8.ToArray();
+    private static readonly byte[] LastChunk = "0\r\n\r\n"u8.ToArray();
+
     private readonly Socket _socket;
     private readonly SslStream? _tls;
     private readonly long _opened;
@@ -30,7 +33,9 @@ internal sealed class HttpWire : IDisposable
     private ChunkedReader _chunks;
     private BodyFraming _framing;
     private bool _hasSent;
-    private volatile bool _isBusy;
+    private bool _wasCut;
+    private volatile bool _isReading;
+    private volatile bool _isWriting;
     private int _isDisposed;
 
     /// <summary>Takes over a connected socket, and TLS on top of it where there is one.</summary>
@@ -57,7 +62,7 @@ internal sealed class HttpWire : IDisposable
     public bool HasSent => Volatile.Read(ref _hasSent);
 
     /// <summary>True when the response was read to its end, and the connection is as good as new.</summary>
-    public bool CanServeAgain => _framing == BodyFraming.None && _start == _end && Head.KeepsAlive && Volatile.Read(ref _isDisposed) == 0;
+    public bool CanServeAgain => _framing == BodyFraming.None && _start == _end && Head.KeepsAlive && !_wasCut && Volatile.Read(ref _isDisposed) == 0;
 
     /// <summary>True when the target closed the connection, or spoke without being asked, while it was idle.</summary>
     public bool IsStale()
@@ -74,11 +79,63 @@ internal sealed class HttpWire : IDisposable
 
     /// <summary>Sends one request and reads the head of its response.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask SendAsync(UpstreamRequest request, byte[] line, UpstreamCredential? credential, ReadOnlyMemory<byte>? body)
+    public async ValueTask SendAsync(UpstreamRequest request, HttpOrigin origin, UpstreamCredential? credential, ReadOnlyMemory<byte>? body)
     {
-        _hasSent = false;
+        await WriteRequestAsync(request, origin, credential, body, body?.Length, isChunked: false).ConfigureAwait(false);
+        await ReadHeadAsync(isOfHead: request.Method == "HEAD", request.Upgrade).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends the head of a request whose body follows in pieces; chunked where its length is not known.</summary>
+    public ValueTask BeginAsync(UpstreamRequest request, HttpOrigin origin, UpstreamCredential? credential, long? length) =>
+        WriteRequestAsync(request, origin, credential, default, length, isChunked: length is null);
+
+    /// <summary>Sends one piece of the body, framed as <see cref="BeginAsync"/> said.</summary>
+    public async ValueTask SendPieceAsync(ReadOnlyMemory<byte> piece, bool isChunked)
+    {
+        // A chunk of no bytes would be the end of the body.
+        if (piece.IsEmpty) return;
+        if (!isChunked)
+        {
+            await WriteAsync(piece).ConfigureAwait(false);
+            return;
+        }
+        var head = System.Text.Encoding.ASCII.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{piece.Length:x}\r\n"));
+        if (head.Length + piece.Length + ChunkEnd.Length <= _buffer.Length)
+        {
+            // The buffer is free between the head of the request and that of the response.
+            head.CopyTo(_buffer.AsMemory());
+            piece.CopyTo(_buffer.AsMemory(head.Length));
+            ChunkEnd.CopyTo(_buffer.AsMemory(head.Length + piece.Length));
+            await WriteAsync(_buffer.AsMemory(0, head.Length + piece.Length + ChunkEnd.Length)).ConfigureAwait(false);
+            return;
+        }
+        await WriteAsync(head).ConfigureAwait(false);
+        await WriteAsync(piece).ConfigureAwait(false);
+        await WriteAsync(ChunkEnd).ConfigureAwait(false);
+    }
+
+    /// <summary>Says that the body is whole.</summary>
+    public ValueTask EndBodyAsync() => WriteAsync(LastChunk);
+
+    /// <summary>Reads the head of the response to a request that was sent in pieces. One whose body was cut short leaves no connection for another.</summary>
+    public async ValueTask ReadResponseAsync(UpstreamRequest request, bool wasCut)
+    {
+        await ReadHeadAsync(isOfHead: request.Method == "HEAD", request.Upgrade).ConfigureAwait(false);
+        _wasCut = wasCut;
+    }
+
+    /// <summary>Every header of the response.</summary>
+    public List<KeyValuePair<string, string>> Headers() => Head.All(_buffer.AsSpan(0, _headLength));
+
+    /// <summary>Sends bytes over a connection that was switched.</summary>
+    public ValueTask WriteSwitchedAsync(ReadOnlyMemory<byte> bytes) => Head.IsSwitched ? WriteAsync(bytes) : throw new InvalidOperationException("the connection was not switched");
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteRequestAsync(UpstreamRequest request, HttpOrigin origin, UpstreamCredential? credential, ReadOnlyMemory<byte>? body, long? bodyLength, bool isChunked)
+    {
+        _hasSent = _wasCut = false;
         int length;
-        while ((length = RequestHead.Write(_buffer, request, line, credential, body?.Length)) == 0)
+        while ((length = RequestHead.Write(_buffer, request, origin, credential, bodyLength, isChunked)) == 0)
         {
             if (_buffer.Length >= RequestHead.MaxBytes) throw new UpstreamException(RefusalCode.InvalidRequest, "the headers are too long to be sent") { NothingWasSent = true };
             Grow(0);
@@ -93,7 +150,6 @@ internal sealed class HttpWire : IDisposable
         Volatile.Write(ref _hasSent, true);
         await WriteAsync(_buffer.AsMemory(0, length)).ConfigureAwait(false);
         if (!isWhole) await WriteAsync(content).ConfigureAwait(false);
-        await ReadHeadAsync(isOfHead: request.Method == "HEAD").ConfigureAwait(false);
     }
 
     /// <summary>The single value of a header; null when it is absent.</summary>
@@ -120,12 +176,12 @@ internal sealed class HttpWire : IDisposable
         Abort();
         _tls?.Dispose();
         // An operation that was left under way may still read or write it: it must never be another caller's (G14).
-        if (_buffer.Length > 0 && !_isBusy) ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length > 0 && !_isReading && !_isWriting) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ReadHeadAsync(bool isOfHead)
+    private async ValueTask ReadHeadAsync(bool isOfHead, string? upgrade)
     {
         _start = _end = 0;
         for (var interim = 0; interim <= MaxInterim; interim++)
@@ -139,7 +195,7 @@ internal sealed class HttpWire : IDisposable
                 if (read == 0) throw Invalid(_end == 0 ? "the target closed the connection without an answer" : "the target's response ended inside its head");
                 _end += read;
             }
-            Head.Read(_buffer.AsSpan(0, length), isOfHead);
+            Head.Read(_buffer.AsSpan(0, length), isOfHead, upgrade);
             if (Head.IsInterim)
             {
                 _buffer.AsSpan(length, _end - length).CopyTo(_buffer);
@@ -244,7 +300,7 @@ internal sealed class HttpWire : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
-        _isBusy = true;
+        _isWriting = true;
         if (_tls is not null) await _tls.WriteAsync(bytes).ConfigureAwait(false);
         else
         {
@@ -254,18 +310,18 @@ internal sealed class HttpWire : IDisposable
                 bytes = bytes[sent..];
             }
         }
-        _isBusy = false;
+        _isWriting = false;
     }
 
     // Without a token: whoever wants to end the wait closes the connection.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReceiveAsync(Memory<byte> into)
     {
-        _isBusy = true;
+        _isReading = true;
         var read = _tls is null
             ? await _socket.ReceiveAsync(into, SocketFlags.None).ConfigureAwait(false)
             : await _tls.ReadAsync(into).ConfigureAwait(false);
-        _isBusy = false;
+        _isReading = false;
         return read;
     }
 

@@ -54,7 +54,10 @@ internal sealed class ResponseHead
     public int? IdleSeconds { get; private set; }
 
     /// <summary>True for an interim response, which another one follows.</summary>
-    public bool IsInterim => Status < 200;
+    public bool IsInterim => Status < 200 && !IsSwitched;
+
+    /// <summary>The target switched the connection to the protocol that it was asked for.</summary>
+    public bool IsSwitched => Status == 101;
 
     /// <summary>Bytes of the head at the begin of <paramref name="bytes"/>, its empty line included; 0 when its end is not there yet.</summary>
     public static int LengthOf(ReadOnlySpan<byte> bytes)
@@ -66,12 +69,13 @@ internal sealed class ResponseHead
     /// <summary>Reads a whole head.</summary>
     /// <param name="head">From the status line to the empty line.</param>
     /// <param name="isOfHead">True when the request was <c>HEAD</c>, whose response has no body whatever it says.</param>
+    /// <param name="upgrade">The protocol that the request asked to switch to; null for none.</param>
     /// <exception cref="UpstreamException">It is not a response that has exactly one reading.</exception>
-    public void Read(ReadOnlySpan<byte> head, bool isOfHead)
+    public void Read(ReadOnlySpan<byte> head, bool isOfHead, string? upgrade = null)
     {
         _headers.Clear();
         var line = NextLine(head, 0);
-        ReadStatus(head[..line.End]);
+        ReadStatus(head[..line.End], upgrade is not null);
         var isLatest = head[7] == (byte)'1';
         KeepsAlive = isLatest;
         IdleSeconds = null;
@@ -109,7 +113,8 @@ internal sealed class ResponseHead
         // RFC 9112 section 6.1: both at once is how a response is smuggled.
         if (isChunked && length is not null) throw Invalid("the target sent both `Content-Length` and `Transfer-Encoding`");
         Length = length ?? 0;
-        Framing = IsInterim || isOfHead || Status is 204 or 304 ? BodyFraming.None
+        if (IsSwitched && (isChunked || length is not null || !string.Equals(Header(head, "Upgrade"), upgrade, StringComparison.OrdinalIgnoreCase))) throw Invalid("the target switched to another protocol than it was asked for");
+        Framing = IsSwitched ? BodyFraming.UntilClose : IsInterim || isOfHead || Status is 204 or 304 ? BodyFraming.None
             : isChunked ? BodyFraming.Chunked
             : length is null ? BodyFraming.UntilClose
             : length == 0 ? BodyFraming.None : BodyFraming.Length;
@@ -130,6 +135,19 @@ internal sealed class ResponseHead
         return found;
     }
 
+    /// <summary>Every header, as text; those that hold more than visible ASCII are left out, because nobody can tell what they say.</summary>
+    public List<KeyValuePair<string, string>> All(ReadOnlySpan<byte> head)
+    {
+        var all = new List<KeyValuePair<string, string>>(_headers.Count);
+        foreach (var place in CollectionsMarshal.AsSpan(_headers))
+        {
+            var value = head.Slice(place.Value, place.ValueLength);
+            if (value.ContainsAnyExceptInRange((byte)' ', (byte)'~')) continue;
+            all.Add(new(Encoding.ASCII.GetString(head.Slice(place.Name, place.NameLength)), Text(value)));
+        }
+        return all;
+    }
+
     private static (int End, int Next) NextLine(ReadOnlySpan<byte> head, int at)
     {
         var end = head[at..].IndexOf((byte)'\n');
@@ -138,7 +156,7 @@ internal sealed class ResponseHead
         return (at + end - 1, at + end + 1);
     }
 
-    private void ReadStatus(ReadOnlySpan<byte> line)
+    private void ReadStatus(ReadOnlySpan<byte> line, bool mayUpgrade)
     {
         if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || line[7] is not ((byte)'0' or (byte)'1') || line[8] != ' ' || (line.Length > 12 && line[12] != ' ')
             || line[9..12].ContainsAnyExceptInRange((byte)'0', (byte)'9') || line[9] is < (byte)'1' or > (byte)'5' || line.ContainsAny(Controls))
@@ -146,8 +164,8 @@ internal sealed class ResponseHead
             throw Invalid("the target does not answer in HTTP/1.1");
         }
         Status = ((line[9] - '0') * 100) + ((line[10] - '0') * 10) + (line[11] - '0');
-        // Nothing is ever upgraded: what follows a 101 would be bytes that nobody judged.
-        if (Status == 101) throw Invalid("the target switched protocols, which nobody asked for");
+        // What follows a 101 that nobody asked for would be bytes that nobody judged.
+        if (Status == 101 && !mayUpgrade) throw Invalid("the target switched protocols, which nobody asked for");
     }
 
     private static Place ReadHeader(ReadOnlySpan<byte> head, int at, int end)

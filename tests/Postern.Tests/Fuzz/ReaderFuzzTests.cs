@@ -15,6 +15,7 @@ using Postern.Gateway.Configuration;
 using Postern.Gateway.Identities;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
+using Postern.Protocols.HttpData.Wire;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Tests.Gateway;
 using Postern.Upstreams.Stdio;

@@ -184,7 +184,7 @@ public sealed class HttpOriginTests : IDisposable
     {
         using var target = await ConnectedAsync();
 
-        var fault = await Assert.ThrowsAsync<UpstreamException>(async () => await target.Wire.SendAsync(new UpstreamRequest("POST", [new(name, value)]), _origin.Line, null, "body"u8.ToArray()));
+        var fault = await Assert.ThrowsAsync<UpstreamException>(async () => await target.Wire.SendAsync(new UpstreamRequest("POST", [new(name, value)]), _origin, null, "body"u8.ToArray()));
 
         Assert.True(fault.NothingWasSent);
         Assert.False(target.Wire.HasSent);
@@ -196,7 +196,7 @@ public sealed class HttpOriginTests : IDisposable
         _listener.Stop();
     }
 
-    private ValueTask SendAsync(HttpWire wire, string body) => wire.SendAsync(Post, _origin.Line, Credential, Encoding.UTF8.GetBytes(body));
+    private ValueTask SendAsync(HttpWire wire, string body) => wire.SendAsync(Post, _origin, Credential, Encoding.UTF8.GetBytes(body));
 
     private static async Task<string> BodyAsync(HttpWire wire)
     {

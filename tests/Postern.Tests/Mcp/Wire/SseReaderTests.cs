@@ -1,4 +1,5 @@
 using System.Text;
+using Postern.Protocols.HttpData.Wire;
 using Postern.Protocols.Mcp.Wire;
 
 namespace Postern.Tests.Mcp.Wire;

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace Postern.Protocols.Mcp.Wire;
+namespace Postern.Protocols.HttpData.Wire;
 
 /// <summary>Writes server-sent events. Line breaks inside data become data lines, so content cannot end an event early.</summary>
 internal static class SseWriter

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Postern.Protocols.Mcp.Wire;
+namespace Postern.Protocols.HttpData.Wire;
 
 /// <summary>One server-sent event, or a comment. <see cref="Data"/> is valid until the reader is fed again.</summary>
 internal struct SseEvent

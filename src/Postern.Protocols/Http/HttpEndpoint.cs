@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+using Postern.Protocols.HttpData;
+
+namespace Postern.Protocols.Http;
+
+/// <summary>What happens to one request at <c>/http/{connection}/…</c>, first byte to last. Every step can only refuse.</summary>
+internal sealed class HttpEndpoint
+{
+    /// <summary>The route; the connection's name is exact.</summary>
+    public const string Route = "/http/{connection}/{**rest}";
+
+    /// <summary>The route of what tokens are for.</summary>
+    public const string ResourceRoute = "/http/{connection}";
+
+    private readonly ProtocolServices _services;
+    private readonly OriginGuard _origins;
+    private readonly Identification _identification;
+    private readonly RefusalNotes _notes;
+    private readonly ConcurrentDictionary<string, ReplyPlace> _places = new(StringComparer.Ordinal);
+
+    public HttpEndpoint(ProtocolServices services)
+    {
+        _services = services;
+        _origins = new OriginGuard(services);
+        _notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Http"));
+        _identification = new Identification(services, _notes);
+    }
+
+    public async Task HandleAsync(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+
+        // 1. Not led here by a foreign page or a rebound name.
+        if (!_origins.Permits(http))
+        {
+            await RefuseAsync(http, new AskFault(403, RefusalCode.InvalidRequest, "host or origin is not served here"), "gateway").ConfigureAwait(false);
+            return;
+        }
+
+        // 2. An exact connection, by the raw target: what stands in front of it is what the router saw, and nothing was folded away.
+        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var name = http.Request.RouteValues["connection"] as string ?? "";
+        var basePath = "/http/" + name;
+        if (_services.Connections.Find(name) is not { Protocol: HttpProtocol.ProtocolName } connection || !raw.StartsWith(basePath, StringComparison.Ordinal))
+        {
+            await RefuseAsync(http, new AskFault(404, RefusalCode.InvalidRequest, "no such connection"), "gateway").ConfigureAwait(false);
+            return;
+        }
+        var target = raw[basePath.Length..];
+        if (target.Length == 0 || target[0] == '?') target = "/" + target;
+
+        await HandleAsync(http, connection, target, basePath).ConfigureAwait(false);
+    }
+
+    private async Task HandleAsync(HttpContext http, Connection connection, string target, string basePath)
+    {
+        // 3. Who asks: one bearer token in one header.
+        if (await _identification.OfAsync(http, connection.Name, basePath).ConfigureAwait(false) is not { } identity) return;
+
+        // 4. What is asked.
+        var (ask, fault) = await AskReader.ReadAsync(http, target).ConfigureAwait(false);
+        if (ask is not null && HttpOperations.RepeatsTooOften(ask)) (ask, fault) = (null, AskFault.Invalid($"a name stands more than {HttpOperations.MaxRepeats} times"));
+        var (operation, document) = ask is null ? default : Operation(connection, ask);
+
+        // 5. What people may have to see must be there whole, before it is asked for.
+        if (ask is { Body: AskBody.Stream } streamed && _services.Policies.Current.Decide(identity, operation!, _services.Clock.GetUtcNow()) is Decision.Hold)
+        {
+            (ask, fault) = await AskReader.WithContentAsync(http, streamed, AskBody.Bytes).ConfigureAwait(false);
+            if (ask is not null) (operation, document) = Operation(connection, ask);
+        }
+        if (ask is null)
+        {
+            await RefuseAsync(http, fault!, connection.Name, identity.Key).ConfigureAwait(false);
+            return;
+        }
+
+        // 6. The six steps.
+        var place = _places.GetOrAdd(basePath, static (path, state) => new ReplyPlace(state.Url + path, path, new Uri(state.Target)), (Url: _services.PublicUrl, connection.Target));
+        var exchange = new HttpExchange(_services, http, operation!, ask, document!.Content, place);
+        await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
+    }
+
+    private (Operation Operation, AskDocument Document) Operation(Connection connection, HttpAsk ask)
+    {
+        var document = AskDocument.Of(ask);
+        return (HttpOperations.Of(connection, ask, document, _services.Clock.GetUtcNow()), document);
+    }
+
+    private async Task RefuseAsync(HttpContext http, AskFault fault, string connection, string? identity = null)
+    {
+        await _notes.NoteAsync("request.refused", fault.Reason, connection, identity).ConfigureAwait(false);
+        await Problem.WriteAsync(http, fault.Status, fault.Code, fault.Reason, http.RequestAborted).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,153 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Postern.Core.Recording;
+using Postern.Demo.Issuer;
+using Postern.Gateway;
+using Postern.Gateway.Configuration;
+using Postern.Tests.Gateway;
+using Postern.Upstreams;
+
+namespace Postern.Tests.Http;
+
+/// <summary>A whole gateway before a target that speaks in bytes: real tokens, the real listener, the real journal.</summary>
+internal sealed class HttpBed : IAsyncDisposable
+{
+    public const string Credential = "Bearer target-credential-3f9a";
+
+    public const string Rules =
+        """
+        version: 1
+        rules:
+          - { id: reads, who: { groups: [support] }, on: { connection: api, methods: [GET, HEAD], paths: ["/**"] }, then: allow }
+          - { id: writes, who: { groups: [support] }, on: { connection: api, methods: [PUT, PATCH], paths: ["/**"] }, then: allow }
+          - { id: small, who: { groups: [support] }, on: { connection: api, methods: [POST], paths: ["/refunds"] }, when: has(body.amount) && body.amount <= 500, then: allow }
+          - { id: large, who: { groups: [support] }, on: { connection: api, methods: [POST], paths: ["/refunds"] }, when: has(body.amount) && body.amount > 500, then: hold, hold: { approvers: { groups: [on-call] } }, message: Refunds over 500 need the on-call person. }
+          - { id: files, who: { groups: [support] }, on: { connection: api, methods: [POST], paths: ["/files/**", "/form", "/text"] }, then: allow }
+          - { id: reviewed, who: { groups: [support] }, on: { connection: api, methods: [POST], paths: ["/reviewed/**"] }, then: hold, hold: { approvers: { groups: [on-call] } } }
+          - { id: no-admin, then: deny, on: { paths: ["/admin", "/admin/**"] } }
+        """;
+
+    private readonly TemporaryFolder _folder;
+    private readonly DemoIssuer _issuer;
+
+    private HttpBed(TemporaryFolder folder, DemoIssuer issuer, RawTarget target, GatewayHost host, string token)
+    {
+        (_folder, _issuer, Target, Host, Token) = (folder, issuer, target, host, token);
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None });
+    }
+
+    public RawTarget Target { get; }
+
+    public GatewayHost Host { get; }
+
+    public string Token { get; }
+
+    public HttpClient Client { get; }
+
+    public string Url => Host.Url + "/http/api";
+
+    public string Authority => new Uri(Host.Url).Authority;
+
+    public string TokenOf(string subject) => _issuer.IssueToken(subject, Host.PublicUrl, "demo-agent");
+
+    /// <param name="masks">A <c>masks:</c> section behind the rules.</param>
+    /// <param name="policy">The policy in place of <see cref="Rules"/>.</param>
+    /// <param name="wait">How long callers are kept waiting at most.</param>
+    /// <param name="change">Changes the connection.</param>
+    public static async Task<HttpBed> StartAsync(string masks = "", string policy = Rules, TimeSpan wait = default, Func<ConnectionOptions, ConnectionOptions>? change = null)
+    {
+        var folder = new TemporaryFolder();
+        var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600" });
+        var target = new RawTarget();
+        var connection = new ConnectionOptions
+        {
+            Name = "api", Protocol = "http", Url = target.Url, Credential = new CredentialOptions("Authorization", Credential),
+            Patience = new UpstreamPatience { Connect = TimeSpan.FromSeconds(5), Head = TimeSpan.FromSeconds(5), Idle = TimeSpan.FromSeconds(5) },
+        };
+        var host = await GatewayHost.StartAsync(new GatewayOptions
+        {
+            Url = "http://127.0.0.1:0", Management = null, Data = Path.Combine(folder.Path, "data"),
+            Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret }],
+            Connections = [change?.Invoke(connection) ?? connection],
+            Policy = [folder.Write("policy.yaml", policy + "\n" + masks)],
+            Waits = new WaitOptions { Longest = wait },
+            Limits = new LimitOptions { Drain = TimeSpan.FromMilliseconds(200) },
+        });
+        return new HttpBed(folder, issuer, target, host, issuer.IssueToken("alice", host.PublicUrl, "demo-agent"));
+    }
+
+    /// <summary>Sends one request and returns the whole answer.</summary>
+    public async Task<HttpAnswer> SendAsync(string method, string path, string? body = null, string type = "application/json", Action<HttpRequestMessage>? change = null, string? token = null)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Url + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + (token ?? Token));
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        }
+        change?.Invoke(request);
+        using var response = await Client.SendAsync(request);
+        return new HttpAnswer(response.StatusCode, await response.Content.ReadAsByteArrayAsync(), [.. response.Headers.Concat(response.Content.Headers).SelectMany(header => header.Value.Select(value => KeyValuePair.Create(header.Key, value)))]);
+    }
+
+    public Task<HttpAnswer> GetAsync(string path) => SendAsync("GET", path);
+
+    /// <summary>Writes bytes to the listener and returns all that comes back until it closes, or until the answer is whole.</summary>
+    public async Task<string> RawAsync(string bytes)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        var url = new Uri(Host.Url);
+        await socket.ConnectAsync(IPAddress.Parse(url.Host), url.Port);
+        await socket.SendAsync(Encoding.Latin1.GetBytes(bytes.Replace("{auth}", $"Host: {Authority}\r\nAuthorization: Bearer {Token}\r\n", StringComparison.Ordinal)));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        var text = new StringBuilder();
+        var buffer = new byte[8192];
+        try
+        {
+            int read;
+            while ((read = await socket.ReceiveAsync(buffer, patience.Token)) > 0)
+            {
+                text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+                var all = text.ToString();
+                var head = all.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+                if (head >= 0 && all.Contains("200 OK", StringComparison.Ordinal)) break;
+            }
+        }
+        catch (SocketException)
+        {
+            // Reset: what came so far is the answer.
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Everything that the journal holds, as text.</summary>
+    public async Task<string> JournalAsync()
+    {
+        await Host.StopAsync();
+        return string.Concat(Directory.EnumerateFiles(Path.Combine(_folder.Path, "data"), "*", SearchOption.AllDirectories).Where(file => file.Contains("journal", StringComparison.Ordinal)).Select(file => Encoding.Latin1.GetString(File.ReadAllBytes(file))));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await Host.DisposeAsync();
+        await Target.DisposeAsync();
+        await _issuer.DisposeAsync();
+        _folder.Dispose();
+    }
+}
+
+/// <summary>A whole answer as a client sees it.</summary>
+internal sealed record HttpAnswer(HttpStatusCode Status, byte[] Bytes, KeyValuePair<string, string>[] Headers)
+{
+    public string Body => Encoding.UTF8.GetString(Bytes);
+
+    public JsonElement Json => JsonDocument.Parse(Bytes).RootElement;
+
+    public string? Header(string name) => Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
+
+    public string Everything => string.Join('\n', Headers.Select(header => $"{header.Key}: {header.Value}")) + "\n" + Body;
+}
