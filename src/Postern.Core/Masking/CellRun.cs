@@ -27,6 +27,7 @@ public ref struct CellRun
         _cell = ref cell;
         ReadsNumbers = run.ReadsNumbers;
         ReadsTexts = run.ReadsTexts;
+        MasksColumns = run.MasksColumns;
     }
 
     /// <summary>What no position shows: for values that are taken from no column.</summary>
@@ -37,6 +38,9 @@ public ref struct CellRun
 
     /// <summary>True when a number by itself may be masked.</summary>
     public bool ReadsNumbers { get; }
+
+    /// <summary>True when some column is masked, of this frame or not: texts that may quote any value must then say nothing.</summary>
+    public bool MasksColumns { get; }
 
     /// <summary>True when nothing at all need be asked of the values in the frame: no column of it is masked, and nothing is looked for.</summary>
     public readonly bool IsIdle => !ReadsTexts && _rootRank == 0 && !_ranks.ContainsAnyExcept(0);
@@ -92,6 +96,9 @@ public ref struct CellRun
         _run.CountCell();
         return true;
     }
+
+    /// <summary>One more value is masked, for a reason of the protocol's.</summary>
+    public readonly void Count() => _run.CountCell();
 
     /// <summary>Puts other bytes in the place of some of the frame's. Places are given in the frame's order.</summary>
     public void Replace(int start, int end, scoped ReadOnlySpan<byte> with)

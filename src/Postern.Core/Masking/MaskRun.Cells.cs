@@ -15,6 +15,8 @@ internal sealed partial class MaskRun
     /// <summary>Whether texts and documents may be masked for what they hold.</summary>
     public bool ReadsTexts => _detectors.Any || _masker.Paths.Words > 0 || !_masker.Views.IsEmpty;
 
+    public bool MasksColumns => _masker.MasksColumns;
+
     /// <summary>Prepares for cells; returns the treatment that a path gives every one of them, 0 for none.</summary>
     public int BeginCells()
     {
