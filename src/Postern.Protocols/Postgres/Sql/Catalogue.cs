@@ -30,8 +30,10 @@ internal sealed record CatalogueRelation(uint Oid, string Schema, string Name, c
 /// <param name="IsOfExtension">True when an extension owns it.</param>
 /// <param name="ReturnType">OID of the result's type.</param>
 /// <param name="ReturnsSet">True when it returns rows.</param>
+/// <param name="MinimumArguments">Without those that have a default.</param>
+/// <param name="MaximumArguments"><see cref="int.MaxValue"/> when it is variadic.</param>
 /// <param name="Results">Names of OUT, INOUT and TABLE arguments, in order; empty when there are none.</param>
-internal sealed record CatalogueFunction(uint Oid, string Schema, string Name, char Kind, char Volatility, bool IsOfExtension, uint ReturnType, bool ReturnsSet, ImmutableArray<string> Results)
+internal sealed record CatalogueFunction(uint Oid, string Schema, string Name, char Kind, char Volatility, bool IsOfExtension, uint ReturnType, bool ReturnsSet, int MinimumArguments, int MaximumArguments, ImmutableArray<string> Results)
 {
     /// <summary>As policy writes it.</summary>
     public string FullName { get; } = Schema + "." + Name;

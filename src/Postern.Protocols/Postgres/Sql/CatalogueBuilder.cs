@@ -38,8 +38,8 @@ internal sealed class CatalogueBuilder
         }
         var relations = _rows[2].Select(row => new CatalogueRelation(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3),
             columns.TryGetValue(Oid(row, 0), out var own) ? own.ToImmutable() : [])).ToList();
-        var functions = _rows[4].Select(row => new CatalogueFunction(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3), Letter(row, 4), Flag(row, 5), Oid(row, 6), Flag(row, 7),
-            Text(row, 8) is { Length: > 0 } names ? [.. names.Split(',')] : [])).ToList();
+        var functions = _rows[4].Select(row => new CatalogueFunction(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3), Letter(row, 4), Flag(row, 5), Oid(row, 6), Flag(row, 7), Count(row, 8), Count(row, 9),
+            Text(row, 10) is { Length: > 0 } names ? [.. names.Split(',')] : [])).ToList();
         var types = _rows[5].Select(row => new CatalogueType(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3), Oid(row, 4))).ToList();
         ImmutableArray<string> path = [.. searchPath ?? [.. _rows[0].Select(row => Text(row, 0))]];
         if (!path.Contains("pg_catalog")) path = path.Insert(0, "pg_catalog");
@@ -93,6 +93,9 @@ internal sealed class CatalogueBuilder
 
     private static short Number(string?[] row, int column) =>
         short.TryParse(Text(row, column), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"expected a small number in column {column + 1} of a row of the catalogue");
+
+    private static int Count(string?[] row, int column) =>
+        int.TryParse(Text(row, column), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : throw new FormatException($"expected a number in column {column + 1} of a row of the catalogue");
 
     private static char Letter(string?[] row, int column) => Text(row, column) is [var letter] ? letter : throw new FormatException($"expected one letter in column {column + 1} of a row of the catalogue");
 

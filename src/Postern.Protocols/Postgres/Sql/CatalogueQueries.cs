@@ -19,11 +19,11 @@ internal static class CatalogueQueries
         // 1: schemas
         "select nspname from pg_catalog.pg_namespace where nspname !~ '^pg_(temp|toast)'",
         // 2: relations
-        "select c.oid, n.nspname, c.relname, c.relkind from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r','v','m','p','f','S','c') and n.nspname !~ '^pg_(temp|toast)'",
+        "select c.oid, n.nspname, c.relname, c.relkind from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r','v','m','p','f','S','c','i','I') and n.nspname !~ '^pg_(temp|toast)'",
         // 3: columns
         "select a.attrelid, a.attname, a.attnum, a.atttypid from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where a.attnum > 0 and not a.attisdropped and c.relkind in ('r','v','m','p','f','S','c') and n.nspname !~ '^pg_(temp|toast)' order by a.attrelid, a.attnum",
         // 4: functions
-        "select p.oid, n.nspname, p.proname, p.prokind, p.provolatile, exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e'), p.prorettype, p.proretset, coalesce((select pg_catalog.string_agg(coalesce(p.proargnames[i], ''), ',' order by i) from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o','b','t')), '') from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname !~ '^pg_(temp|toast)'",
+        "select p.oid, n.nspname, p.proname, p.prokind, p.provolatile, exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e'), p.prorettype, p.proretset, p.pronargs - p.pronargdefaults - (p.provariadic <> 0)::int, case when p.provariadic <> 0 then 1000000 else p.pronargs end, coalesce((select pg_catalog.string_agg(coalesce(p.proargnames[i], ''), ',' order by i) from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o','b','t')), '') from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname !~ '^pg_(temp|toast)'",
         // 5: types
         "select t.oid, n.nspname, t.typname, t.typtype, t.typrelid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where n.nspname !~ '^pg_(temp|toast)'",
         // 6: operators that are not built in

@@ -40,11 +40,23 @@ internal sealed class SqlStatement
     /// <summary><c>EXECUTE name (…)</c>: the name. Its own parts hold what its arguments do; those of what was prepared come on top.</summary>
     public string? Executes { get; init; }
 
+    /// <summary>
+    /// <c>DECLARE</c>, <c>FETCH</c>, <c>MOVE</c>, <c>CLOSE</c>: the cursor's name (empty text closes all). <see cref="Output"/> of the
+    /// DECLARE tells the rows of a FETCH.
+    /// </summary>
+    public string? Cursor { get; init; }
+
     /// <summary>The highest <c>$n</c>; 0 when there is none.</summary>
     public int ParameterCount { get; init; }
 
     /// <summary>DDL: names may mean something else afterwards, so the catalogue is read again.</summary>
     public bool WritesCatalogue { get; init; }
+
+    /// <summary>
+    /// Settings go back to what the session began with (<c>RESET</c>, <c>DISCARD ALL</c>). What the gateway pins must therefore be part
+    /// of how the session begins (the startup message), not of a later SET.
+    /// </summary>
+    public bool ResetsSettings { get; init; }
 
     /// <summary>False when the server never answers it with DataRows.</summary>
     public bool MayReturnRows { get; init; }

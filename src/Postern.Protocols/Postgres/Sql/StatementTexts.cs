@@ -1,0 +1,59 @@
+using System.Text.Unicode;
+
+namespace Postern.Protocols.Postgres.Sql;
+
+/// <summary>The reader of SQL texts: cache, then checks that cost nothing, then a worker.</summary>
+internal sealed class StatementTexts : IStatementReader, IDisposable
+{
+    /// <summary>Brackets within brackets before a text is not even parsed.</summary>
+    public const int MaximumNesting = 500;
+
+    private readonly SqlWorkerPool _pool;
+    private readonly StatementCache _cache;
+
+    /// <summary>One reader with workers of its own.</summary>
+    /// <param name="options">Of the workers.</param>
+    /// <param name="cacheBytes">What may be remembered, in bytes: 32 MiB unless set.</param>
+    public StatementTexts(SqlWorkerOptions? options = null, long cacheBytes = 32 << 20)
+    {
+        _pool = new SqlWorkerPool(options ?? new SqlWorkerOptions());
+        _cache = new StatementCache(cacheBytes);
+    }
+
+    /// <summary>The reader of this process; its workers start with the first text.</summary>
+    public static StatementTexts Shared { get; } = new();
+
+    /// <summary>Processes started so far.</summary>
+    public int WorkerStarts => _pool.Starts;
+
+    public ValueTask<StatementReading> ReadAsync(ReadOnlyMemory<byte> sql, Catalogue catalogue, CancellationToken cancellationToken)
+    {
+        if (_cache.TryFind(sql.Span, catalogue, out var known)) return new ValueTask<StatementReading>(known);
+        if (FaultOf(sql.Span) is { } fault) return new ValueTask<StatementReading>(new StatementReading.Undecidable(fault));
+        return new ValueTask<StatementReading>(ParseAsync(sql.ToArray(), catalogue, cancellationToken));
+    }
+
+    public void Dispose() => _pool.Dispose();
+
+    private async Task<StatementReading> ParseAsync(byte[] text, Catalogue catalogue, CancellationToken cancellationToken)
+    {
+        var found = await _pool.ReadAsync(text, catalogue).WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (found.IsLasting) _cache.Add(text, catalogue, found.Reading);
+        return found.Reading;
+    }
+
+    private static string? FaultOf(ReadOnlySpan<byte> text)
+    {
+        if (text.Length > SqlWorkerOptions.MaximumText) return $"the text has more than {SqlWorkerOptions.MaximumText} bytes";
+        if (text.Contains((byte)0)) return "the text has a NUL in it";
+        if (!Utf8.IsValid(text)) return "the text is not UTF-8";
+        // Brackets in literals count as well: a text that has so many of them one way only is refused rather than risked.
+        var depth = 0;
+        foreach (var letter in text)
+        {
+            if (letter is (byte)'(' or (byte)'[' && ++depth > MaximumNesting) return $"the text has more than {MaximumNesting} brackets within brackets";
+            if (letter is (byte)')' or (byte)']' && depth > 0) depth--;
+        }
+        return null;
+    }
+}

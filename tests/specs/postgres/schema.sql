@@ -1,0 +1,27 @@
+-- The database that the statements in this folder speak of. What the gateway learns of it is in schema.tsv.
+create extension citext schema public;
+create type public.order_status as enum ('open', 'paid', 'gone');
+create domain public.mail as text check (value like '%@%');
+create type public.address as (street text, city text);
+create table public.customers (id serial primary key, name text not null, email public.mail, card text, home public.address, created_at timestamptz default now());
+create table public.orders (id serial primary key, customer_id int references public.customers (id), total numeric not null, status public.order_status default 'open', note text, tags text[], meta jsonb);
+create table public.items (id serial primary key, order_id int references public.orders (id), product_id int, quantity int);
+create table public.products (id serial primary key, name text, price numeric);
+create table public.contacts (id int primary key, handle public.citext, email text);
+create table public."Weird Name" ("Id" int, "select" text);
+create schema hr;
+create table hr.employees (id int primary key, name text, salary numeric, manager_id int, email text);
+create table hr.orders (id int, secret text);
+create view public.open_orders as select id, customer_id, total from public.orders where status = 'open';
+create materialized view public.daily as select status, sum(total) as total from public.orders group by status;
+create sequence public.tickets;
+create function public.total_of(customer int) returns numeric language sql stable as 'select sum(total) from public.orders where customer_id = customer';
+create function public.audit(what text) returns void language plpgsql as 'begin end';
+create function public.recent(n int) returns setof public.orders language sql stable as 'select * from public.orders order by id desc limit n';
+create function public.top(n int, out id int, out total numeric) returns setof record language sql stable as 'select id, total from public.orders order by total desc limit n';
+create function public.lower(int) returns int language sql immutable as 'select 1';
+create function hr.raise(who int, by numeric default 1) returns numeric language plpgsql as 'begin return by; end';
+create procedure public.settle(day int) language plpgsql as 'begin end';
+create function public.looks_like(a text, b text) returns boolean language plpgsql as 'begin return true; end';
+create operator public.=== (leftarg = text, rightarg = text, function = public.looks_like);
+create function public.mail_of(int) returns public.mail language sql immutable as 'select null::public.mail';
