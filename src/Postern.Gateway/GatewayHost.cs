@@ -119,11 +119,17 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 4. Who asks, for what, under which policy.
         var leash = teardown.Own(new Leash(clock, options.Limits.Waiting));
-        recorder.Broken = () => leash.Cut(static (_, _) => true, ClearanceEnd.RecordBroken);
+        var account = logs.CreateLogger("Postern.Record");
+        recorder.Broken = () =>
+        {
+            leash.Cut(static (_, _) => true, ClearanceEnd.RecordBroken);
+            RecordBroken(account, recorder.Fault ?? "");
+        };
+        recorder.Healed = () => RecordHealed(account);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
         var revocations = new RevocationStore(database);
         foreach (var (identity, at) in await revocations.LoadAsync(clock.GetUtcNow() - authenticator.LongestLife, cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(identity, at);
-        var signIn = teardown.Own(new BrowserSignIn(authenticator, publicUrl, clock, logs));
+        var signIn = new BrowserSignIn(authenticator, publicUrl, clock, logs);
         var connections = new ConnectionDirectory(options.Connections);
         var protocols = surroundings.Protocols?.Invoke() ?? ProtocolCatalog.Create();
         foreach (var protocol in protocols) teardown.Own(protocol);
@@ -204,4 +210,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    [LoggerMessage(EventId = 160, Level = LogLevel.Critical, Message = "nothing is accepted, because nothing can be recorded: {Fault}")]
+    private static partial void RecordBroken(ILogger log, string fault);
+
+    [LoggerMessage(EventId = 161, Level = LogLevel.Warning, Message = "the record goes on; work is accepted again")]
+    private static partial void RecordHealed(ILogger log);
 }

@@ -4,18 +4,19 @@ using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Core.Sealing;
 
 namespace Postern.Core.Approvals;
 
 /// <summary>
-/// Seals what a caller is to bring back: AES-256-GCM (NIST SP 800-38D) under keys that are derived, one a day, from the gateway's
+/// Seals what a caller is to bring back (<see cref="SealedBox"/>) under keys that are derived, one a day, from the gateway's
 /// root key (HKDF-SHA-256, RFC 5869). Keys so rotate without being told to; what was sealed yesterday still opens. Another root key
 /// voids what is out, and nothing else: the caller repeats its call.
 /// </summary>
 public sealed class ContinuationSeal
 {
     /// <summary>Bytes of the root key.</summary>
-    public const int KeyBytes = 32;
+    public const int KeyBytes = SealedBox.KeyBytes;
 
     /// <summary>Longest life of anything sealed; a key is good for its own day and the next.</summary>
     public static readonly TimeSpan LongestLife = TimeSpan.FromHours(24);
@@ -23,10 +24,8 @@ public sealed class ContinuationSeal
     /// <summary>How long a caller that waits may take to come back.</summary>
     public static readonly TimeSpan WaitingLife = TimeSpan.FromMinutes(2);
 
-    private const byte Format = 1;
-    private const int HeadBytes = sizeof(byte) + sizeof(int) + NonceBytes; // format, day, nonce
-    private const int NonceBytes = 12;
-    private const int TagBytes = 16;
+    private const byte Format = 2;
+    private const int HeadBytes = sizeof(byte) + sizeof(int); // format, day
     private const int IdBytes = 26;
     private const int FixedBytes = 1 + 1 + IdBytes + 1 + IdBytes + sizeof(long) + Digest.Size; // kind, leg, operation, hold's length, hold, end, binding
 
@@ -77,23 +76,13 @@ public sealed class ContinuationSeal
         if (Base64Url.DecodeFromUtf8(text, bytes, out var consumed, out var length) != System.Buffers.OperationStatus.Done || consumed != text.Length) return null;
         // One spelling each: another one of the same bytes would be another text to whoever compares texts.
         if (!text.SequenceEqual(Base64Url.EncodeToUtf8(bytes.AsSpan(0, length)))) return null;
-        if (length < HeadBytes + FixedBytes + TagBytes || bytes[0] != Format) return null;
+        if (length < HeadBytes + FixedBytes + SealedBox.Overhead || bytes[0] != Format) return null;
         var now = _clock.GetUtcNow();
         var day = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(1));
         var age = DayOf(now) - day;
         // Sealed at most one day before; or one day after, by a clock that was ahead of this one around midnight.
         if (age is < -1 or > 1) return null;
-        var plain = new byte[length - HeadBytes - TagBytes];
-        try
-        {
-            using var cipher = new AesGcm(KeyOf(day), TagBytes);
-            cipher.Decrypt(bytes.AsSpan(HeadBytes - NonceBytes, NonceBytes), bytes.AsSpan(HeadBytes, plain.Length), bytes.AsSpan(HeadBytes + plain.Length, TagBytes), plain, bytes.AsSpan(0, HeadBytes - NonceBytes));
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
-        }
-        return Read(plain) is { } opened && now < opened.Ends ? opened : null;
+        return SealedBox.Open(KeyOf(day), bytes.AsSpan(HeadBytes, length - HeadBytes), bytes.AsSpan(0, HeadBytes)) is { } plain && Read(plain) is { } opened && now < opened.Ends ? opened : null;
     }
 
     private string Seal(ContinuationKind kind, Identity identity, Operation operation, Digest asked, string hold, int leg, DateTimeOffset ends, ReadOnlySpan<byte> carried)
@@ -107,13 +96,11 @@ public sealed class ContinuationSeal
         ApprovalBinding.Of(identity, operation, asked).CopyTo(plain.AsSpan(FixedBytes - Digest.Size, Digest.Size));
         carried.CopyTo(plain.AsSpan(FixedBytes));
 
-        var bytes = new byte[HeadBytes + plain.Length + TagBytes];
+        var bytes = new byte[HeadBytes + SealedBox.Overhead + plain.Length];
         var day = DayOf(_clock.GetUtcNow());
         bytes[0] = Format;
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(1), day);
-        RandomNumberGenerator.Fill(bytes.AsSpan(HeadBytes - NonceBytes, NonceBytes));
-        using var cipher = new AesGcm(KeyOf(day), TagBytes);
-        cipher.Encrypt(bytes.AsSpan(HeadBytes - NonceBytes, NonceBytes), plain, bytes.AsSpan(HeadBytes, plain.Length), bytes.AsSpan(HeadBytes + plain.Length, TagBytes), bytes.AsSpan(0, HeadBytes - NonceBytes));
+        SealedBox.Seal(KeyOf(day), plain, bytes.AsSpan(0, HeadBytes), bytes.AsSpan(HeadBytes));
         return Base64Url.EncodeToString(bytes);
     }
 

@@ -18,6 +18,9 @@ public sealed partial class Recorder
     /// <summary>Called, on any thread, when a write or flush failed: what is in flight cannot be accounted for any more.</summary>
     public Action? Broken { get; set; }
 
+    /// <summary>Called, on any thread, when the account goes on after such a fault.</summary>
+    public Action? Healed { get; set; }
+
     private Journal Working()
     {
         var journal = _journal;
@@ -50,19 +53,13 @@ public sealed partial class Recorder
     {
         var broken = _journal;
         var since = _clock.GetUtcNow();
-        try
-        {
-            Broken?.Invoke();
-        }
-        catch (Exception)
-        {
-            // What is in flight cannot write another record either way; beginning anew matters more.
-        }
+        Tell(Broken);
         // Its thread has let go of the file once it is closed.
         await broken.CloseAsync().ConfigureAwait(false);
         broken.Dispose();
         var sound = broken.Sound;
         long cut = 0;
+        _stillNot = null;
         using var timer = new PeriodicTimer(FirstProbe, _clock);
         try
         {
@@ -83,6 +80,7 @@ public sealed partial class Recorder
                     await TellHealingAsync(healed, recovered, broken.Fault!, since, cut, now).ConfigureAwait(false);
                     _journal = healed;
                     watch.Begin();
+                    Tell(Healed);
                     return;
                 }
                 catch (Exception fault)
@@ -92,6 +90,7 @@ public sealed partial class Recorder
                         segments?.Dispose();
                         throw;
                     }
+                    _stillNot = fault.Message;
                     // Still not. What this try has written is as doubtful as what went before.
                     if (healed is not null) await healed.CloseAsync().ConfigureAwait(false);
                     healed?.Dispose();
@@ -105,6 +104,18 @@ public sealed partial class Recorder
         catch (OperationCanceledException)
         {
             // The gateway stops; the next start recovers.
+        }
+    }
+
+    private static void Tell(Action? somebody)
+    {
+        try
+        {
+            somebody?.Invoke();
+        }
+        catch (Exception)
+        {
+            // What is in flight cannot write another record either way; beginning anew matters more.
         }
     }
 

@@ -29,6 +29,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private readonly Lock _healGate = new();
     private volatile Journal _journal;
     private Task _healing = Task.CompletedTask;
+    private volatile string? _stillNot; // why the last try to begin anew failed
     private long _refused;
     private int _disposed;
 
@@ -48,7 +49,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     public long DurableSequence => _journal.DurableSequence;
 
     /// <summary>Why nothing can be written any more, or null while all is well; for readiness.</summary>
-    public string? Fault => _journal.Fault?.Message;
+    public string? Fault => _journal.Fault is not { } fault ? null : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
 
     /// <summary>
     /// Opens the journal of a data folder: recovers it, ends what was left open as <see cref="Outcome.Unknown"/>, and signs.

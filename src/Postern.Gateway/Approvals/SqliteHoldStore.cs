@@ -62,19 +62,11 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
     public static SqliteHoldStore Open(string folder)
     {
         var kept = KeptRequests.Open(folder);
-        try
-        {
-            var file = SqliteFile.Open(
-                Path.Combine(folder, FileName),
-                ["journal_mode = wal", "synchronous = full", "secure_delete = on", "busy_timeout = 5000", "trusted_schema = off"],
-                Version, Schema);
-            return new SqliteHoldStore(file, kept);
-        }
-        catch
-        {
-            kept.Dispose();
-            throw;
-        }
+        var file = SqliteFile.Open(
+            Path.Combine(folder, FileName),
+            ["journal_mode = wal", "synchronous = full", "secure_delete = on", "busy_timeout = 5000", "trusted_schema = off"],
+            Version, Schema);
+        return new SqliteHoldStore(file, kept);
     }
 
     /// <inheritdoc/>
@@ -185,11 +177,7 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _file.Dispose();
-        _kept.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 
     /// <summary>The write-ahead log still holds the page as it was; emptying it leaves nothing of a destroyed request.</summary>
     private ValueTask ForgetAsync() => _file.RunAsync("pragma wal_checkpoint(truncate)");

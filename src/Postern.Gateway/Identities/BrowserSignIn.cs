@@ -13,7 +13,7 @@ namespace Postern.Gateway.Identities;
 /// People sign in to the pages: authorization code with PKCE (RFC 7636), state, nonce, and the issuer's name in the answer
 /// where it sends one (RFC 9207). The session says when the person proved to be who they are.
 /// </summary>
-public sealed partial class BrowserSignIn : IPageSession, IDisposable
+public sealed partial class BrowserSignIn : IPageSession
 {
     /// <summary>An approval, or administering, needs a sign-in no older than this.</summary>
     public static readonly TimeSpan FreshFor = TimeSpan.FromMinutes(5);
@@ -100,9 +100,6 @@ public sealed partial class BrowserSignIn : IPageSession, IDisposable
 
     /// <summary>Ends every session of a person.</summary>
     public void EndSessions(string identityKey) => _sessions.EndAll(identityKey);
-
-    /// <inheritdoc/>
-    public void Dispose() => _seal.Dispose();
 
     private async Task StartAsync(HttpContext context)
     {

@@ -25,7 +25,7 @@ internal sealed class IssuerClient : IDisposable
 
     private readonly HttpMessageInvoker _http;
 
-    public IssuerClient(TrustedIssuer issuer, HttpMessageHandler? handler = null)
+    public IssuerClient(TrustedIssuer issuer, HttpMessageHandler? handler = null, IssuerDialer? dialer = null)
     {
         _issuer = issuer;
         _http = new HttpMessageInvoker(handler ?? new SocketsHttpHandler
@@ -35,6 +35,7 @@ internal sealed class IssuerClient : IDisposable
             MaxConnectionsPerServer = 4,
             MaxResponseHeadersLength = 32,
             ConnectTimeout = Patience,
+            ConnectCallback = (dialer ?? new IssuerDialer(new Uri(issuer.Authority))).DialAsync,
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             UseProxy = !new Uri(issuer.Authority).IsLoopback,
         });

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Postern.Core.Sealing;
 
 namespace Postern.Gateway.Identities;
 
@@ -23,26 +24,13 @@ internal sealed record SignInAttempt(string State, string Issuer, string Nonce, 
     private static string Secret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
 }
 
-/// <summary>Seals attempts with a key that lives and dies with the process (AES-256-GCM; the state is authenticated with it).</summary>
-internal sealed class AttemptSeal : IDisposable
+/// <summary>Seals attempts with a key that lives and dies with the process; the state is authenticated with them.</summary>
+internal sealed class AttemptSeal
 {
-    private const int NonceSize = 12;
-    private const int TagSize = 16;
-    private readonly AesGcm _cipher = new(RandomNumberGenerator.GetBytes(32), TagSize);
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(SealedBox.KeyBytes);
 
-    public string Seal(SignInAttempt attempt)
-    {
-        var plain = JsonSerializer.SerializeToUtf8Bytes(attempt);
-        var box = new byte[NonceSize + TagSize + plain.Length];
-        var nonce = box.AsSpan(0, NonceSize);
-        RandomNumberGenerator.Fill(nonce);
-        lock (_cipher)
-        {
-            _cipher.Encrypt(nonce, plain, box.AsSpan(NonceSize + TagSize), box.AsSpan(NonceSize, TagSize), Encoding.UTF8.GetBytes(attempt.State));
-        }
-
-        return Base64Url.EncodeToString(box);
-    }
+    public string Seal(SignInAttempt attempt) =>
+        Base64Url.EncodeToString(SealedBox.Seal(_key, JsonSerializer.SerializeToUtf8Bytes(attempt), Encoding.UTF8.GetBytes(attempt.State)));
 
     /// <summary>Null unless this process sealed it for this state, a short while ago.</summary>
     public SignInAttempt? Open(string? text, string state, DateTimeOffset now)
@@ -53,27 +41,8 @@ internal sealed class AttemptSeal : IDisposable
             return null;
         }
 
-        var box = Base64Url.DecodeFromChars(text);
-        if (box.Length <= NonceSize + TagSize)
-        {
-            return null;
-        }
-
-        var plain = new byte[box.Length - NonceSize - TagSize];
-        try
-        {
-            lock (_cipher)
-            {
-                _cipher.Decrypt(box.AsSpan(0, NonceSize), box.AsSpan(NonceSize + TagSize), box.AsSpan(NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(state));
-            }
-        }
-        catch (CryptographicException)
-        {
-            return null;
-        }
-
-        return JsonSerializer.Deserialize<SignInAttempt>(plain) is { } attempt && attempt.StartedAt + SignInAttempt.Patience > now ? attempt : null;
+        return SealedBox.Open(_key, Base64Url.DecodeFromChars(text), Encoding.UTF8.GetBytes(state)) is { } plain
+            && JsonSerializer.Deserialize<SignInAttempt>(plain) is { } attempt
+            && attempt.StartedAt + SignInAttempt.Patience > now ? attempt : null;
     }
-
-    public void Dispose() => _cipher.Dispose();
 }

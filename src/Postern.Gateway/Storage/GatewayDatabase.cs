@@ -48,15 +48,7 @@ internal sealed class GatewayDatabase : IDisposable
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return await Task.Run(
-                () =>
-                {
-                    using var transaction = _connection.BeginTransaction();
-                    var result = work(_connection, transaction);
-                    transaction.Commit();
-                    return result;
-                },
-                CancellationToken.None).ConfigureAwait(false);
+            return await Task.Run(() => Transacting.Run(_connection, work), CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {

@@ -62,7 +62,7 @@ internal sealed class SqliteFile : IDisposable
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return await Task.Run(() => Transact(work), CancellationToken.None).ConfigureAwait(false);
+            return await Task.Run(() => Transacting.Run(_connection, work), CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {
@@ -91,13 +91,5 @@ internal sealed class SqliteFile : IDisposable
         _turn.Wait(TimeSpan.FromSeconds(10));
         _connection.Dispose();
         _turn.Dispose();
-    }
-
-    private T Transact<T>(Func<SqliteConnection, SqliteTransaction, T> work)
-    {
-        using var transaction = _connection.BeginTransaction();
-        var result = work(_connection, transaction);
-        transaction.Commit();
-        return result;
     }
 }

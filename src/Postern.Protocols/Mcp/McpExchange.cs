@@ -260,6 +260,7 @@ internal sealed class McpExchange : IExchange, IDisposable
             _asks ??= new ServerAskDesk(_gateway, _identity, _origin, _call, _wire, Operation.Id);
             await _asks.RequireAsync(message.InputRequests.Of(data), cancellationToken).ConfigureAwait(false);
         }
+        if (isLast) _gateway.Tasks.Keep(_identity, Operation, message, data);
         var content = await _gateway.Lists.RewriteAsync(_identity, _origin, method!, message, data, cancellationToken).ConfigureAwait(false);
         if (_call.Era == McpEra.Stateless && (!message.RequestState.IsEmpty || !message.InputRequests.IsEmpty)) content = _gateway.States.Seal(clearance, content);
         return new FrameVerdict(content, McpShapes.OfResult(method!, _call.Era), isLast);

@@ -15,6 +15,7 @@ internal sealed class McpGateway
         Cursors = new McpCursors();
         Lists = new McpListFilter(services, Definitions, Cursors);
         States = new RequestStates(services);
+        Tasks = new OwnedTasks(this);
     }
 
     public ProtocolServices Services { get; }
@@ -30,6 +31,8 @@ internal sealed class McpGateway
     public McpListFilter Lists { get; }
 
     public RequestStates States { get; }
+
+    public OwnedTasks Tasks { get; }
 }
 
 /// <summary>One message of a client as it came over HTTP, checked and read.</summary>

@@ -87,7 +87,7 @@ internal sealed class McpIntake(McpGateway gateway)
     {
         var pin = McpOperations.DefinitionOf(message, body) is ({ } fact, { } defined) ? gateway.Definitions.PinOf(connection.Name, fact, defined) : default;
         var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName);
-        if (!McpOperations.TryRead(origin, era, message, body, pin, returned?.Continues, gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
+        if (!McpOperations.TryRead(origin, era, message, body, pin, returned?.Continues, gateway.Tasks.PartsOf(identity, origin, message, body), gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
         {
             refused = new Refused(fault.Status, fault.Code, fault.Message) { RawId = rawId };
             return null;

@@ -32,10 +32,10 @@ internal static class McpOperations
 
     /// <summary>Makes the operation of a client's request or notification. False with a fault when what policy must know is missing.</summary>
     public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, DateTimeOffset now, out Operation operation, out McpFault fault) =>
-        TryRead(origin, era, message, body, pin, null, now, out operation, out fault);
+        TryRead(origin, era, message, body, pin, null, [], now, out operation, out fault);
 
-    /// <summary>The same for a client that comes back with what it was told to bring.</summary>
-    public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, Continuation? continues, DateTimeOffset now, out Operation operation, out McpFault fault)
+    /// <summary>The same for a client that comes back with what it was told to bring, or asks for what an earlier call left behind (<paramref name="more"/>).</summary>
+    public static bool TryRead(McpOrigin origin, McpEra era, in JsonRpcMessage message, ReadOnlyMemory<byte> body, McpPin pin, Continuation? continues, ImmutableArray<Part> more, DateTimeOffset now, out Operation operation, out McpFault fault)
     {
         operation = null!;
         fault = default;
@@ -44,7 +44,7 @@ internal static class McpOperations
         {
             Id = OperationId.New(now),
             Connection = origin.Connection,
-            Parts = parts,
+            Parts = more.IsEmpty ? parts : [.. parts, .. more],
             Request = body,
             RequestShape = McpShapes.Request,
             DigestOf = DigestOf,

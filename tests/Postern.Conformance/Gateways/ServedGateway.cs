@@ -11,12 +11,14 @@ internal sealed partial class ServedGateway : IAsyncDisposable
 {
     private readonly DemoIssuer _issuer;
     private readonly DirectoryInfo _folder;
+    private readonly SmallDisk? _disk;
     private Child? _child;
 
-    private ServedGateway(DemoIssuer issuer, DirectoryInfo folder)
+    private ServedGateway(DemoIssuer issuer, DirectoryInfo folder, SmallDisk? disk)
     {
         _issuer = issuer;
         _folder = folder;
+        _disk = disk;
     }
 
     /// <summary>Where it is since its last start.</summary>
@@ -25,8 +27,11 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>Where the connection is.</summary>
     public string ConnectionUrl => $"{Url}/mcp/{TestGateway.Connection}";
 
+    /// <summary>Where readiness is, when its data is on a disk of its own.</summary>
+    public string ManagementUrl { get; private set; } = string.Empty;
+
     /// <summary>The folder of database, journals and keys.</summary>
-    public string Data => Path.Combine(_folder.FullName, "data");
+    public string Data => _disk is null ? Path.Combine(_folder.FullName, "data") : SmallDisk.Seen(ProcessId, Path.Combine(_folder.FullName, "data"));
 
     /// <summary>Its process since the last start.</summary>
     public int ProcessId => _child!.Id;
@@ -39,7 +44,8 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <param name="policy">The policy file.</param>
     /// <param name="cancellationToken">Ends the preparation.</param>
     /// <param name="isWhole">True when <paramref name="target"/> is the connection as the configuration writes it.</param>
-    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false)
+    /// <param name="disk">A disk for its data; by default that of the test.</param>
+    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-served-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
@@ -47,7 +53,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         await File.WriteAllTextAsync(
             Path.Combine(folder.FullName, "postern.yaml"),
             $$"""
-            listen: { url: "http://127.0.0.1:0", management: none }
+            listen: { url: "http://127.0.0.1:0", management: {{(disk is null ? "none" : "\"http://127.0.0.1:0\"")}} }
             data: data
             issuers:
               demo: { authority: "{{issuer.Issuer}}", audience: "{{TestGateway.Audience}}", clientId: {{DemoClient.GatewayId}}, clientSecret: {{DemoClient.GatewaySecret}} }
@@ -57,7 +63,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             holds: { wait: none }
             """,
             cancellationToken);
-        return new ServedGateway(issuer, folder);
+        return new ServedGateway(issuer, folder, disk);
     }
 
     /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
@@ -67,7 +73,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var dll = Path.Combine(Checkout.Root, "src", "Postern.Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "postern.dll");
-        _child = Child.Start("dotnet", [dll, "serve", "--config", Path.Combine(_folder.FullName, "postern.yaml")], folder: _folder.FullName);
+        string[] command = ["dotnet", dll, "serve", "--config", Path.Combine(_folder.FullName, "postern.yaml")];
+        if (_disk is not null) command = _disk.Around(Path.Combine(_folder.FullName, "data"), command);
+        _child = Child.Start(command[0], command[1..], folder: _folder.FullName);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(60));
         while (true)
@@ -75,11 +83,19 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             if (Serves().Match(_child.Errors) is { Success: true } said)
             {
                 Url = said.Groups["url"].Value;
+                ManagementUrl = said.Groups["management"].Value;
                 return;
             }
             if (_child.HasExited) throw new InvalidOperationException($"the gateway did not start: {_child.Errors}");
             await Task.Delay(20, patience.Token);
         }
+    }
+
+    /// <summary>Does something to its disk, as the shell of the machine that it runs on.</summary>
+    public async Task DoAsync(string command, CancellationToken cancellationToken)
+    {
+        await _child!.WriteLineAsync(command);
+        if (await _child.ReadLineAsync(cancellationToken) is not "done 0") throw new InvalidOperationException($"`{command}` failed: {_child.Errors}");
     }
 
     /// <summary>kill -9, wherever it stands.</summary>
@@ -92,6 +108,6 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    [GeneratedRegex(@"serves at (?<url>http://127\.0\.0\.1:\d+)", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"serves at (?<url>http://127\.0\.0\.1:\d+)(, health at (?<management>http://127\.0\.0\.1:\d+)/)?", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex Serves();
 }

@@ -2,11 +2,14 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.RegularExpressions;
+using Postern.Conformance.Clients;
+using Postern.Conformance.Gateways;
 
 namespace Postern.Conformance.Kills;
 
 /// <summary>Calls tools over raw HTTP in the stateless revision, with numbers that say which call is which.</summary>
-internal sealed class Caller : IDisposable
+internal sealed partial class Caller : IDisposable
 {
     private const string Meta = """{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"caller","version":"1"}}""";
 
@@ -46,5 +49,20 @@ internal sealed class Caller : IDisposable
         }
     }
 
+    /// <summary>Asks for a write, which is held, and has it approved; the number under which it can be done, once.</summary>
+    public async Task<long> HoldAndApproveAsync(ServedGateway gateway, string token, CancellationToken cancellationToken)
+    {
+        var number = Next();
+        var held = await CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
+        Assert.NotNull(held);
+        var link = ApprovalLink().Match(held);
+        Assert.True(link.Success, held);
+        await ApprovalDeskVisit.ApproveAsync(link.Value, "bob", "tested", cancellationToken);
+        return number;
+    }
+
     public void Dispose() => _http.Dispose();
+
+    [GeneratedRegex(@"https?://[^\s""'<>\\]+/approve/[^\s""'<>.,)\\]+", RegexOptions.NonBacktracking)]
+    private static partial Regex ApprovalLink();
 }

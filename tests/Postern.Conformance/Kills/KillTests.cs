@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
-using Postern.Conformance.Clients;
 using Postern.Conformance.Gateways;
 using Postern.Tests;
 
@@ -11,7 +9,7 @@ namespace Postern.Conformance.Kills;
 /// the loss of what the operating system still held: that is power loss (F02).
 /// </summary>
 [Trait("Lane", "kills")]
-public sealed partial class KillTests
+public sealed class KillTests
 {
     private const int Callers = 8;
     private const int HoldsPerRound = 2;
@@ -57,7 +55,7 @@ public sealed partial class KillTests
         for (var round = 0; round < Rounds; round++)
         {
             var approved = new List<long>();
-            for (var index = 0; index < HoldsPerRound; index++) approved.Add(await HoldAndApproveAsync(gateway, caller, token, cancellationToken));
+            for (var index = 0; index < HoldsPerRound; index++) approved.Add(await caller.HoldAndApproveAsync(gateway, token, cancellationToken));
 
             using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var load = Enumerable.Range(0, Callers).Select(_ => LoadAsync(gateway.ConnectionUrl, token, caller, over.Token)).ToList();
@@ -87,18 +85,4 @@ public sealed partial class KillTests
             if (await caller.CallAsync(url, token, "read", caller.Next(), over) is null) return;
         }
     }
-
-    private static async Task<long> HoldAndApproveAsync(ServedGateway gateway, Caller caller, string token, CancellationToken cancellationToken)
-    {
-        var number = caller.Next();
-        var held = await caller.CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
-        Assert.NotNull(held);
-        var link = ApprovalLink().Match(held);
-        Assert.True(link.Success, held);
-        await ApprovalDeskVisit.ApproveAsync(link.Value, "bob", "tested", cancellationToken);
-        return number;
-    }
-
-    [GeneratedRegex(@"https?://[^\s""'<>\\]+/approve/[^\s""'<>.,)\\]+", RegexOptions.NonBacktracking)]
-    private static partial Regex ApprovalLink();
 }

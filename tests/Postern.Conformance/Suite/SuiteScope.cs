@@ -9,6 +9,9 @@ internal static class SuiteScope
     /// <summary>The stateless revision.</summary>
     public const string Modern = "2026-07-28";
 
+    /// <summary>What no revision requires.</summary>
+    public const string Extension = "extension";
+
     /// <summary>How many scenarios a run has: those that the set requires, and those that the suite runs beside them without scoring them.</summary>
     public static int ScenariosOf(string revision) => revision switch
     {

@@ -67,7 +67,6 @@ internal sealed class SignInStage : IAsyncDisposable
     {
         await _app.DisposeAsync();
         await Issuer.DisposeAsync();
-        SignIn.Dispose();
         Authenticator.Dispose();
     }
 

@@ -19,7 +19,7 @@ public sealed class McpMaskCoverageTests
         rules:
           - { id: all, who: { groups: [support] }, on: { connection: shop, everything: true }, then: allow }
           - { id: asks, who: { groups: [support] }, on: { connection: shop, server_asks: [sampling, elicitation, roots] }, then: allow }
-          - { id: tasks, who: { groups: [support] }, on: { connection: shop, extensions: [tasks/get, tasks/list, tasks/cancel, tasks/result] }, then: allow }
+          - { id: tasks, who: { groups: [support] }, on: { connection: shop, extensions: [tasks/get, tasks/list, tasks/cancel, tasks/result, "tasks/get#unknown", "tasks/list#unknown", "tasks/cancel#unknown", "tasks/result#unknown"] }, then: allow }
         masks:
           - { id: pii, detect: [credit-card, email], as: redact }
         """;
