@@ -4,11 +4,14 @@ using Postern.Core.Json;
 
 namespace Postern.Core.Masking;
 
-// JSON: one pass of the platform's reader; ranges that nothing touches are copied whole.
+// JSON: one pass over its tokens; ranges that nothing touches are copied whole.
 internal sealed partial class MaskRun
 {
     // One for the frame, one for a document inside one of its strings.
     private readonly Space[] _spaces = [new(), new()];
+
+    // The masker's paths, or none where they can lead nowhere in this document.
+    private PathSet _paths = PathSet.None;
 
     // Where texts may hold something; null when nobody looked, and all may.
     private Detection.PlaceList? _suspects;
@@ -78,9 +81,9 @@ internal sealed partial class MaskRun
     /// <summary>Masks one document; writes nothing when nothing in it changes.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
     public void Document(ReadOnlySpan<byte> utf8, FrameShape shape, ref MaskBuffer output) =>
-        Documents(utf8, shape.Places.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, shape.IsRead, ref output);
+        Documents(utf8, shape.Places.Paths, areMany: false, shape.IsRead, ref output);
 
-    private void Documents(ReadOnlySpan<byte> utf8, PathSet places, JsonReaderOptions options, bool isRead, ref MaskBuffer output)
+    private void Documents(ReadOnlySpan<byte> utf8, PathSet places, bool areMany, bool isRead, ref MaskBuffer output)
     {
         _detectors = _masker.Detectors;
         var space = _spaces[_isEmbedded ? 1 : 0];
@@ -89,9 +92,13 @@ internal sealed partial class MaskRun
         {
             _suspects = space.Suspects;
             _detectors.Suspect(utf8, _suspects);
-            // Where no text is suspect, no number can be a card either: both are looked for in the same bytes. What is no document
-            // goes the long way, which says so in its own words.
-            if (_suspects.IsEmpty && _topRank == 0 && _masker.Paths.Words == 0 && !_isEmbedded && (isRead || new JsonGrammar(utf8).IsDocument())) return;
+        }
+        _paths = _masker.IsScreened && !_masker.Paths.MayLeadInto(utf8) ? PathSet.None : _masker.Paths;
+        // Where no text is suspect, no number can be a card either: both are looked for in the same bytes.
+        if (_suspects is { IsEmpty: true } && _topRank == 0 && _paths.Words == 0)
+        {
+            if (!isRead) Check(utf8, areMany);
+            return;
         }
         var walk = new Walk
         {
@@ -99,23 +106,32 @@ internal sealed partial class MaskRun
             Places = places,
             Levels = space.Levels,
             PlaceStates = Space.Of(ref space.PlaceStates, places.Words),
-            PathStates = Space.Of(ref space.PathStates, _masker.Paths.Words),
+            PathStates = Space.Of(ref space.PathStates, _paths.Words),
         };
-        var reader = new Utf8JsonReader(utf8, options);
-        while (reader.Read()) Token(ref reader, ref walk, ref output);
+        var tokens = new JsonTokens(utf8, areMany);
+        while (tokens.Read()) Token(ref tokens, ref walk, ref output);
         if (walk.Copied > 0) output.Write(utf8[walk.Copied..]);
+    }
+
+    private static void Check(ReadOnlySpan<byte> utf8, bool areMany)
+    {
+        var tokens = new JsonTokens(utf8, areMany);
+        while (tokens.Read())
+        {
+            // That each is one is all that matters.
+        }
     }
 
     /// <summary>False when the screen ruled out the bytes between these two.</summary>
     private bool IsSuspect(int start, int end) => _suspects is null || _suspects.IsWithin(start, end);
 
-    private void Token(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
+    private void Token(ref JsonTokens token, ref Walk walk, ref MaskBuffer output)
     {
-        var depth = reader.CurrentDepth;
-        switch (reader.TokenType)
+        var depth = token.Depth;
+        switch (token.Kind)
         {
             case JsonTokenType.PropertyName:
-                Name(ref reader, ref walk, ref output);
+                Name(ref token, ref walk, ref output);
                 return;
             case JsonTokenType.EndArray or JsonTokenType.EndObject:
                 return;
@@ -123,21 +139,21 @@ internal sealed partial class MaskRun
         if (depth == 0) EnterTop(ref walk);
         else if (walk.Levels[depth - 1].IsArray) EnterItem(ref walk, depth);
         ref var level = ref walk.Levels[depth];
-        switch (reader.TokenType)
+        switch (token.Kind)
         {
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
-                level.IsArray = reader.TokenType == JsonTokenType.StartArray;
+                level.IsArray = token.Kind == JsonTokenType.StartArray;
                 break;
             case JsonTokenType.String when !level.IsStructure:
-                Text(ref reader, ref walk, level, ref output);
+                Text(ref token, ref walk, level, ref output);
                 break;
             case JsonTokenType.Number when !level.IsStructure:
-                var rank = _detectors.RankOf(reader.ValueSpan);
+                var rank = _detectors.RankOf(token.Value);
                 if (rank > 0 && level.IsToken) throw TokenGivesAway();
-                if (level.Rank > 0 || rank > 0) Substitute(ref reader, ref walk, Treatment.Number, ref output);
+                if (level.Rank > 0 || rank > 0) Substitute(ref token, ref walk, Treatment.Number, ref output);
                 break;
             case JsonTokenType.True or JsonTokenType.False when level.Rank > 0 && !level.IsByName && !level.IsStructure:
-                Substitute(ref reader, ref walk, Treatment.Boolean, ref output);
+                Substitute(ref token, ref walk, Treatment.Boolean, ref output);
                 break;
         }
     }
@@ -150,7 +166,7 @@ internal sealed partial class MaskRun
         var places = walk.PlaceAt(0);
         places.Clear();
         walk.Places.Start(places);
-        walk.PathAt(0, _masker.Paths.Words).Clear();
+        walk.PathAt(0, _paths.Words).Clear();
         level.HasPlaces = walk.Places.Words > 0;
         Settle(ref walk, 0);
     }
@@ -162,24 +178,24 @@ internal sealed partial class MaskRun
         level = Inherited(array);
         if (array.IsStructure) return;
         if (array.HasPlaces) level.HasPlaces = walk.Places.Item(walk.PlaceAt(depth - 1), walk.PlaceAt(depth));
-        var words = _masker.Paths.Words;
-        if (array.HasPaths) level.HasPaths = _masker.Paths.Item(walk.PathAt(depth - 1, words), walk.PathAt(depth, words));
+        var words = _paths.Words;
+        if (array.HasPaths) level.HasPaths = _paths.Item(walk.PathAt(depth - 1, words), walk.PathAt(depth, words));
         Settle(ref walk, depth);
     }
 
-    private void Name(ref Utf8JsonReader reader, ref Walk walk, ref MaskBuffer output)
+    private void Name(ref JsonTokens token, ref Walk walk, ref MaskBuffer output)
     {
-        var depth = reader.CurrentDepth;
+        var depth = token.Depth;
         ref var parent = ref walk.Levels[depth - 1];
         ref var level = ref walk.Levels[depth];
         level = Inherited(parent);
         if (parent.IsStructure) return;
-        var name = reader.ValueIsEscaped ? Unescape(reader.ValueSpan) : reader.ValueSpan;
+        var name = token.IsEscaped ? Unescape(token.Value) : token.Value;
         if (parent.HasPlaces) level.HasPlaces = walk.Places.Member(walk.PlaceAt(depth - 1), name, walk.PlaceAt(depth));
-        var words = _masker.Paths.Words;
-        if (parent.HasPaths) level.HasPaths = _masker.Paths.Member(walk.PathAt(depth - 1, words), name, walk.PathAt(depth, words));
+        var words = _paths.Words;
+        if (parent.HasPaths) level.HasPaths = _paths.Member(walk.PathAt(depth - 1, words), name, walk.PathAt(depth, words));
         Settle(ref walk, depth);
-        if (!_detectors.Any || level.IsStructure || !IsSuspect((int)reader.TokenStartIndex, (int)reader.BytesConsumed)) return;
+        if (!_detectors.Any || level.IsStructure || !IsSuspect(token.Start, token.End)) return;
 
         if (level.IsData && _detectors.Secrets.Password > level.Rank && Detection.SecretWords.IsName(name))
         {
@@ -189,16 +205,16 @@ internal sealed partial class MaskRun
         FindIn(name);
         if (_hits.Hits.IsEmpty) return;
         if (parent.IsToken) throw TokenGivesAway();
-        CopyTo((int)reader.TokenStartIndex + 1, ref walk, ref output);
+        CopyTo(token.Start + 1, ref walk, ref output);
         SpliceName(name, ref output);
-        walk.Copied = (int)reader.TokenStartIndex + 1 + reader.ValueSpan.Length;
+        walk.Copied = token.Start + 1 + token.Value.Length;
     }
 
     /// <summary>Reads off what the states say of the value at this depth.</summary>
     private void Settle(ref Walk walk, int depth)
     {
         ref var level = ref walk.Levels[depth];
-        var words = _masker.Paths.Words;
+        var words = _paths.Words;
         var paths = walk.PathAt(depth, words);
         if (level.HasPlaces)
         {
@@ -212,13 +228,13 @@ internal sealed partial class MaskRun
             {
                 // The slot may hold another value's state; a root inside a root begins every path anew and goes on with the old.
                 if (!level.HasPaths) paths.Clear();
-                _masker.Paths.Start(paths);
+                _paths.Start(paths);
                 level.HasPaths = true;
             }
         }
         level.IsData |= level.IsRoot;
         if (level.IsToken || level.IsDescription) (level.Rank, level.HasPaths, level.IsData) = (0, false, false);
-        if (level.HasPaths && _masker.Paths.Best(paths) is > 0 and var best)
+        if (level.HasPaths && _paths.Best(paths) is > 0 and var best)
         {
             level.IsByName = false;
             level.Rank = Math.Max(level.Rank, best);
@@ -232,11 +248,11 @@ internal sealed partial class MaskRun
 
     private static MaskingException TokenGivesAway() => new("a token of the protocol, which cannot be masked, holds what a mask hides; blocked");
 
-    private void Substitute(ref Utf8JsonReader reader, ref Walk walk, ReadOnlySpan<byte> replacement, ref MaskBuffer output)
+    private void Substitute(ref JsonTokens token, ref Walk walk, ReadOnlySpan<byte> replacement, ref MaskBuffer output)
     {
-        CopyTo((int)reader.TokenStartIndex, ref walk, ref output);
+        CopyTo(token.Start, ref walk, ref output);
         output.Write(replacement);
-        walk.Copied = (int)reader.TokenStartIndex + reader.ValueSpan.Length;
+        walk.Copied = token.Start + token.Value.Length;
         Count++;
     }
 

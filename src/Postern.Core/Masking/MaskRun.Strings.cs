@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Postern.Core.Json;
 
 namespace Postern.Core.Masking;
 
@@ -10,14 +11,14 @@ internal sealed partial class MaskRun
 {
     private bool _isEmbedded;
 
-    private void Text(ref Utf8JsonReader reader, ref Walk walk, Level level, ref MaskBuffer output)
+    private void Text(ref JsonTokens token, ref Walk walk, Level level, ref MaskBuffer output)
     {
         var mayHoldDocument = level.IsRoot && level.Rank == 0 && !_isEmbedded;
-        var raw = reader.ValueSpan;
-        if (level.Rank == 0 && !(mayHoldDocument && level.HasPaths) && (!_detectors.Any || !IsSuspect((int)reader.TokenStartIndex, (int)reader.BytesConsumed))) return;
-        var isEscaped = reader.ValueIsEscaped;
+        var raw = token.Value;
+        if (level.Rank == 0 && !(mayHoldDocument && level.HasPaths) && (!_detectors.Any || !IsSuspect(token.Start, token.End))) return;
+        var isEscaped = token.IsEscaped;
         var text = isEscaped ? Unescape(raw) : raw;
-        var start = (int)reader.TokenStartIndex + 1;
+        var start = token.Start + 1;
         if (mayHoldDocument && Embedded.MayBeDocument(text) && TryDocumentIn(text, raw.Length, level, start, ref walk, ref output)) return;
 
         if (level.IsBlob && level.Rank == 0 && TryBlob(text, start, raw.Length, ref walk, ref output)) return;
@@ -34,15 +35,14 @@ internal sealed partial class MaskRun
     private bool TryDocumentIn(ReadOnlySpan<byte> text, int rawLength, Level level, int start, ref Walk walk, ref MaskBuffer output)
     {
         // The text may stand in the scratch space, which the document's own strings will need.
-        var (scratch, suspects, count, names) = (_scratch, _suspects, Count, MaskedNames);
+        var (scratch, suspects, paths, count, names) = (_scratch, _suspects, _paths, Count, MaskedNames);
         _scratch = [];
         _isEmbedded = true;
         var skipped = Embedded.Start(text);
         var document = new MaskBuffer(text.Length);
         try
         {
-            var options = new JsonReaderOptions { MaxDepth = MaxDepth, AllowMultipleValues = true };
-            Documents(text[skipped..], ShapePlaces.Whole.Paths, options, isRead: false, ref document);
+            Documents(text[skipped..], ShapePlaces.Whole.Paths, areMany: true, isRead: false, ref document);
             if (Count == count) return true;
             ThrowIfNamesMet(document.Written, names);
             CopyTo(start, ref walk, ref output);
@@ -53,7 +53,7 @@ internal sealed partial class MaskRun
         }
         catch (JsonException)
         {
-            if (level.HasPaths && Embedded.IsMeantAsDocument(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
+            if (level.HasPaths && Embedded.IsMeantAsDocument(text) && _masker.Paths.MayLeadInto(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
             Count = count;
             MaskedNames = names;
             return false;
@@ -62,7 +62,7 @@ internal sealed partial class MaskRun
         {
             document.Dispose();
             Dispose(ref _scratch);
-            (_scratch, _suspects, _isEmbedded) = (scratch, suspects, false);
+            (_scratch, _suspects, _paths, _isEmbedded) = (scratch, suspects, paths, false);
         }
     }
 

@@ -9,6 +9,9 @@ namespace Postern.Core.Masking;
 /// </summary>
 internal sealed class PathSet
 {
+    /// <summary>Leads nowhere.</summary>
+    public static readonly PathSet None = new([]);
+
     private readonly ulong[] _initial;
     private readonly ulong[] _stays;
     private readonly ulong[] _ends;
@@ -18,6 +21,7 @@ internal sealed class PathSet
     private readonly ulong[][] _byName;
     private readonly int[] _values;
     private readonly NameTable _names;
+    private readonly PathAnchors? _anchors;
 
     /// <summary>Compiles paths, each with the value (above 0) that it gives to what it leads to.</summary>
     public PathSet(IEnumerable<(ImmutableArray<PathStep> Steps, int Value)> paths)
@@ -34,6 +38,7 @@ internal sealed class PathSet
         _values = new int[Words * 64];
         _names = new NameTable(all.SelectMany(path => path.Steps).Select(step => step.Utf8Name).OfType<byte[]>());
         _byName = [.. Enumerable.Range(0, _names.Count).Select(_ => new ulong[Words])];
+        _anchors = PathAnchors.Of(all.Select(path => path.Steps));
         var place = 0;
         foreach (var (steps, value) in all)
         {
@@ -65,6 +70,9 @@ internal sealed class PathSet
 
     /// <summary>Length of a state; 0 when there are no paths.</summary>
     public int Words { get; }
+
+    /// <summary>False when the document (UTF-8 JSON) holds nothing that a path leads to. May say yes too often, never no.</summary>
+    public bool MayLeadInto(ReadOnlySpan<byte> utf8) => Words > 0 && _anchors?.StandIn(utf8) != false;
 
     /// <summary>Adds the start of every path to a state.</summary>
     public void Start(Span<ulong> state)

@@ -44,7 +44,20 @@ public sealed class EmbeddedDocumentTests
 
     [Fact]
     public void A_document_deeper_than_any_reader_goes_is_blocked() =>
-        Assert.Throws<MaskingException>(() => Fields(MaskKind.Redact, "$..email").Apply(Frame(new string('[', 65) + new string(']', 65)), s_shape));
+        Assert.Throws<MaskingException>(() => Fields(MaskKind.Redact, "$..email").Apply(Frame(new string('[', 64) + """{\"email\":\"a\"}""" + new string(']', 64)), s_shape));
+
+    [Theory]
+    [InlineData("{\\\"other\\\":\\\"a\\\"")]
+    [InlineData("""[{\"other\":\"a\"},]""")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[")]
+    public void Text_that_is_no_document_and_names_no_masked_field_stays_as_it_is(string text) =>
+        Assert.Equal(Frame(text), Fields(MaskKind.Redact, "$..email").Apply(Frame(text), s_shape));
+
+    [Theory]
+    [InlineData("{\\\"em\\\\u0061il\\\":\\\"a\\\"")]
+    [InlineData("{\\\"\\u0065mail\\\":\\\"a\\\"")]
+    public void A_name_spelt_by_numbers_counts_as_a_name_in_what_is_no_document(string text) =>
+        Assert.Throws<MaskingException>(() => Fields(MaskKind.Redact, "$..email").Apply(Frame(text), s_shape));
 
     [Fact]
     public void Without_paths_such_text_is_searched_as_text() =>
