@@ -80,6 +80,20 @@ internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
         return at < _length ? Item(at) : _areMany && _inside == 0 ? false : throw NotJson();
     }
 
+    /// <summary>
+    /// With the opening bracket of an array or object just read, in a document known to be JSON: goes on behind its closing bracket
+    /// when that stands before this offset. False, and nothing happens, when it does not.
+    /// </summary>
+    public bool TrySkip(int before)
+    {
+        var end = JsonBrackets.EndOf(MemoryMarshal.CreateReadOnlySpan(ref _utf8, Math.Min(before, _length)), _at);
+        if (end < 0) return false;
+        (_at, _isOpened, _isBehindValue) = (end, false, true);
+        _levels >>= 1;
+        _inside--;
+        return true;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly byte At(int at) => Unsafe.Add(ref _utf8, at);
 
@@ -212,7 +226,8 @@ internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
             if (at < _length && At(at) is (byte)'+' or (byte)'-') at++;
             at = Digits(at);
         }
-        return at;
+        // Of documents in a row, one that is a number ends with white space: `01` is not two of them.
+        return _inside > 0 || at == _length || Space(at) > at ? at : throw NotJson();
     }
 
     private readonly int Digits(int at)

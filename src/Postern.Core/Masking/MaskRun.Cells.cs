@@ -49,7 +49,7 @@ internal sealed partial class MaskRun
         _topRank = rank;
         try
         {
-            Documents(json, ShapePlaces.Whole.Paths, new JsonReaderOptions { MaxDepth = MaxDepth }, isRead: false, ref cell);
+            Documents(json, ShapePlaces.Whole.Paths, areMany: false, isRead: false, ref cell);
         }
         finally
         {
@@ -89,7 +89,7 @@ internal sealed partial class MaskRun
         isChanged = false;
         try
         {
-            Documents(text[skipped..], ShapePlaces.Whole.Paths, new JsonReaderOptions { MaxDepth = MaxDepth, AllowMultipleValues = true }, isRead: false, ref document);
+            Documents(text[skipped..], ShapePlaces.Whole.Paths, areMany: true, isRead: false, ref document);
             isChanged = Count > count;
             if (!isChanged) return true;
             ThrowIfNamesMet(document.Written, names);
@@ -99,7 +99,7 @@ internal sealed partial class MaskRun
         }
         catch (JsonException)
         {
-            if (mustRead && Embedded.IsMeantAsDocument(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
+            if (mustRead && Embedded.IsMeantAsDocument(text) && _masker.Paths.MayLeadInto(text)) throw new MaskingException("text under a mask begins as JSON but is none; blocked");
             Count = count;
             MaskedNames = names;
             return false;

@@ -16,6 +16,12 @@ internal sealed partial class MaskRun
     // Where texts may hold something; null when nobody looked, and all may.
     private Detection.PlaceList? _suspects;
 
+    // Where paths may lead to; null when nobody can say without following them.
+    private Detection.PlaceList? _leads;
+
+    // True when arrays and objects without any such place are left out.
+    private bool _maySkip;
+
     /// <summary>What is known of the value at one depth.</summary>
     [StructLayout(LayoutKind.Auto)]
     private struct Level
@@ -68,6 +74,7 @@ internal sealed partial class MaskRun
     {
         public readonly Level[] Levels = new Level[MaxDepth + 1];
         public readonly Detection.PlaceList Suspects = new();
+        public readonly Detection.PlaceList Leads = new();
         public ulong[] PlaceStates = [];
         public ulong[] PathStates = [];
 
@@ -87,19 +94,22 @@ internal sealed partial class MaskRun
     {
         _detectors = _masker.Detectors;
         var space = _spaces[_isEmbedded ? 1 : 0];
-        _suspects = null;
+        (_suspects, _leads, _paths) = (null, null, _masker.Paths);
         if (_masker.IsScreened)
         {
             _suspects = space.Suspects;
             _detectors.Suspect(utf8, _suspects);
+            space.Leads.Clear();
+            if (_paths.TryFindLeads(utf8, space.Leads)) _leads = space.Leads;
+            if (_leads is { IsEmpty: true }) _paths = PathSet.None;
         }
-        _paths = _masker.IsScreened && !_masker.Paths.MayLeadInto(utf8) ? PathSet.None : _masker.Paths;
         // Where no text is suspect, no number can be a card either: both are looked for in the same bytes.
         if (_suspects is { IsEmpty: true } && _topRank == 0 && _paths.Words == 0)
         {
             if (!isRead) Check(utf8, areMany);
             return;
         }
+        _maySkip = isRead && _suspects is not null && _leads is not null;
         var walk = new Walk
         {
             Utf8 = utf8,
@@ -125,6 +135,9 @@ internal sealed partial class MaskRun
     /// <summary>False when the screen ruled out the bytes between these two.</summary>
     private bool IsSuspect(int start, int end) => _suspects is null || _suspects.IsWithin(start, end);
 
+    /// <summary>False when no path can lead between these two.</summary>
+    private bool IsLead(int start, int end) => _leads is null || _leads.IsWithin(start, end);
+
     private void Token(ref JsonTokens token, ref Walk walk, ref MaskBuffer output)
     {
         var depth = token.Depth;
@@ -143,6 +156,7 @@ internal sealed partial class MaskRun
         {
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
                 level.IsArray = token.Kind == JsonTokenType.StartArray;
+                if (_maySkip && level.Rank == 0) token.TrySkip(Math.Min(_suspects!.NextFrom(token.Start), _leads!.NextFrom(token.Start)));
                 break;
             case JsonTokenType.String when !level.IsStructure:
                 Text(ref token, ref walk, level, ref output);

@@ -15,7 +15,7 @@ internal sealed partial class MaskRun
     {
         var mayHoldDocument = level.IsRoot && level.Rank == 0 && !_isEmbedded;
         var raw = token.Value;
-        if (level.Rank == 0 && !(mayHoldDocument && level.HasPaths) && (!_detectors.Any || !IsSuspect(token.Start, token.End))) return;
+        if (level.Rank == 0 && !(mayHoldDocument && level.HasPaths && IsLead(token.Start, token.End)) && (!_detectors.Any || !IsSuspect(token.Start, token.End))) return;
         var isEscaped = token.IsEscaped;
         var text = isEscaped ? Unescape(raw) : raw;
         var start = token.Start + 1;
@@ -35,7 +35,7 @@ internal sealed partial class MaskRun
     private bool TryDocumentIn(ReadOnlySpan<byte> text, int rawLength, Level level, int start, ref Walk walk, ref MaskBuffer output)
     {
         // The text may stand in the scratch space, which the document's own strings will need.
-        var (scratch, suspects, paths, count, names) = (_scratch, _suspects, _paths, Count, MaskedNames);
+        var (scratch, suspects, leads, paths, maySkip, count, names) = (_scratch, _suspects, _leads, _paths, _maySkip, Count, MaskedNames);
         _scratch = [];
         _isEmbedded = true;
         var skipped = Embedded.Start(text);
@@ -62,7 +62,7 @@ internal sealed partial class MaskRun
         {
             document.Dispose();
             Dispose(ref _scratch);
-            (_scratch, _suspects, _paths, _isEmbedded) = (scratch, suspects, paths, false);
+            (_scratch, _suspects, _leads, _paths, _maySkip, _isEmbedded) = (scratch, suspects, leads, paths, maySkip, false);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Core.Masking.Detection;
 
 namespace Postern.Core.Masking;
 
@@ -10,6 +11,10 @@ internal sealed class PathAnchors
 {
     // Each is one search of the whole document.
     private const int Most = 8;
+
+    // From this many places on, they must be this many bytes from each other on average.
+    private const int Few = 8;
+    private const int Sparse = 512;
 
     private readonly byte[][] _names;
 
@@ -30,16 +35,53 @@ internal sealed class PathAnchors
     }
 
     /// <summary>
-    /// True when one of the names stands anywhere in the bytes, in whatever place, or an escape by number (<c>\u0065</c>), which may
-    /// spell any. A document inside a string is told by the same bytes: its letters stand there too.
+    /// Adds, in order, where one of the names stands as a text of its own, be it a name or a value, in the document or in a document
+    /// inside one of its texts (whose quotes are escaped), and where an escape by number (<c>\u0065</c>) stands, which may spell any.
+    /// False, with places missing, when there are so many that following the paths is quicker.
     /// </summary>
+    public bool TryFind(ReadOnlySpan<byte> utf8, PlaceList places)
+    {
+        var found = 0;
+        Span<int> next = stackalloc int[Most + 1];
+        for (var i = 0; i <= _names.Length; i++) next[i] = Next(utf8, i, 0);
+        while (true)
+        {
+            var first = 0;
+            for (var i = 1; i <= _names.Length; i++)
+            {
+                if (next[i] < next[first]) first = i;
+            }
+            if (next[first] == int.MaxValue) return true;
+            if (++found >= Few && next[first] / found < Sparse) return false;
+            places.Add(next[first]);
+            next[first] = Next(utf8, first, next[first] + 1);
+        }
+    }
+
+    /// <summary>True when there is such a place.</summary>
     public bool StandIn(ReadOnlySpan<byte> utf8)
     {
-        foreach (var name in _names)
+        for (var i = 0; i <= _names.Length; i++)
         {
-            if (utf8.IndexOf(name) >= 0) return true;
+            if (Next(utf8, i, 0) != int.MaxValue) return true;
         }
-        return utf8.IndexOf("\\u"u8) >= 0;
+        return false;
+    }
+
+    /// <summary>Where this name, or behind the last the escape, stands next; the highest number for nowhere.</summary>
+    private int Next(ReadOnlySpan<byte> utf8, int index, int from)
+    {
+        var isName = index < _names.Length;
+        var wanted = isName ? _names[index] : "\\u"u8;
+        while (true)
+        {
+            var found = utf8[from..].IndexOf(wanted);
+            if (found < 0) return int.MaxValue;
+            var at = from + found;
+            var end = at + wanted.Length;
+            if (!isName || (at > 0 && utf8[at - 1] == '"' && end < utf8.Length && utf8[end] is (byte)'"' or (byte)'\\')) return at;
+            from = at + 1;
+        }
     }
 
     // RFC 8259 section 7: these can be written by a backslash and a character other than `u`.

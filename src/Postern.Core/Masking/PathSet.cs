@@ -74,6 +74,9 @@ internal sealed class PathSet
     /// <summary>False when the document (UTF-8 JSON) holds nothing that a path leads to. May say yes too often, never no.</summary>
     public bool MayLeadInto(ReadOnlySpan<byte> utf8) => Words > 0 && _anchors?.StandIn(utf8) != false;
 
+    /// <summary>Adds the places that a path may lead to, in order. False when following the paths is the only, or the quicker, way to tell.</summary>
+    public bool TryFindLeads(ReadOnlySpan<byte> utf8, Detection.PlaceList places) => Words == 0 || _anchors?.TryFind(utf8, places) == true;
+
     /// <summary>Adds the start of every path to a state.</summary>
     public void Start(Span<ulong> state)
     {

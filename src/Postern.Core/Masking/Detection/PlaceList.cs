@@ -19,10 +19,13 @@ internal sealed class PlaceList
     }
 
     /// <summary>True when a place is within these bounds. Later questions are about later bounds.</summary>
-    public bool IsWithin(int start, int end)
+    public bool IsWithin(int start, int end) => NextFrom(start) < end;
+
+    /// <summary>The first place from here on; the highest number for none. Later questions are about later places.</summary>
+    public int NextFrom(int start)
     {
         while (_next < _count && _places[_next] < start) _next++;
-        return _next < _count && _places[_next] < end;
+        return _next < _count ? _places[_next] : int.MaxValue;
     }
 
     public void Clear()
