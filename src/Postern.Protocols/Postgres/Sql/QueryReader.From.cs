@@ -184,6 +184,8 @@ internal sealed partial class QueryReader
         List<string> merged = Tree.Flag(fields, "isNatural")
             ? [.. left.Columns.Select(column => column.Name).Where(name => right.Find(name) >= 0)]
             : Tree.Strings(fields, "usingClause");
+        // `USING` and `NATURAL` compare by the operator `=`, whosever it is.
+        if (merged.Count > 0) Operator(["="]);
         var columns = ImmutableArray.CreateBuilder<SourceColumn>();
         var inner = ImmutableArray.CreateBuilder<ImmutableArray<(RowSource, int)>>();
         foreach (var name in merged)

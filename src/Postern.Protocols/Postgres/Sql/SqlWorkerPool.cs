@@ -14,6 +14,9 @@ internal sealed class SqlWorkerOptions
     /// <summary>Wall-clock time for one text.</summary>
     public TimeSpan Limit { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Wall-clock time for a process to be there.</summary>
+    public TimeSpan StartLimit { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Texts that may wait for a worker; the next is refused.</summary>
     public int Queue { get; init; } = 1_024;
 
@@ -151,7 +154,7 @@ internal sealed class SqlWorkerPool : IDisposable
                 worker = SqlWorker.Start(_options.Program, _options.Clock);
                 Interlocked.Increment(ref _starts);
                 // The first answer of a process waits for the process to be there.
-                if (worker.Parse("select 1"u8, TimeSpan.FromSeconds(10)).Outcome != WorkerOutcome.Tree)
+                if (worker.Parse("select 1"u8, _options.StartLimit).Outcome != WorkerOutcome.Tree)
                 {
                     hasDied = true;
                     return new PooledReading(new StatementReading.Undecidable("the gateway's SQL worker cannot be started"), IsLasting: false);
@@ -179,6 +182,12 @@ internal sealed class SqlWorkerPool : IDisposable
         {
             hasDied = true;
             return new PooledReading(new StatementReading.Undecidable(fault.Message), IsLasting: false);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            // Whatever it is, it must not end the thread that others wait for, nor the process.
+            hasDied = true;
+            return new PooledReading(new StatementReading.Undecidable($"the statement cannot be read ({fault.GetType().Name})"), IsLasting: false);
         }
     }
 

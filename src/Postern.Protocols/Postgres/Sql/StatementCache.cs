@@ -14,6 +14,9 @@ internal sealed class StatementCache(long maximumBytes)
     private Generation _young = new();
     private Generation _old = new();
 
+    /// <summary>Readings that are remembered.</summary>
+    public int Count => Volatile.Read(ref _young).Entries.Count + Volatile.Read(ref _old).Entries.Count;
+
     public bool TryFind(ReadOnlySpan<byte> text, Catalogue catalogue, [NotNullWhen(true)] out StatementReading? reading)
     {
         var sought = new Sought(text, catalogue.Version);

@@ -33,6 +33,9 @@ internal sealed class StatementTexts : IStatementReader, IDisposable
         return new ValueTask<StatementReading>(ParseAsync(sql.ToArray(), catalogue, cancellationToken));
     }
 
+    /// <summary>True when the text would be answered without reading it.</summary>
+    public bool Remembers(ReadOnlySpan<byte> sql, Catalogue catalogue) => _cache.TryFind(sql, catalogue, out _);
+
     public void Dispose() => _pool.Dispose();
 
     private async Task<StatementReading> ParseAsync(byte[] text, Catalogue catalogue, CancellationToken cancellationToken)

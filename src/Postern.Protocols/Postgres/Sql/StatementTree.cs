@@ -44,8 +44,9 @@ internal static class StatementTree
         {
             return new StatementReading.Undecidable("the statement is nested too deeply, or its tree cannot be read");
         }
-        catch (InvalidOperationException)
+        catch (Exception fault) when (fault is InvalidOperationException or ArgumentException or IndexOutOfRangeException or KeyNotFoundException)
         {
+            // A node of another make than the grammar's: only a worker that was taken over sends one.
             return new StatementReading.Undecidable("the tree of the statement is not what was expected");
         }
     }
