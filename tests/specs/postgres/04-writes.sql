@@ -33,7 +33,7 @@ insert into products (id, name) values (1, 'x') on conflict (id) do update set n
 --> insert | select public.products(id name price) where; insert public.products(id name); update public.products(name price) where | out public.products.id, public.products.name, public.products.price
 
 insert into products (id, name) values (1, 'x') on conflict on constraint products_pkey do update set name = 'y'
---> insert | insert public.products(id name); update public.products(name)
+--> insert | select public.products where; insert public.products(id name); update public.products(name)
 
 with src as (select name from customers) insert into products (name) select name from src
 --> insert | select public.customers(name); insert public.products(name)

@@ -29,6 +29,8 @@ internal sealed partial class QueryReader
             Tree.Only(infer, "InferClause", "indexElems", "whereClause", "conname");
             foreach (var item in Tree.Items(infer, "indexElems")) IndexElement(item, scope);
             if (Tree.Find(infer, "whereClause") is { } partial) Expression(partial, scope);
+            // Which columns a constraint has is not known here; that the table is read is.
+            if (Tree.Has(infer, "conname")) target.Use!.Note(hasWhere: true);
         }
         switch (Tree.NeedText(fields, "action"))
         {

@@ -26,25 +26,25 @@ internal sealed class SqlStatement
 
     public TransactionEffect Effect { get; init; }
 
-    /// <summary><c>PREPARE name AS …</c>: the name; <see cref="Parts"/> are those of the statement inside.</summary>
+    /// <summary>
+    /// Before the names of cursors, which share <see cref="Prepares"/>, <see cref="Executes"/> and <see cref="Deallocates"/> with prepared
+    /// statements. No name that comes over the wire has a NUL in it.
+    /// </summary>
+    public const string CursorPrefix = "\0cursor ";
+
+    /// <summary><c>PREPARE name AS …</c> and <c>DECLARE name CURSOR FOR …</c>: the name; <see cref="Parts"/> are those of the statement inside.</summary>
     public string? Prepares { get; init; }
 
     /// <summary>
-    /// <c>PREPARE name AS …</c>: the statement inside. <c>EXECUTE name</c> is judged by it: whoever keeps the names of a session finds it there.
+    /// The statement inside. <c>EXECUTE name</c> and <c>FETCH … FROM name</c> are judged by it: whoever keeps the names of a session finds it there.
     /// </summary>
     public SqlStatement? Prepared { get; init; }
 
-    /// <summary><c>DEALLOCATE name</c>: the name; empty text for all of them (also <c>DISCARD ALL</c>).</summary>
+    /// <summary><c>DEALLOCATE name</c>, <c>CLOSE name</c>: the name; empty text for all of them (also <c>DISCARD ALL</c>).</summary>
     public string? Deallocates { get; init; }
 
-    /// <summary><c>EXECUTE name (…)</c>: the name. Its own parts hold what its arguments do; those of what was prepared come on top.</summary>
+    /// <summary><c>EXECUTE name (…)</c>, <c>FETCH</c> and <c>MOVE</c>: the name. Its own parts hold what its arguments do; those of what was prepared come on top.</summary>
     public string? Executes { get; init; }
-
-    /// <summary>
-    /// <c>DECLARE</c>, <c>FETCH</c>, <c>MOVE</c>, <c>CLOSE</c>: the cursor's name (empty text closes all). <see cref="Output"/> of the
-    /// DECLARE tells the rows of a FETCH.
-    /// </summary>
-    public string? Cursor { get; init; }
 
     /// <summary>The highest <c>$n</c>; 0 when there is none.</summary>
     public int ParameterCount { get; init; }
@@ -53,8 +53,8 @@ internal sealed class SqlStatement
     public bool WritesCatalogue { get; init; }
 
     /// <summary>
-    /// Settings go back to what the session began with (<c>RESET</c>, <c>DISCARD ALL</c>). What the gateway pins must therefore be part
-    /// of how the session begins (the startup message), not of a later SET.
+    /// The <c>search_path</c> goes back to what the session began with (<c>RESET ALL</c>, <c>DISCARD ALL</c>). What the gateway pinned by a
+    /// later SET is gone, and must be pinned again before anything else is asked.
     /// </summary>
     public bool ResetsSettings { get; init; }
 

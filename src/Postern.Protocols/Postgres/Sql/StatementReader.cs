@@ -15,7 +15,6 @@ internal sealed partial class StatementReader
     private SqlStatement? _prepared;
     private string? _deallocates;
     private string? _executes;
-    private string? _cursor;
     private bool _writesCatalogue;
     private bool _resetsSettings;
     private bool _mayReturnRows;
@@ -40,7 +39,6 @@ internal sealed partial class StatementReader
             Prepared = _prepared,
             Deallocates = _deallocates,
             Executes = _executes,
-            Cursor = _cursor,
             ParameterCount = _facts.ParameterCount,
             WritesCatalogue = _writesCatalogue,
             ResetsSettings = _resetsSettings,
@@ -102,22 +100,19 @@ internal sealed partial class StatementReader
                 Explain(fields, start, length);
                 return;
             case "DeclareCursorStmt":
-                Tree.Only(fields, type, "portalname", "options", "query");
-                Query(Tree.Need(fields, "query"), "declare_cursor", StatementWords.Select);
-                // The rows come with FETCH.
-                _mayReturnRows = false;
-                _cursor = Tree.NeedText(fields, "portalname");
+                Declare(fields, start, length);
                 return;
             case "FetchStmt":
                 Tree.Only(fields, type, "direction", "howMany", "portalname", "ismove");
                 _kind = Tree.Flag(fields, "ismove") ? "move" : "fetch";
                 _mayReturnRows = !Tree.Flag(fields, "ismove");
-                _cursor = Tree.NeedText(fields, "portalname");
+                _executes = SqlStatement.CursorPrefix + Tree.NeedText(fields, "portalname");
                 return;
             case "ClosePortalStmt":
                 Tree.Only(fields, type, "portalname");
                 _kind = "close";
-                _cursor = Tree.Text(fields, "portalname") ?? "";
+                // After `CLOSE ALL` the server knows none of them any more.
+                if (Tree.Text(fields, "portalname") is { } closed) _deallocates = SqlStatement.CursorPrefix + closed;
                 return;
             case "CallStmt":
                 Call(fields);
@@ -202,6 +197,7 @@ internal sealed partial class StatementReader
     {
         Tree.Only(fields, "DiscardStmt", "target");
         _kind = "discard";
+        // Without its temporary tables a session is what it was; only all of it resets.
         if (Tree.Text(fields, "target") != "DISCARD_ALL") return;
         _deallocates = "";
         _resetsSettings = true;
@@ -220,7 +216,7 @@ internal sealed partial class StatementReader
                 return;
             case "VAR_RESET" or "VAR_SET_DEFAULT" when name is not null:
                 _kind = "reset";
-                _resetsSettings = true;
+                _resetsSettings = name == "search_path";
                 // Back to what the session began with, where the gateway put it.
                 if (name is not ("search_path" or "client_encoding" or "standard_conforming_strings")) Settings.Set(name, value: null, _facts);
                 return;
@@ -258,6 +254,18 @@ internal sealed partial class StatementReader
         _prepares = Tree.NeedText(fields, "name");
         _prepared = inside;
         _facts.Include(inside.Parts);
+    }
+
+    // A cursor is a statement under a name: each FETCH is judged again, so that a grant that has ended gives no more rows.
+    private void Declare(JsonElement fields, int start, int length)
+    {
+        Tree.Only(fields, "DeclareCursorStmt", "portalname", "options", "query");
+        var inside = new StatementReader(_catalogue).Read(Tree.Need(fields, "query"), start, length);
+        _kind = "declare_cursor";
+        _prepares = SqlStatement.CursorPrefix + Tree.NeedText(fields, "portalname");
+        _prepared = inside;
+        _facts.Include(inside.Parts);
+        _facts.ParameterCount = inside.ParameterCount;
     }
 
     private void Execute(JsonElement fields)

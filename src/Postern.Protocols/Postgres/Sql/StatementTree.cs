@@ -31,7 +31,7 @@ internal static class StatementTree
                 var start = Tree.Number(raw, "stmt_location");
                 var length = Tree.Number(raw, "stmt_len");
                 var statement = new StatementReader(catalogue).Read(Tree.Need(raw, "stmt"), start, length == 0 ? textLength - start : length);
-                if (statement.WritesCatalogue) changed = statement.Kind;
+                if (statement.WritesCatalogue || statement.ResetsSettings) changed = statement.Kind;
                 statements.Add(statement);
             }
             return new StatementReading.Understood(statements.ToImmutable());
