@@ -53,6 +53,9 @@ public sealed class Operation
     /// <summary>The operation that provoked this one (a target asking back), or null.</summary>
     public OperationId? Parent { get; init; }
 
+    /// <summary>True for one that asks for nothing but to be told things: when its caller leaves, nothing of it is left in doubt.</summary>
+    public bool OnlyListens { get; init; }
+
     /// <summary>What the caller was told to bring when it comes back, opened and found to fit this operation; null for a new one.</summary>
     public Approvals.Continuation? Continues { get; init; }
 

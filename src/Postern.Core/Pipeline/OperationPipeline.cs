@@ -167,6 +167,7 @@ public sealed class OperationPipeline(
             // What was sent may have taken effect, whatever became of the answer; nobody here can know.
             var mayHaveHappened = clearance.IsUsed && fault is not UpstreamException { NothingWasSent: true };
             await clearance.Replies.SettleAsync().ConfigureAwait(false);
+            if (exchange.Operation.OnlyListens && clearance.End == ClearanceEnd.CallerGone && fault is OperationCanceledException) return new Ending(Outcome.Done, null, null, hold, clock.GetUtcNow());
             if (clearance.End != ClearanceEnd.CallerGone)
             {
                 await TellAsync(exchange, _refusals.BrokenOff(id, code, mayHaveHappened), CancellationToken.None).ConfigureAwait(false);

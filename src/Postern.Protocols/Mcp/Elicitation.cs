@@ -41,7 +41,7 @@ internal static class Elicitation
         var mode = parameters.TryGetProperty("mode", out var named) ? named.ValueKind == JsonValueKind.String ? named.GetString() : "?" : "form";
         return mode switch
         {
-            "form" => SecretWords.AreAskedForIn(parameters) ? "a form that asks for a secret; servers must use a link for that" : null,
+            "form" => SecretQuestions.AreAskedForIn(parameters) ? "a form that asks for a secret; servers must use a link for that" : null,
             "url" => UrlFault(parameters),
             _ => "an elicitation of a mode that is not known",
         };

@@ -51,6 +51,7 @@ internal static class McpOperations
             Definition = pin.Definition,
             IsQuarantined = pin.IsQuarantined,
             Continues = continues,
+            OnlyListens = parts[0].Action == McpActions.Listen,
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
         };
@@ -98,6 +99,7 @@ internal static class McpOperations
         Request = default,
         RequestShape = FrameShape.Text,
         DigestOf = DigestOf,
+        OnlyListens = action is McpActions.OpenStream or McpActions.ResumeStream,
         ClientRun = origin.ClientRun,
         ClientName = origin.ClientName,
     };

@@ -104,7 +104,7 @@ public sealed class StrictJsonTests
         Assert.Null(StrictJson.Check(unique, maxNames: int.MaxValue));
         Assert.Equal(JsonFaultKind.DuplicateName, StrictJson.Check(twice, maxNames: int.MaxValue)?.Kind);
         // Comparing every pair would take hours.
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"took {watch.Elapsed}");
     }
 
     [Fact]

@@ -103,6 +103,32 @@ public sealed class McpCancellationTests
     }
 
     [Fact]
+    public async Task A_client_that_leaves_a_stream_on_which_it_only_listens_leaves_nothing_in_doubt()
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var bed = await McpTestBed.StartAsync(script: server => server.Override = async (http, received) =>
+        {
+            if (received.HttpMethod != "GET") return false;
+            await FakeMcpServer.SseAsync(http, """{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}""");
+            http.RequestAborted.Register(() => gone.TrySetResult());
+            await gone.Task;
+            return true;
+        });
+        var session = await bed.InitializeAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, bed.Url);
+        foreach (var (name, value) in new[] { ("Authorization", "Bearer alice"), ("Accept", "text/event-stream"), ("Mcp-Session-Id", session) }) request.Headers.TryAddWithoutValidation(name, value);
+        var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await new StreamReader(await response.Content.ReadAsStreamAsync()).ReadLineAsync();
+        var before = bed.Recorder.Endings.Count();
+
+        response.Dispose();
+
+        await gone.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        await UntilAsync(() => bed.Recorder.Endings.Count() > before);
+        Assert.Equal(Outcome.Done, bed.Recorder.Endings.Last().Outcome);
+    }
+
+    [Fact]
     public async Task A_client_that_loses_streams_and_never_comes_back_does_not_lock_itself_out()
     {
         await using var bed = await McpTestBed.StartAsync(script: server => server.Override = async (http, received) =>

@@ -8,7 +8,7 @@ namespace Postern.Protocols.Mcp;
 /// Finds forms that ask for secrets, by what their fields are called, titled, described and formatted. Only fields that a person
 /// fills in freely count: a choice from a list, a yes or no, cannot carry a secret. Read on normalised text in linear time.
 /// </summary>
-internal static class SecretWords
+internal static class SecretQuestions
 {
     private const int MaxDepth = 8;
 
