@@ -65,6 +65,12 @@ public sealed class Operation
     /// <summary>The client program as it names itself; shown, recorded, never decided on.</summary>
     public string? ClientName { get; init; }
 
+    /// <summary>
+    /// What cannot be answered under masks, as the protocol knows: a reason that may be told to the caller, or null when nothing speaks
+    /// against it. Pure. Asked of the masks of the caller's copy wherever the operation would be permitted or held; null when it is never so.
+    /// </summary>
+    public Func<Masking.Masker, string?>? ObjectionTo { get; init; }
+
     private Digest? _digest;
 
     private Digest ComputeDigest() => DigestOf(this);

@@ -99,7 +99,8 @@ public sealed class PolicySet
         judgement.Release();
 
         if (verdict is Decision.Deny deny) return Verdict.WithVisibility(deny, CouldBePermitted(index, identity, operation, now));
-        return operation.IsQuarantined ? Quarantined(verdict) : verdict;
+        if (operation.IsQuarantined) return Quarantined(verdict);
+        return operation.ObjectionTo?.Invoke(MasksFor(identity, operation).Caller) is { } objection ? Unmaskable(verdict, objection) : verdict;
     }
 
     internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
@@ -134,6 +135,15 @@ public sealed class PolicySet
         // It would be permitted but for the change, so that it exists is no secret.
         IsVisible = true,
         HasDecidingRule = false,
+        Reported = permitted.Reported,
+    };
+
+    private Decision.Deny Unmaskable(Decision permitted, string objection) => new(Version, permitted.Rules, objection, RefusalCode.NotPermitted)
+    {
+        // A rule gives it; what stands in its way is said in the protocol's words, which name nothing that the caller did not.
+        IsVisible = true,
+        HasDecidingRule = false,
+        Message = objection,
         Reported = permitted.Reported,
     };
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Postern.Core.Approvals;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
+using Postern.Protocols.Postgres.Masking;
 using Postern.Protocols.Postgres.Sql;
 
 namespace Postern.Protocols.Postgres;
@@ -31,7 +32,7 @@ internal static class PostgresOperations
     /// <summary>One operation for a whole unit: all of it is judged before any of it is forwarded.</summary>
     /// <param name="connection">The target.</param>
     /// <param name="unit">At least one statement, in the order in which they run.</param>
-    /// <param name="request">What is recorded of it, masked.</param>
+    /// <param name="request">What people are shown of it and the record keeps of it, masked (<see cref="UnitText"/>).</param>
     /// <param name="requestShape">How masks read it.</param>
     /// <param name="clientRun">The session's id.</param>
     /// <param name="clientName"><c>application_name</c>.</param>
@@ -45,6 +46,7 @@ internal static class PostgresOperations
         Request = request,
         RequestShape = requestShape,
         DigestOf = new UnitDigest(unit).Of,
+        ObjectionTo = MaskObjection.Of(unit),
         Continues = continues,
         ClientRun = clientRun,
         ClientName = clientName,

@@ -5,6 +5,7 @@ using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Protocols.Postgres.Sql;
+using Postern.Protocols.Postgres.Masking;
 using Postern.Protocols.Postgres.Wire;
 
 namespace Postern.Protocols.Postgres;
@@ -101,8 +102,11 @@ internal sealed partial class PostgresSession
         };
     }
 
-    private Operation Build(List<UnitStatement> statements, DateTimeOffset now) =>
-        PostgresOperations.Build(_admitted.Connection, [.. statements], _intake.Unit, ReplyShapes.Unit, _run, _admitted.Application, continues: null, now);
+    private Operation Build(List<UnitStatement> statements, DateTimeOffset now)
+    {
+        ImmutableArray<UnitStatement> unit = [.. statements];
+        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now);
+    }
 
     /// <summary>Sends what was judged, and passes on what comes back.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

@@ -1,4 +1,5 @@
 using Postern.Core.Masking;
+using Postern.Protocols.Postgres.Masking;
 using Postern.Protocols.Postgres.Sql;
 
 namespace Postern.Protocols.Postgres;
@@ -7,11 +8,11 @@ namespace Postern.Protocols.Postgres;
 internal static class ReplyShapes
 {
     /// <summary>Batches without rows: errors, notices, settings, tags.</summary>
-    public static FrameShape Plain => FrameShape.Text;
+    public static FrameShape Plain => RowShape.Plain;
 
-    /// <summary>Units as clients send them.</summary>
+    /// <summary>Units in which nothing is asked, as clients send them.</summary>
     public static FrameShape Unit => FrameShape.Text;
 
     /// <summary>Batches with rows of this description.</summary>
-    public static FrameShape Rows(ReadOnlySpan<byte> description, SqlStatement? statement) => FrameShape.Text;
+    public static FrameShape Rows(ReadOnlySpan<byte> description, SqlStatement? statement) => RowShape.For(description, statement?.Output ?? default);
 }
