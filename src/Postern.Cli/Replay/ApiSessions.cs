@@ -44,6 +44,7 @@ internal sealed class ApiSessions(ControlApi api)
             At = Instant(operation, "at"),
             Actor = new ReplayActor(Text(operation, "identity"), Kind: null, Name: null, OptionalText(operation, "agent"), OptionalText(operation, "client"), []),
             Connection = Text(operation, "connection"),
+            Protocol = OptionalText(operation, "protocol"),
             Asked = [Text(summary, "summary")],
             Decision = new ReplayDecision(decision, rule is null ? [] : [new ReplayRule(rule, decision)], OptionalText(operation, "code"), Reason: null, (int?)operation["policyVersion"] ?? 0),
             Approval = approval,
@@ -54,7 +55,14 @@ internal sealed class ApiSessions(ControlApi api)
     }
 
     private static ReplayContent ContentOf(JsonNode? frame) =>
-        new(Text(frame, "direction"), (long?)frame!["bytes"] ?? 0, (long?)frame["maskedValues"], Encoding.UTF8.GetBytes(Text(frame, "content")), OptionalText(frame, "notKept"));
+        new(Text(frame, "direction"), (long?)frame!["bytes"] ?? 0, (long?)frame["maskedValues"], BytesOf(frame), OptionalText(frame, "notKept"));
+
+    private static byte[] BytesOf(JsonNode? frame)
+    {
+        if (OptionalText(frame, "contentBase64") is not { } encoded) return Encoding.UTF8.GetBytes(Text(frame, "content"));
+        var bytes = new byte[encoded.Length];
+        return Convert.TryFromBase64String(encoded, bytes, out var length) ? bytes[..length] : throw NotUnderstood("contentBase64");
+    }
 
     private static string Text(JsonNode? node, string member) => OptionalText(node, member) ?? throw NotUnderstood(member);
 

@@ -82,6 +82,7 @@ internal sealed class JournalSessions
             At = intent.At,
             Actor = new ReplayActor(intent.Identity.Key, intent.Identity.Kind, intent.Identity.Name, intent.Identity.Agent, intent.Client, intent.Identity.Groups),
             Connection = intent.Connection.Name,
+            Protocol = intent.Connection.Protocol,
             Asked = [.. intent.Parts.Select(Asked)],
             Decision = new ReplayDecision(decision.Kind, [.. decision.Rules.Select(rule => new ReplayRule($"{rule.Rule}@{decision.Version}", rule.Effect))], decision.Code, decision.Reason, decision.Version),
             Approval = clearing is null ? null : new ReplayApproval(clearing.Hold, clearing.Continues, clearing.Approvers, clearing.At),

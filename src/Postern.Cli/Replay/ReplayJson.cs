@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Postern.Protocols;
 
 namespace Postern.Cli.Replay;
 
@@ -41,6 +42,7 @@ internal static class ReplayJson
         },
         ["request"] = Content(step.Request),
         ["frames"] = new JsonArray([.. step.Frames.Select(Content)]),
+        ["results"] = step.Results is not { } results ? null : new JsonArray([.. results.Select(Result)]),
         ["ending"] = step.Ending is not { } ending ? null : new JsonObject
         {
             ["outcome"] = ending.Outcome,
@@ -75,6 +77,17 @@ internal static class ReplayJson
         }
         return item;
     }
+
+    private static JsonObject Result(ReplayItem item) => item switch
+    {
+        ReplayItem.Grid grid => new JsonObject
+        {
+            ["columns"] = Texts(grid.Columns),
+            ["rows"] = new JsonArray([.. grid.Rows.Select(row => new JsonArray([.. row.Select(value => (JsonNode?)value)]))]),
+        },
+        ReplayItem.Said said => new JsonObject { [said.Kind] = said.Text },
+        _ => throw new InvalidOperationException($"`{item.GetType().Name}` has no form as data"),
+    };
 
     private static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)text)]);
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Protocols;
 
 namespace Postern.Cli.Replay;
 
@@ -20,6 +21,9 @@ internal sealed record ReplayStep
     /// <summary>The connection's name.</summary>
     public required string Connection { get; init; }
 
+    /// <summary>The connection's protocol; null where the source does not tell.</summary>
+    public string? Protocol { get; init; }
+
     /// <summary>What was asked: an action, then what it touches, per part.</summary>
     public required ImmutableArray<string> Asked { get; init; }
 
@@ -37,6 +41,9 @@ internal sealed record ReplayStep
 
     /// <summary>How it ended; null while it is open.</summary>
     public ReplayEnding? Ending { get; init; }
+
+    /// <summary>What was delivered, as the protocol reads it; null where frames are text of their own.</summary>
+    public IReadOnlyList<ReplayItem>? Results => Protocol is null ? null : RecordedReplies.Read(Protocol, Frames.Where(frame => frame.Direction == "reply").Select(frame => frame.Kept));
 }
 
 /// <summary>Who asked, and through what.</summary>

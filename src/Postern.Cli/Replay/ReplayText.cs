@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Postern.Cli.Console;
 using Postern.Core.Recording;
+using Postern.Protocols;
 
 namespace Postern.Cli.Replay;
 
@@ -14,6 +15,7 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
     private const int Indent = 4;
     private const int LabelWidth = 11;
     private const int LinesKeptShort = 3;
+    private const int RowsKeptShort = 10;
 
     private readonly int _width = Math.Clamp(surroundings.Width, 40, 160);
 
@@ -49,12 +51,34 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
             if (approval.Continues != step.Operation) Field("continues", Plain(approval.Continues));
         }
         Content("asked", step.Request);
-        foreach (var frame in step.Frames) Content(frame.Direction == "reply" ? "delivered" : "sent later", frame);
+        if (step.Results is { } results) Delivered(results, step.Frames);
+        else foreach (var frame in step.Frames) Content(frame.Direction == "reply" ? "delivered" : "sent later", frame);
         if (step.Ending is { } ending)
         {
             var how = string.Join(", ", new[] { ending.Code, ending.Detail == step.Decision.Reason ? null : ending.Detail, ending.Hold is null || step.Approval is not null ? null : $"hold {ending.Hold}" }.OfType<string>());
             if (how.Length > 0) Field("ended", Plain(how));
         }
+    }
+
+    private void Delivered(IReadOnlyList<ReplayItem> results, ImmutableArray<ReplayContent> frames)
+    {
+        var label = "delivered";
+        foreach (var item in results)
+        {
+            var lines = item switch
+            {
+                ReplayItem.Grid grid => ReplayGrid.Lines(grid, _width - Indent - LabelWidth, isFull ? int.MaxValue : RowsKeptShort),
+                ReplayItem.Said said => Fold(VisibleText.OfLines(System.Text.Encoding.UTF8.GetBytes($"{said.Kind}: {said.Text}")), _width - Indent - LabelWidth),
+                _ => throw new InvalidOperationException($"`{item.GetType().Name}` cannot be shown"),
+            };
+            foreach (var line in lines)
+            {
+                Field(label, line);
+                label = "";
+            }
+        }
+        if (frames.Sum(frame => frame.MaskedValues ?? 0) is > 0 and var masked) Field("", Dim($"({masked} {(masked == 1 ? "value" : "values")} masked)"));
+        if (frames.Select(frame => frame.NotKept).FirstOrDefault(notKept => notKept is not null) is { } missing) Field("", Dim($"({missing})"));
     }
 
     private void Content(string label, ReplayContent content)

@@ -117,6 +117,7 @@ internal static class RecordingRoutes
         json.WriteString("agent", intent.Identity.Agent);
         json.WriteString("client", intent.Client);
         json.WriteString("connection", intent.Connection.Name);
+        json.WriteString("protocol", intent.Connection.Protocol);
         json.WriteString("decision", intent.Decision.Kind);
         json.WriteString("rule", intent.Decision.Kind == "deny" ? null : intent.Decision.RuleLabel);
         json.WriteNumber("policyVersion", intent.Decision.Version);
@@ -135,6 +136,8 @@ internal static class RecordingRoutes
             json.WriteNumber("bytes", frame.Frame.Bytes);
             json.WriteNumber("maskedValues", frame.Frame.Masked);
             json.WriteString("content", Encoding.UTF8.GetString(frame.Content.Span));
+            // Frames of a protocol of bytes cannot stand in a text.
+            if (!System.Text.Unicode.Utf8.IsValid(frame.Content.Span)) json.WriteBase64String("contentBase64", frame.Content.Span);
             json.WriteString("notKept", frame.NotKept);
             json.WriteEndObject();
         }

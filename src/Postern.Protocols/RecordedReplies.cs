@@ -1,0 +1,16 @@
+namespace Postern.Protocols;
+
+/// <summary>Reads recorded replies by the name of their protocol.</summary>
+public static class RecordedReplies
+{
+    /// <summary>
+    /// What the frames say, in order; null when the protocol's frames are text of their own. Never throws: what cannot be read ends it.
+    /// </summary>
+    /// <param name="protocol">The connection's protocol, as the record names it.</param>
+    /// <param name="frames">What was delivered, as the record keeps it.</param>
+    public static IReadOnlyList<ReplayItem>? Read(string protocol, IEnumerable<ReadOnlyMemory<byte>> frames) => protocol switch
+    {
+        Postgres.PostgresOperations.ProtocolName => Postgres.Masking.ReplyText.Read(frames),
+        _ => null,
+    };
+}
