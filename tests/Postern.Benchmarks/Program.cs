@@ -1,6 +1,7 @@
 using System.Globalization;
 using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Held;
+using Postern.Benchmarks.Postgres;
 using Postern.Benchmarks.Steps;
 using Postern.Benchmarks.Streams;
 
@@ -36,11 +37,23 @@ switch (args)
     case ["held", var callers]:
         await HeldRun.RunAsync(Number(callers));
         return 0;
+    case ["postgres"]:
+        await PgRun.RunAsync(rounds: 3, seconds: 3);
+        return 0;
+    case ["postgres", var rounds, var seconds]:
+        await PgRun.RunAsync(Number(rounds), Number(seconds));
+        return 0;
+    case ["pglook", var work, var clients, var rounds, var seconds, .. var peers]:
+        await PgRun.LookAsync(work, Number(clients), Number(rounds), Number(seconds), peers);
+        return 0;
+    case ["pump", var port, var certificate, var key, var authority]:
+        await Pump.RunAsync(Number(port), certificate, key, authority);
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

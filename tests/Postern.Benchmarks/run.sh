@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|masks|allocation|held|echo|streams]`.
-# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about ten minutes; run it on an idle machine.
+# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|masks|allocation|held|echo|streams|postgres]`.
+# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 25 minutes, 15 of them `postgres`; run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 what=("$@")
-[ ${#what[@]} -gt 0 ] || what=(steps decisions allocation echo streams)
+[ ${#what[@]} -gt 0 ] || what=(steps decisions allocation echo streams postgres)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -13,6 +13,10 @@ if [[ " ${what[*]} " == *" echo "* || " ${what[*]} " == *" allocation "* || " ${
   # The versions of Debian 12; another release measures other peers and has to say so.
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends 'nginx-light=1.22.1-*' 'haproxy=2.6.12-*' 'wrk=4.1.0-*'
+fi
+if [[ " ${what[*]} " == *" postgres "* ]] && ! { [ -x /usr/lib/postgresql/15/bin/pgbench ] && command -v pgbouncer && ls /usr/lib/*/libpg_query.so.1504.0; } > /dev/null; then
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends 'postgresql-15=15.*' 'postgresql-client-15=15.*' 'pgbouncer=1.18.0-*' 'libpg-query1504.0=15-4.0.0-*'
 fi
 
 dotnet build -c Release -v q tests/Postern.Benchmarks

@@ -12,7 +12,7 @@ namespace Postern.Protocols.Postgres;
 /// What the names of each connection's database mean: a snapshot that all its sessions share, read by the gateway itself through the
 /// same six steps. Read again after DDL, when a name is not known, and when it has become old.
 /// </summary>
-internal sealed class Catalogues(ProtocolServices services)
+internal sealed class Catalogues(ProtocolServices services, IStatementReader statements)
 {
     /// <summary>A snapshot older than this is read again beside the work.</summary>
     public static readonly TimeSpan Stale = TimeSpan.FromMinutes(5);
@@ -40,9 +40,9 @@ internal sealed class Catalogues(ProtocolServices services)
         return await entry.RefreshAsync().ConfigureAwait(false);
     }
 
-    private Entry EntryOf(Connection connection) => _byConnection.TryGetValue(connection.Name, out var known) ? known : _byConnection.GetOrAdd(connection.Name, _ => new Entry(services, connection));
+    private Entry EntryOf(Connection connection) => _byConnection.TryGetValue(connection.Name, out var known) ? known : _byConnection.GetOrAdd(connection.Name, _ => new Entry(services, statements, connection));
 
-    private sealed class Entry(ProtocolServices services, Connection connection)
+    private sealed class Entry(ProtocolServices services, IStatementReader statements, Connection connection)
     {
         private readonly Lock _gate = new();
         private Task<Catalogue>? _running;
@@ -82,6 +82,7 @@ internal sealed class Catalogues(ProtocolServices services)
                 var errand = new CatalogueErrand(services.Postgres!, operation);
                 await services.Pipeline.RunAsync(errand, Itself.Identity, services.Stopping).ConfigureAwait(false);
                 var read = errand.Read ?? throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"the catalogue of `{connection.Name}` could not be read") { NothingWasSent = true };
+                read = await ViewLineage.ResolveAsync(read, statements, services.Stopping).ConfigureAwait(false);
                 ReadAt = services.Clock.GetTimestamp();
                 return Current = read;
             }

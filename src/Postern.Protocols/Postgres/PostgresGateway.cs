@@ -11,7 +11,7 @@ internal sealed class PostgresGateway : IDisposable
         Services = services;
         Statements = statements;
         Notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Postgres"));
-        Catalogues = new Catalogues(services);
+        Catalogues = new Catalogues(services, statements);
         Cancels = new CancelKeys(services.Clock);
         Idle = new IdleWatch(services.Clock, services.Sessions);
     }

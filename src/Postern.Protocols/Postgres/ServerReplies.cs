@@ -89,6 +89,8 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask DrainAsync()
     {
+        // It was ready already with the last message that it was asked for.
+        if (_plan.EndsWithReady && _step == _plan.Replies.Count) return;
         while (true)
         {
             while (Next() is var length && length > 0)

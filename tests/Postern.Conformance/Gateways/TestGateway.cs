@@ -36,6 +36,9 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Where readiness is.</summary>
     public string ManagementUrl => _host.ManagementUrl!;
 
+    /// <summary>Where PostgreSQL's clients connect, <c>address:port</c>; null when the target does not speak it.</summary>
+    public string? PostgresAddress => _host.PostgresAddress;
+
     /// <summary>Where the connection is.</summary>
     public string ConnectionUrl => $"{Url}/mcp/{Connection}";
 
@@ -52,7 +55,8 @@ internal sealed class TestGateway : IAsyncDisposable
 
     /// <summary>Starts one in front of this target, with this policy.</summary>
     public static async Task<TestGateway> StartAsync(
-        ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null, TimeSpan wait = default)
+        ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null, TimeSpan wait = default,
+        PostgresListenOptions? postgres = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-gateway-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
@@ -65,12 +69,13 @@ internal sealed class TestGateway : IAsyncDisposable
                 {
                     Url = "http://127.0.0.1:0",
                     Management = "http://127.0.0.1:0",
+                    Postgres = postgres ?? new PostgresListenOptions(),
                     Limits = limits ?? new LimitOptions(),
                     Data = Path.Combine(folder.FullName, "data"),
                     Issuers = [IssuerOf(issuer)],
                     Connections = [connection],
                     Policy = [file],
-                    Waits = new WaitOptions { Longest = wait },
+                    Waits = new WaitOptions { Longest = wait, Statement = wait },
                 },
                 new GatewaySurroundings { Logs = logs ?? NullLoggerFactory.Instance },
                 cancellationToken);
@@ -95,7 +100,7 @@ internal sealed class TestGateway : IAsyncDisposable
     };
 
     /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
-    public string Token(string person) => _issuer.IssueToken(person, client: "demo-agent");
+    public string Token(string person, Action<System.Text.Json.Nodes.JsonObject>? claims = null) => _issuer.IssueToken(person, client: "demo-agent", claims: claims);
 
     /// <summary>Ends the gateway as an operator would; the data stays.</summary>
     public Task StopAsync() => _host.StopAsync();

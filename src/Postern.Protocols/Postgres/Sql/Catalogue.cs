@@ -85,4 +85,28 @@ internal sealed partial class Catalogue
     public required FrozenDictionary<uint, ImmutableArray<CatalogueCast>> Casts { get; init; }
 
     public required FrozenSet<string> Schemas { get; init; }
+
+    /// <summary>What views that are not the system's own are defined as, by OID.</summary>
+    public FrozenDictionary<uint, string> ViewTexts { get; init; } = FrozenDictionary<uint, string>.Empty;
+
+    /// <summary>What flows into the columns of those views, in their order; see <see cref="ViewLineage"/>.</summary>
+    public FrozenDictionary<uint, ImmutableArray<Flow>> ViewFlows { get; private init; } = FrozenDictionary<uint, ImmutableArray<Flow>>.Empty;
+
+    /// <summary>The same, and what flows through its views. Texts mean more under it, so it has a version of its own.</summary>
+    public Catalogue WithViews(FrozenDictionary<uint, ImmutableArray<Flow>> flows) => new()
+    {
+        Version = Version + "+views",
+        SearchPath = SearchPath,
+        Relations = Relations,
+        Functions = Functions,
+        Types = Types,
+        RelationsByOid = RelationsByOid,
+        FunctionsByOid = FunctionsByOid,
+        TypesByOid = TypesByOid,
+        Operators = Operators,
+        Casts = Casts,
+        Schemas = Schemas,
+        ViewTexts = ViewTexts,
+        ViewFlows = flows,
+    };
 }

@@ -57,6 +57,7 @@ internal sealed class CatalogueBuilder
                 Types = types.ToFrozenDictionary(type => (type.Schema, type.Name)),
                 TypesByOid = types.ToFrozenDictionary(type => type.Oid),
                 Operators = _rows[6].Select(row => new CatalogueOperator(Text(row, 0), Text(row, 1), Oid(row, 2))).GroupBy(found => found.Name).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
+                ViewTexts = _rows[8].ToFrozenDictionary(row => Oid(row, 0), row => Text(row, 1)),
                 Casts = _rows[7].Select(row => new CatalogueCast(Oid(row, 0), Oid(row, 1), Oid(row, 2))).GroupBy(found => found.Target).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
             };
         }

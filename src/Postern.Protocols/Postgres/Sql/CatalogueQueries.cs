@@ -30,5 +30,7 @@ internal static class CatalogueQueries
         "select n.nspname, o.oprname, o.oprcode::pg_catalog.oid from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace join pg_catalog.pg_proc p on p.oid = o.oprcode where p.oid >= 16384 or n.nspname <> 'pg_catalog'",
         // 7: casts that are not built in
         "select castsource, casttarget, castfunc from pg_catalog.pg_cast where castfunc >= 16384",
+        // 8: what views are defined as; the system's own show no values of tables, or are named by policy
+        "select c.oid, pg_catalog.pg_get_viewdef(c.oid) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('v','m') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'",
     ];
 }

@@ -26,6 +26,11 @@ internal sealed class Flow
     /// <summary>The unchanged value of one column.</summary>
     public static Flow Of(ColumnOrigin origin) => new(OutputKind.Column, [origin], isThroughFunction: false);
 
+    /// <summary>A column of a view: its own name, and what is beneath it.</summary>
+    public static Flow Through(ColumnOrigin own, Flow beneath) => beneath.Origins.IsEmpty && !beneath.IsThroughFunction
+        ? Of(own)
+        : new Flow(beneath.Kind == OutputKind.Expression ? OutputKind.Expression : OutputKind.OneOf, Union([own], beneath.Origins), beneath.IsThroughFunction);
+
     /// <summary>What a function that is not built in may return.</summary>
     public static Flow ThroughFunction(IEnumerable<Flow> arguments)
     {

@@ -57,14 +57,21 @@ internal sealed partial class QueryReader
         relation.Kind is 'r' or 'v' or 'm' or 'p' or 'f' or 'S' ? relation : throw new UndecidableException($"`{relation.FullName}` is nothing to read rows from");
 
     /// <summary>A relation as a row source.</summary>
-    private static RowSource Of(CatalogueRelation relation, TableUse use, string? alias, List<string> names) => new()
+    private RowSource Of(CatalogueRelation relation, TableUse use, string? alias, List<string> names) => new()
     {
         Name = alias ?? relation.Name,
         Schema = alias is null ? relation.Schema : null,
-        Columns = [.. Renamed([.. relation.Columns.Select(column => new SourceColumn(column.Name, Flow.Of(new ColumnOrigin(relation.Oid, column.Number, $"{relation.FullName}.{column.Name}"))))], names)],
+        Columns = [.. Renamed([.. relation.Columns.Select((column, place) => new SourceColumn(column.Name, FlowOf(relation, place)))], names)],
         Relation = relation,
         Use = use,
     };
+
+    private Flow FlowOf(CatalogueRelation relation, int place)
+    {
+        if (catalogue.ViewFlows.TryGetValue(relation.Oid, out var flows)) return flows[place];
+        var column = relation.Columns[place];
+        return Flow.Of(new ColumnOrigin(relation.Oid, column.Number, $"{relation.FullName}.{column.Name}"));
+    }
 
     private static (string? Schema, string Name) RelationName(JsonElement fields)
     {

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Npgsql;
+using Postern.Tests;
+
+namespace Postern.Conformance.Postgres;
+
+/// <summary>When a session ends though its client would go on.</summary>
+public sealed class SessionEndTests(SharedCluster shared)
+{
+    private static CancellationToken Test => TestContext.Current.CancellationToken;
+
+    [Fact]
+    [Row("J17")]
+    [Guarantee("G10")]
+    public async Task When_the_token_is_over_the_session_is_and_with_it_what_runs()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared);
+        // The skew that clocks are granted counts for the session too, 30 s by default: this token ended 24 s ago, and its session ends in 6.
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var token = bed.Gateway.Token("alice", claims => (claims["iat"], claims["nbf"], claims["exp"]) = (now - 600, now - 600, now - 24));
+        await using var session = await Raw.RawSession.OpenAsync(bed.Port, token);
+        await using var idle = await Raw.RawSession.OpenAsync(bed.Port, token);
+        var clock = Stopwatch.StartNew();
+
+        var answer = await session.QueryAsync("select pg_sleep(60)");
+        var idleEnd = await idle.UntilReadyAsync();
+
+        Assert.DoesNotContain(answer, message => message.Type is 'D' or 'Z');
+        Assert.DoesNotContain(idleEnd, message => message.Type is 'Z');
+        Assert.InRange(clock.Elapsed.TotalSeconds, 1, 9);
+        // Nothing goes on at the server either.
+        await Task.Delay(500, Test);
+        Assert.Equal("0", await bed.TruthAsync($"select count(*) from pg_stat_activity where datname = '{bed.Database}' and query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()"));
+    }
+
+    [Fact]
+    [Guarantee("G10")]
+    public async Task A_policy_that_no_longer_permits_cuts_what_runs_within_two_seconds()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared);
+        await using var session = await Raw.RawSession.OpenAsync(bed.Port, bed.Gateway.Token("alice"));
+        await session.SendAsync(Raw.RawSession.Query("select pg_sleep(60)"));
+        await Task.Delay(300, Test);
+
+        await File.WriteAllTextAsync(Path.Combine(bed.Gateway.Data, "..", "policy.yaml"), PostgresBed.Policy.Replace("functions: [pg_catalog.pg_sleep]", "functions: [public.nothing]", StringComparison.Ordinal), Test);
+        var clock = Stopwatch.StartNew();
+        var answer = await session.UntilReadyAsync();
+
+        Assert.DoesNotContain(answer, message => message.Type is 'D');
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(6), $"{clock.Elapsed}");
+    }
+
+    [Fact]
+    [Row("F07")]
+    public async Task A_server_that_ends_is_told_and_nothing_is_sent_twice()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared);
+        await using var connection = new NpgsqlConnection(bed.Connection());
+        await connection.OpenAsync(Test);
+        await using var command = new NpgsqlCommand("SELECT pg_sleep(60)", connection);
+        var running = command.ExecuteNonQueryAsync(Test);
+        await Task.Delay(300, Test);
+
+        await bed.TruthAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{bed.Database}' and query like '%pg_sleep%' and pid <> pg_backend_pid()");
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => running);
+        await using var again = new NpgsqlConnection(bed.Connection());
+        await again.OpenAsync(Test);
+    }
+
+    [Fact]
+    [Row("F17")]
+    public async Task When_the_client_goes_away_what_it_ran_is_cancelled()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared);
+        await using (var session = await Raw.RawSession.OpenAsync(bed.Port, bed.Gateway.Token("alice")))
+        {
+            await session.SendAsync(Raw.RawSession.Query("select pg_sleep(60)"));
+            await Task.Delay(300, Test);
+        }
+
+        var clock = Stopwatch.StartNew();
+        while (await bed.TruthAsync($"select count(*) from pg_stat_activity where datname = '{bed.Database}' and query like 'select pg_sleep(60)%' and state = 'active'") != "0")
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), "the statement runs on without its client");
+            await Task.Delay(100, Test);
+        }
+    }
+}
