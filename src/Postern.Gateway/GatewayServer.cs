@@ -45,6 +45,8 @@ internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes,
                 await RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, RefusalCode.InvalidRequest, "the Host header names another host").ConfigureAwait(false);
                 return;
             }
+            // What comes behind a request to switch protocols is not looked at: unless it is switched, nothing may come behind it.
+            if (context.Request.Headers.Upgrade.Count > 0) CloseUnlessSwitched(context);
             await next(context).ConfigureAwait(false);
             if (!context.Response.HasStarted && context.Response.StatusCode is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed && context.GetEndpoint() is null or { DisplayName: "405 HTTP Method Not Supported" })
             {
@@ -68,6 +70,13 @@ internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes,
             else await WriteAsync(context, StatusCodes.Status500InternalServerError, RefusalCode.GatewayUnavailable, "the gateway could not finish this").ConfigureAwait(false);
         }
     }
+
+    private static void CloseUnlessSwitched(HttpContext context) => context.Response.OnStarting(static state =>
+    {
+        var response = ((HttpContext)state).Response;
+        if (response.StatusCode != StatusCodes.Status101SwitchingProtocols) response.Headers.Connection = "close";
+        return Task.CompletedTask;
+    }, context);
 
     private async Task RefuseAsync(HttpContext context, int status, string code, string reason)
     {

@@ -32,7 +32,7 @@ internal static class KestrelSettings
             kestrel.Limits.KeepAliveTimeout = KeepAliveTimeout;
             kestrel.Limits.MaxRequestBodySize = limits.Body;
             kestrel.Limits.MaxConcurrentConnections = limits.Connections;
-            kestrel.Limits.MaxConcurrentUpgradedConnections = 0;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = limits.Connections;
             // Slow bodies are cut by the default minimum data rate. Slow readers are not: a stream that waits for events is idle by nature,
             // and a client that does not read is bounded by the window of the reply gate.
             kestrel.Limits.MinResponseDataRate = null;
@@ -40,6 +40,7 @@ internal static class KestrelSettings
             {
                 listen.Protocols = HttpProtocols.Http1;
                 if (certificate is not null) listen.UseHttps(Tls(certificate));
+                FramedReader.Use(listen);
             });
         });
     }

@@ -18,6 +18,7 @@ internal static class StrictRequests
     {
         var request = context.Request;
         var headers = request.Headers;
+        if (context.Features.Get<FramedReader>()?.Fault is { } framing) return framing;
         // Exact case: `get` is another method, which some targets take for GET.
         if (!_methods.Contains(request.Method)) return "the method is none that is served here";
         // Two credentials, or one header that a list-joining reader would take for two.

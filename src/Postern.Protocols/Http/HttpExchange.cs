@@ -32,7 +32,9 @@ internal sealed class HttpExchange(ProtocolServices services, HttpContext http, 
 
     /// <inheritdoc/>
     public ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken) =>
-        HttpForwarder.RunAsync(http, ask, content, clearance, services.Upstreams, place, cancellationToken);
+        ask.Upgrade is not null
+            ? WebSocketRelay.RunAsync(http, ask, _wire, clearance, services.Upstreams, place, cancellationToken)
+            : HttpForwarder.RunAsync(http, ask, content, clearance, services.Upstreams, place, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)

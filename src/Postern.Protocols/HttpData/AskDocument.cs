@@ -17,8 +17,8 @@ namespace Postern.Protocols.HttpData;
 /// </summary>
 internal sealed class AskDocument
 {
-    /// <summary>How masks read it: a mask's <c>$</c> is the body, and the query.</summary>
-    public static readonly FrameShape Shape = new() { Form = FrameForm.Json, Roots = [["body"], ["query"]] };
+    /// <summary>How masks read it: a mask's <c>$</c> is the body, the query, and the document itself, where its headers stand.</summary>
+    public static readonly FrameShape Shape = new() { Form = FrameForm.Json, Roots = [[], ["body"], ["query"]] };
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
     private static readonly ReadOnlyMemory<byte> EmptyMap = "{}"u8.ToArray();

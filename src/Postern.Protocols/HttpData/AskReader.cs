@@ -34,6 +34,7 @@ internal static class AskReader
         }
         var upgrade = UpgradeOf(http, out var isOdd);
         if (isOdd) return (null, AskFault.Invalid("the connection cannot be switched to what was asked for"));
+        if (upgrade is not null && WebSocketRelay.Complaint(http) is { } handshake) return (null, AskFault.Invalid(handshake));
         if (Headers(http, out var headers, out var passing) is { } header) return (null, AskFault.Invalid(header));
         var (kind, length, complaint) = KindOf(http);
         if (complaint is not null) return (null, AskFault.Invalid(complaint));
@@ -79,7 +80,7 @@ internal static class AskReader
             if (values.Count > 1 && IsSingle(name)) return $"`{name}` stands there more than once";
             var value = values.Count == 1 ? values[0]! : string.Join(", ", values.ToArray());
             if (value.AsSpan().ContainsAnyExceptInRange(' ', '~')) return $"`{name}` holds more than visible ASCII";
-            (HeaderRules.IsPassing(name) ? passing : headers).Add(new(Lower(name), value));
+            (HeaderRules.IsPassing(name) ? passing : headers).Add(new(HeaderRules.Lower(name), value));
         }
         if (http.Request.Headers.TryGetValue("Prefer", out var prefer) && PreferWait.Others(prefer) is { } others) headers.Add(new("prefer", others));
         if (Cookies.GoingOn(http.Request.Headers.Cookie) is { } cookies) headers.Add(new("cookie", cookies));
@@ -89,8 +90,6 @@ internal static class AskReader
     }
 
     private static bool IsSingle(string name) => name.Equals("content-type", StringComparison.OrdinalIgnoreCase) || name.Equals("content-encoding", StringComparison.OrdinalIgnoreCase);
-
-    private static string Lower(string name) => name.AsSpan().ContainsAnyInRange('A', 'Z') ? name.ToLowerInvariant() : name;
 
     private static (AskBody Kind, long? Length, string? Complaint) KindOf(HttpContext http)
     {

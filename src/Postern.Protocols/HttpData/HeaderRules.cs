@@ -75,6 +75,9 @@ internal static class HeaderRules
 
     private static readonly FrozenSet<string> OfBytes = Set("content-encoding", "content-md5", "digest", "content-digest", "repr-digest", "want-content-digest", "accept-ranges", "content-range", "x-checksum-sha1", "x-goog-hash", "x-amz-checksum-sha256");
 
+    /// <summary>A name in lower case, as it stands in documents: header names have no case of their own.</summary>
+    public static string Lower(string name) => name.AsSpan().ContainsAnyInRange('A', 'Z') ? name.ToLowerInvariant() : name;
+
     private static bool IsNamed(string name, StringValues connection)
     {
         if (connection.Count == 0) return false;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.WebSockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -23,6 +24,12 @@ internal sealed class ReplyTag
     /// <summary>A piece of the body as it is.</summary>
     public static readonly ReplyTag Piece = new();
 
+    /// <summary>A message of a WebSocket, as a JSON string.</summary>
+    public static readonly ReplyTag TextMessage = new() { Message = System.Net.WebSockets.WebSocketMessageType.Text };
+
+    /// <summary>A message of a WebSocket that is bytes.</summary>
+    public static readonly ReplyTag BinaryMessage = new() { Message = System.Net.WebSockets.WebSocketMessageType.Binary };
+
     public bool IsHead { get; init; }
 
     public bool IsUrgent { get; init; }
@@ -35,6 +42,12 @@ internal sealed class ReplyTag
     /// <summary>The frame is JSON that this form writes out.</summary>
     public BodyForm? Form { get; init; }
 
+    /// <summary>Switches the connection.</summary>
+    public WebSocketOpening? Switch { get; init; }
+
+    /// <summary>The kind of message, over a connection that was switched.</summary>
+    public System.Net.WebSockets.WebSocketMessageType? Message { get; init; }
+
     /// <summary>The frame is the whole body.</summary>
     public bool IsWhole { get; init; }
 }
@@ -44,10 +57,15 @@ internal sealed class HttpReplyWire(HttpContext http) : IReplySink
 {
     private bool _isHeadOfHead;
 
+    /// <summary>The caller's side of a connection that was switched; whoever relays it owns it.</summary>
+    public WebSocket? Socket { get; private set; }
+
     /// <inheritdoc/>
     public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken)
     {
         var how = (ReplyTag)tag!;
+        if (how.Switch is { } opening) return SwitchAsync(opening);
+        if (how.Message is { } message) return MessageAsync(content.Value, message, cancellationToken);
         if (how.IsHead) return HeadAsync(content.Value.Span, how, cancellationToken);
         if (how.AreTrailers)
         {
@@ -55,6 +73,27 @@ internal sealed class HttpReplyWire(HttpContext http) : IReplySink
             return default;
         }
         return _isHeadOfHead ? default : how.Form is { IsJson: false } form ? FormAsync(content.Value, form, how.IsWhole, cancellationToken) : BodyAsync(content.Value, how.IsWhole, cancellationToken);
+    }
+
+    private async ValueTask SwitchAsync(WebSocketOpening opening)
+    {
+        var headers = http.Response.Headers;
+        headers.Upgrade = "websocket";
+        headers["Sec-WebSocket-Accept"] = opening.Accept;
+        if (opening.Protocol is not null) headers["Sec-WebSocket-Protocol"] = opening.Protocol;
+        var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        Socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, SubProtocol = opening.Protocol, KeepAliveInterval = TimeSpan.FromSeconds(30) });
+    }
+
+    private async ValueTask MessageAsync(ReadOnlyMemory<byte> content, WebSocketMessageType type, CancellationToken cancellationToken)
+    {
+        if (type == WebSocketMessageType.Text)
+        {
+            var text = new ArrayBufferWriter<byte>(content.Length);
+            TextForm.Instance.FromJson(content.Span, text);
+            content = text.WrittenMemory;
+        }
+        await Socket!.SendAsync(content, type, endOfMessage: true, cancellationToken).ConfigureAwait(false);
     }
 
     private ValueTask HeadAsync(ReadOnlySpan<byte> head, ReplyTag how, CancellationToken cancellationToken)

@@ -14,10 +14,10 @@ namespace Postern.Protocols.HttpData;
 internal static class ReplyHead
 {
     /// <summary>How masks read it: every header value is a value.</summary>
-    public static readonly FrameShape Shape = new() { Form = FrameForm.Json, Roots = [["headers"]], Structure = [["status"]] };
+    public static readonly FrameShape Shape = new() { Form = FrameForm.Json, Roots = [[]], Structure = [["status"]] };
 
     /// <summary>How masks read trailers.</summary>
-    public static readonly FrameShape TrailerShape = new() { Form = FrameForm.Json, Roots = [["headers"]] };
+    public static readonly FrameShape TrailerShape = new() { Form = FrameForm.Json, Roots = [[]] };
 
     /// <summary>Writes the head that a caller may have.</summary>
     /// <param name="response">The target's.</param>
@@ -44,7 +44,7 @@ internal static class ReplyHead
             }
             if (name.Equals("Location", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Location", StringComparison.OrdinalIgnoreCase)) value = place.Back(value);
             if (name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase) && contentType is not null) value = contentType;
-            json.WriteString(name, Joined(all, i, value));
+            json.WriteString(HeaderRules.Lower(name), Joined(all, i, value));
         }
         json.WriteEndObject();
         json.WriteEndObject();
@@ -64,7 +64,7 @@ internal static class ReplyHead
             // What frames, routes or authenticates has no place behind a body (RFC 9110 section 6.5.1).
             var name = trailers[i].Key;
             if (HeaderRules.ComesBack(name, default) && !HeaderRules.DescribesBytes(name) && !IsBefore(trailers, i, name) && !name.StartsWith("content-", StringComparison.OrdinalIgnoreCase)
-                && !name.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase) && !name.Equals("Location", StringComparison.OrdinalIgnoreCase)) json.WriteString(name, Joined(trailers, i, trailers[i].Value));
+                && !name.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase) && !name.Equals("Location", StringComparison.OrdinalIgnoreCase)) json.WriteString(HeaderRules.Lower(name), Joined(trailers, i, trailers[i].Value));
         }
         json.WriteEndObject();
         json.WriteEndObject();
@@ -139,7 +139,7 @@ internal static class ReplyHead
 
     private static void WriteCookies(Utf8JsonWriter json, IReadOnlyList<KeyValuePair<string, string>> all, int from, ReplyPlace place)
     {
-        json.WriteStartArray("Set-Cookie");
+        json.WriteStartArray("set-cookie");
         for (var i = from; i < all.Count; i++)
         {
             if (all[i].Key.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase) && Cookies.ComingBack(all[i].Value, place.BasePath) is { } cookie) json.WriteStringValue(cookie);

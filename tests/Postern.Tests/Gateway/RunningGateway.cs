@@ -150,10 +150,13 @@ internal sealed partial class Browser : IDisposable
     public static Browser Of(RunningGateway gateway) => new(gateway.Host.Url);
 
     /// <summary>Opens the start page, follows it to the issuer, picks a person, and comes back signed in.</summary>
-    public static async Task<Browser> SignInAsync(RunningGateway gateway, string subject)
+    public static Task<Browser> SignInAsync(RunningGateway gateway, string subject) => SignInAsync(gateway.Host.Url, subject);
+
+    /// <summary>The same for a gateway at this URL.</summary>
+    public static async Task<Browser> SignInAsync(string gateway, string subject)
     {
-        var browser = Of(gateway);
-        using var picker = await browser._http.GetAsync(gateway.Host.Url + "/");
+        var browser = new Browser(gateway);
+        using var picker = await browser._http.GetAsync(gateway + "/");
         var page = await picker.Content.ReadAsStringAsync();
         var handle = Regex.Match(page, "name=\"?handle\"? value=\"([^\"]+)\"", RegexOptions.NonBacktracking);
         var action = Regex.Match(page, "<form[^>]* action=\"?([^\" >]+)", RegexOptions.NonBacktracking);

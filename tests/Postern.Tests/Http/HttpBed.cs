@@ -113,7 +113,8 @@ internal sealed class HttpBed : IAsyncDisposable
                 text.Append(Encoding.Latin1.GetString(buffer, 0, read));
                 var all = text.ToString();
                 var head = all.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-                if (head >= 0 && all.Contains("200 OK", StringComparison.Ordinal)) break;
+                var length = System.Text.RegularExpressions.Regex.Match(all, "Content-Length: (\\d+)", System.Text.RegularExpressions.RegexOptions.NonBacktracking);
+                if (head >= 0 && length.Success && all.Length >= head + 4 + int.Parse(length.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)) break;
             }
         }
         catch (SocketException)
@@ -121,6 +122,31 @@ internal sealed class HttpBed : IAsyncDisposable
             // Reset: what came so far is the answer.
         }
         return text.ToString();
+    }
+
+    /// <summary>The on-call person opens the page of a hold and approves it; returns the page.</summary>
+    public async Task<string> ApproveAsync(string link)
+    {
+        var id = link[(link.LastIndexOf('/') + 1)..];
+        using var bob = await Browser.SignInAsync(Host.Url, "bob");
+        var (_, page) = await bob.GetAsync("/approve/" + id);
+        var (status, after) = await bob.AnswerAsync(id, "approve", "seen");
+        Assert.True(status == HttpStatusCode.OK, after);
+        return page;
+    }
+
+    /// <summary>The newest open hold's link, as soon as there is one.</summary>
+    public async Task<string> OpenHoldAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, Host.Url + "/api/v1/approvals");
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + TokenOf("bob"));
+            using var response = await Client.SendAsync(request, patience.Token);
+            var text = await response.Content.ReadAsStringAsync(patience.Token);
+            if (System.Text.RegularExpressions.Regex.Match(text, "\"id\":\"([0-9A-Z]{26})\"", System.Text.RegularExpressions.RegexOptions.NonBacktracking) is { Success: true } id) return "/approve/" + id.Groups[1].Value;
+        }
     }
 
     /// <summary>Everything that the journal holds, as text.</summary>
@@ -138,6 +164,16 @@ internal sealed class HttpBed : IAsyncDisposable
         await _issuer.DisposeAsync();
         _folder.Dispose();
     }
+}
+
+/// <summary>One gateway for all tests of a class that change nothing but what they ask.</summary>
+public sealed class SharedHttpBed : IAsyncLifetime
+{
+    internal HttpBed Bed { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Bed = await HttpBed.StartAsync();
+
+    public ValueTask DisposeAsync() => Bed.DisposeAsync();
 }
 
 /// <summary>A whole answer as a client sees it.</summary>

@@ -10,24 +10,21 @@ internal static class MaskReader
     private const int MaxPatterns = 32;
     private const int MaxShown = 80;
 
-    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "columns", "detect", "patterns", "decode", "as"];
-    private static readonly ImmutableArray<string> NotReadYet = ["headers"];
+    private static readonly ImmutableArray<string> Keys = ["id", "on", "who", "except", "fields", "columns", "headers", "detect", "patterns", "decode", "as"];
+    private static readonly ImmutableArray<string> Says = ["fields", "columns", "headers", "detect", "patterns"];
     private static readonly ImmutableArray<(string, MaskKind)> Kinds = [("redact", MaskKind.Redact), ("hash", MaskKind.Hash), ("partial", MaskKind.Partial)];
 
     public static Mask? Read(LoadContext context, YamlNode node, int ordinal)
     {
         if (!context.IsMapping(node, "a mask")) return null;
-        context.CheckKeys(node, [.. Keys, .. NotReadYet]);
-        foreach (var entry in node.Entries)
-        {
-            if (NotReadYet.Contains(entry.Key.Text)) context.Error(entry.Key, $"no protocol of this gateway has `{entry.Key.Text}` that a mask could read; use `fields`, `columns` or `detect`");
-        }
+        context.CheckKeys(node, Keys);
         var id = Ids.Read(context, node, "mask");
         var fields = node.Find("fields") is { } fieldsNode ? Fields(context, fieldsNode) : [];
+        if (node.Find("headers") is { } headersNode) fields = [.. fields, .. Headers(context, headersNode)];
         var columns = node.Find("columns") is { } columnsNode ? Columns(context, columnsNode) : [];
         var detectors = node.Find("detect") is { } detectNode ? DetectorsOf(context, detectNode) : [];
         var patterns = node.Find("patterns") is { } patternsNode ? Patterns(context, patternsNode) : [];
-        if (!node.Entries.Any(entry => entry.Key.Text is "fields" or "columns" or "detect" or "patterns" || NotReadYet.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `columns`, `detect` or `patterns`");
+        if (!node.Entries.Any(entry => Says.Contains(entry.Key.Text))) context.Error(node, "a mask must say what it hides: `fields`, `columns`, `headers`, `detect` or `patterns`");
         return new Mask
         {
             Ordinal = ordinal,
@@ -36,6 +33,23 @@ internal static class MaskReader
             Who = node.Find("who") is { } who && who is not { Kind: YamlKind.Scalar, Text: "anyone" } ? WhoReader.Read(context, who, "`who`") : null,
             Except = node.Find("except") is { } except ? WhoReader.Read(context, except, "`except`") : null,
         };
+    }
+
+    // Protocols that have headers show them as members of `headers`, in lower case; a name has no case of its own.
+    private static ImmutableArray<JsonPath> Headers(LoadContext context, YamlNode node)
+    {
+        if (!context.Environment.Vocabularies.Any(vocabulary => vocabulary.Variables.Any(variable => variable.Name == "headers")))
+        {
+            context.Error(node, "no protocol of this gateway has `headers` that a mask could read; use `fields`, `columns` or `detect`");
+            return [];
+        }
+        var paths = ImmutableArray.CreateBuilder<JsonPath>();
+        foreach (var name in context.Texts(node, "`headers`"))
+        {
+            if (name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_') && JsonPath.TryParse("$.headers." + name.ToLowerInvariant(), out var path, out _)) paths.Add(path!);
+            else context.Error(node, $"`{name}` is no name of a header; a name is letters, digits and `-`");
+        }
+        return paths.DrainToImmutable();
     }
 
     private static MaskKind Kind(LoadContext context, YamlNode node)
