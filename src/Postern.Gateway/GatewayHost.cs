@@ -16,6 +16,7 @@ using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
+using Postern.Protocols.Postgres.Sql;
 using Postern.Upstreams;
 using Postern.Upstreams.Postgres;
 
@@ -98,6 +99,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         // 1. Whatever is wrong with the options is said at once, and before anything is touched.
         var problems = GatewayOptionsCheck.Problems(options).Select(problem => new SourceProblem("configuration", 0, 0, problem.Message)).ToImmutableArray();
         if (!problems.IsEmpty) throw new GatewayStartException(problems);
+        if (PostgresTargets.AreIn(options) && PostgresGrammar.Fault() is { } missing) throw new GatewayStartException([new SourceProblem("connections", 0, 0, missing)]);
 
         // 2. Ports, certificate, folder: what another program could have taken.
         var listener = teardown.Own(BoundListener.Bind("listen.url", options.Url));

@@ -102,6 +102,16 @@ set statement_timeout = 5; select 1
 set search_path = hr; select id from orders
 --> refused: `search_path` stays as it is, because it decides what a text means; write names with their schema
 
+reset all; select id from orders
+--> refused: a statement after `reset` in the same text cannot be judged; send them one by one
+
+discard all; select 1
+--> refused: a statement after `discard` in the same text cannot be judged; send them one by one
+
+reset statement_timeout; select 1
+--> reset | implied
+--> select | implied | out ~
+
 prepare p as select 1; execute p
 --> prepare | implied
 --> execute | implied | out ?
