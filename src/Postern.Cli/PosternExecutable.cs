@@ -20,6 +20,7 @@ internal static class PosternExecutable
             LoginCommand.Create(surroundings, shared),
             LogoutCommand.Create(surroundings, shared),
             WhoAmICommand.Create(shared),
+            KubeCommand.Create(surroundings, shared),
             PolicyCommand.Create(surroundings, shared),
             ApprovalsCommand.Create(surroundings, shared),
             SessionsCommand.Create(surroundings, shared),

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
@@ -59,6 +60,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
     /// <summary>The base of links, and the audience of tokens; no trailing slash.</summary>
     public string PublicUrl { get; }
 
+    /// <summary>Where clusters are served, with the real port; null when no connection is one.</summary>
+    public string? KubernetesUrl { get; private init; }
+
     /// <summary>Where health and readiness are, or null.</summary>
     public string? ManagementUrl { get; }
 
@@ -109,6 +113,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var rawCertificate = raw is not null && options.Postgres.Tls is { } own ? teardown.Own(new ServedCertificate(own, clock, logs.CreateLogger("Postern.Tls"))) : certificate;
         var folder = teardown.Own(DataFolder.Open(options.Data));
         var publicUrl = options.PublicUrl ?? listener.Url;
+        var clusters = ClusterListener.Open(options, folder.Path, certificate, publicUrl, clock, logs, teardown);
 
         // 3. Stores. The journal before all else that could happen: what cannot be written down is not done.
         var database = teardown.Own(GatewayDatabase.Open(folder.Path));
@@ -165,6 +170,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             StatementWait = options.Waits.Statement,
             ClientWaits = options.Waits.Clients,
             PublicUrl = publicUrl,
+            Impersonating = options.Connections.Where(connection => connection.Impersonates).Select(connection => connection.Name).ToFrozenSet(StringComparer.Ordinal),
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
             AllowedOrigins = options.AllowedOrigins,
             AllowedHosts = options.AllowedHosts,
@@ -174,7 +180,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         };
 
         // 7. What is served, and where.
-        var server = new GatewayServer(new HostNames(publicUrl, listener.Url, options.AllowedHosts), notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, logs);
+        var hosts = new HostNames(publicUrl, listener.Url, [.. options.AllowedHosts, .. clusters?.Hosts ?? []]);
+        var server = new GatewayServer(hosts, notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, clusters, logs);
+        clusters?.Map(server);
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
         new HoldPages(holds, desk, signIn, notes, clock).Map(server);
@@ -204,7 +212,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
         sessions?.Start();
-        return new GatewayHost(listener.Url, publicUrl, management?.Url, raw?.EndPoint.ToString(), teardown);
+        return new GatewayHost(listener.Url, publicUrl, management?.Url, raw?.EndPoint.ToString(), teardown) { KubernetesUrl = clusters?.Url };
     }
 
     private static async Task RunAsync(WebApplication server, Teardown teardown, CancellationToken cancellationToken)

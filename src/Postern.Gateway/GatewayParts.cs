@@ -91,6 +91,7 @@ public sealed partial class GatewayHost
             connection => new UpstreamTarget(new Uri(connection.Url))
             {
                 Credential = connection.Credential is { } credential ? new UpstreamCredential(credential.Header, () => credential.Value) : null,
+                Authorities = connection.Authorities is { } file ? AuthoritiesFile.Read(file) : null,
                 Patience = connection.Patience,
             },
             StringComparer.Ordinal);

@@ -15,12 +15,12 @@ namespace Postern.Gateway;
 /// <summary>The data listener: what every request passes before any route sees it, and what every fault becomes.</summary>
 internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes, ILogger log)
 {
-    public WebApplication Build(BoundListener listener, GatewayOptions options, ServedCertificate? certificate, ILoggerFactory logs)
+    public WebApplication Build(BoundListener listener, GatewayOptions options, ServedCertificate? certificate, ClusterListener? clusters, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
         builder.Services.AddSingleton(logs);
         builder.Services.AddRoutingCore();
-        KestrelSettings.Apply(builder, listener, options.Limits, certificate);
+        KestrelSettings.Apply(builder, listener, options.Limits, certificate, clusters);
         var app = builder.Build();
         if (!options.BehindProxy.IsEmpty) app.UseForwardedHeaders(Forwarded(options));
         app.Use(GuardAsync);

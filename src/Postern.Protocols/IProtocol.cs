@@ -69,6 +69,9 @@ public sealed class ProtocolServices
     /// <summary>The operator's own say for clients by the name that they give themselves; comes before what the protocol knows of them.</summary>
     public IReadOnlyDictionary<string, TimeSpan> ClientWaits { get; init; } = new Dictionary<string, TimeSpan>();
 
+    /// <summary>Connections at whose targets the gateway acts in the caller's name, by a credential that may.</summary>
+    public IReadOnlySet<string> Impersonating { get; init; } = System.Collections.Frozen.FrozenSet<string>.Empty;
+
     /// <summary>The base of every link and the default audience; no trailing slash.</summary>
     public required string PublicUrl { get; init; }
 

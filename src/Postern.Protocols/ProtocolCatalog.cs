@@ -9,6 +9,7 @@ public static class ProtocolCatalog
     public static ImmutableArray<IProtocol> Create() =>
     [
         new Http.HttpProtocol(),
+        new Kubernetes.KubernetesProtocol(),
         new Mcp.McpProtocol(),
         new Postgres.PostgresProtocol(),
     ];

@@ -7,6 +7,9 @@ public sealed record UpstreamTarget(Uri Url)
     /// <summary>What is lent to the target so that it lets the gateway in; null when it wants nothing.</summary>
     public UpstreamCredential? Credential { get; init; }
 
+    /// <summary>Certificate authorities that alone are trusted for this target; null for the system's own.</summary>
+    public System.Security.Cryptography.X509Certificates.X509Certificate2Collection? Authorities { get; init; }
+
     /// <summary>How long it may take.</summary>
     public UpstreamPatience Patience { get; init; } = new();
 }

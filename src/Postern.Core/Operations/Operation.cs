@@ -27,6 +27,12 @@ public sealed class Operation
     /// <summary>The request as the target will receive it. Sensitive: recorded only after masks.</summary>
     public required ReadOnlyMemory<byte> Request { get; init; }
 
+    /// <summary>
+    /// What is recorded in place of <see cref="Request"/>, where the protocol knows that it brings a credential: the same without it. Null
+    /// for the request itself. Masks see either; the digest is always that of the request.
+    /// </summary>
+    public ReadOnlyMemory<byte>? RecordedAs { get; init; }
+
     /// <summary>How masks read <see cref="Request"/> when it is recorded.</summary>
     public required Masking.FrameShape RequestShape { get; init; }
 

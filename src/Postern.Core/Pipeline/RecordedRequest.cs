@@ -14,13 +14,14 @@ internal static class RecordedRequest
     /// </summary>
     public static Masked<ReadOnlyMemory<byte>> Of(Operation operation, Masker masker)
     {
-        if (masker.IsEmpty) return new Masked<ReadOnlyMemory<byte>>(operation.Request);
+        var request = operation.RecordedAs ?? operation.Request;
+        if (masker.IsEmpty) return new Masked<ReadOnlyMemory<byte>>(request);
         try
         {
-            using var masked = new PooledFrame(operation.Request.Length + 64);
-            masker.Apply(operation.Request.Span, operation.RequestShape, masked);
+            using var masked = new PooledFrame(request.Length + 64);
+            masker.Apply(request.Span, operation.RequestShape, masked);
             // Mostly nothing was masked, and the request itself is what may be written down.
-            return new Masked<ReadOnlyMemory<byte>>(masked.Written.Span.SequenceEqual(operation.Request.Span) ? operation.Request : masked.Written.ToArray());
+            return new Masked<ReadOnlyMemory<byte>>(masked.Written.Span.SequenceEqual(request.Span) ? request : masked.Written.ToArray());
         }
         catch (MaskingException)
         {

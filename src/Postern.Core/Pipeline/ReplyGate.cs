@@ -36,6 +36,9 @@ public sealed class ReplyGate
     /// <summary>True when a mask reads what passes here, be it for the record alone: then only what can be parsed gets through. A new policy may change it.</summary>
     public bool IsMasked => !_masks.Record.IsEmpty || !_masks.Caller.IsEmpty;
 
+    /// <summary>True when a mask here leads to values by their place, so that a reply must show its values in their places. A new policy may change it.</summary>
+    public bool MasksFields => _masks.Record.Paths.Words > 0 || _masks.Caller.Paths.Words > 0;
+
     /// <summary>True once a frame was handed to the caller's wire: the reply can then be cut, but not replaced.</summary>
     public bool HasReleased { get; private set; }
 

@@ -27,6 +27,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         {
             Url = listen.Text("url")!.TrimEnd('/'),
             Management = listen.Text("management") is { } management && management != "none" ? management.TrimEnd('/') : null,
+            Kubernetes = listen.Text("kubernetes") is { } kubernetes && kubernetes != "none" ? kubernetes.TrimEnd('/') : null,
             Tls = listen.Has("tls") && listen.Section("tls") is var tls && tls.Path("certificate") is { } certificate && tls.Path("key") is { } key ? new TlsOptions(certificate, key) : null,
             Postgres = PostgresListener(listen.Section("postgres")),
             PublicUrl = top.Text("publicUrl")?.TrimEnd('/'),
@@ -100,6 +101,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Tags = connection.List("tags"),
             Postgres = isPostgres ? Postgres(connection, credential) : null,
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
+            Authorities = isPostgres ? null : connection.Section("tls").Path("ca"),
+            Impersonates = connection.Text("impersonate") == "true",
             Patience = Patience(connection.Section("timeouts")),
         };
     }

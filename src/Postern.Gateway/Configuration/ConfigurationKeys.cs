@@ -32,6 +32,7 @@ internal static class ConfigurationKeys
     [
         new("url", One(ValueKind.Url), "Scheme, address and port.") { Default = "http://127.0.0.1:7600" },
         new("management", One(ValueKind.Text), "Scheme, address and port of `/healthz` and `/readyz`; `none` for no such listener.") { Default = "http://127.0.0.1:7601" },
+        new("kubernetes", One(ValueKind.Text), "Scheme, address and port on which clusters are served, where a connection is one: `https`, with the certificate of `tls`, or one of the gateway's own authority that `postern kube login` makes kubectl trust; `none` for no such listener.") { Default = "https://127.0.0.1:7643" },
         new("tls", new Section(
         [
             new("certificate", One(ValueKind.Path), "The certificate chain in PEM, leaf first; read again when it changes.") { IsRequired = true },
@@ -76,7 +77,8 @@ internal static class ConfigurationKeys
         [
             new("mode", new Value(ValueKind.Choice) { Choices = ["verify", "off"] }, "`verify`: TLS, with a trusted certificate that has the host's name. `off`: in the clear, to loopback only.") { Default = "verify" },
             new("ca", One(ValueKind.Path), "The roots that the certificate must lead to, in PEM. Those of the system when absent."),
-        ]), "How a `postgres` target is reached; an `https` one says so in its URL."),
+        ]), "How a `postgres` target is reached, and whom to trust there; an `https` target says the first in its URL and takes `ca` alone."),
+        new("impersonate", One(ValueKind.Switch), "`true`: a cluster is told who asks (`Impersonate-User: postern:ISSUER:SUBJECT`, groups alike), so that its own rights and audit log name the person; the credential needs the right to impersonate. `false`: it sees the credential alone.") { Default = "false" },
         new("timeouts", Timeouts, "How long the target may take. What takes longer is broken off, and the caller is told."),
     ]);
 

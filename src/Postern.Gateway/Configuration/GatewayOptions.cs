@@ -13,6 +13,12 @@ public sealed class GatewayOptions
     /// <summary>Scheme, address and port of health, readiness and metrics; null for none.</summary>
     public string? Management { get; init; } = "http://127.0.0.1:7601";
 
+    /// <summary>
+    /// Scheme, address and port on which clusters are served, where a connection is one: always https, because kubectl sends no token without; null
+    /// for no such listener.
+    /// </summary>
+    public string? Kubernetes { get; init; } = "https://127.0.0.1:7643";
+
     /// <summary>The certificate to serve, or null for plain HTTP.</summary>
     public TlsOptions? Tls { get; init; }
 
@@ -140,6 +146,12 @@ public sealed class ConnectionOptions
 
     /// <summary>How the gateway signs in at a PostgreSQL server, or null.</summary>
     public PostgresTargetOptions? Postgres { get; init; }
+
+    /// <summary>A file of the certificate authorities that alone are trusted for this target (PEM); null for the system's own. Full path.</summary>
+    public string? Authorities { get; init; }
+
+    /// <summary>True when the gateway names the caller to the target, which then acts under the caller's own rights there.</summary>
+    public bool Impersonates { get; init; }
 
     /// <summary>How long the target may take.</summary>
     public UpstreamPatience Patience { get; init; } = new();

@@ -34,6 +34,8 @@ internal static class GatewayOptionsCheck
             if (connection.Name == Policies.GatewayVocabulary.Protocol) yield return ($"connections.{connection.Name}", $"the name `{connection.Name}` stands for the gateway itself; choose another");
             foreach (var problem in Connections.StdioTargets.Problems(connection)) yield return problem;
             foreach (var problem in Connections.PostgresTargets.Problems(connection)) yield return problem;
+            if (connection.Impersonates && connection.Protocol != Protocols.Kubernetes.KubernetesVocabulary.ProtocolName) yield return ($"connections.{connection.Name}.impersonate", "only a cluster can be told who asks; remove the key");
+            if (connection.Authorities is { } file && AuthoritiesFile.Complaint(file) is { } complaint) yield return ($"connections.{connection.Name}.tls.ca", complaint);
             if (connection.Credential is null || !ConfigurationValue.TryUrl(connection.Url, out var target)) continue;
             if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
             if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");
@@ -60,6 +62,11 @@ internal static class GatewayOptionsCheck
         if (options.Management is { } management && !(TryListener(management, out var managed, out _) && managed.Scheme == "http"))
         {
             yield return ("listen.management", $"expected `http://`, an IP address or `localhost`, and a port, or `none`, found `{management}`");
+        }
+        if (options.Kubernetes is { } kubernetes && options.Connections.Any(connection => connection.Protocol == Protocols.Kubernetes.KubernetesVocabulary.ProtocolName))
+        {
+            if (!(TryListener(kubernetes, out var clusters, out var reach) && clusters.Scheme == "https")) yield return ("listen.kubernetes", $"expected `https://`, an IP address or `localhost`, and a port, or `none`, found `{kubernetes}`");
+            else if (!IPAddress.IsLoopback(reach) && options.Tls is null) yield return ("listen.kubernetes", $"`{kubernetes}` is reachable from other machines; give `listen.tls` a certificate that they trust, or listen on 127.0.0.1");
         }
         if (options.Tls is not null && url.Scheme != "https") yield return ("listen.url", $"`listen.tls` is given, so `listen.url` must start with `https://`, found `{options.Url}`");
         if (options.Tls is null && url.Scheme == "https") yield return ("listen.url", $"`{options.Url}` needs `listen.tls` with a certificate and a key");

@@ -17,9 +17,9 @@ internal static class KestrelSettings
     private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan KeepAliveTimeout = TimeSpan.FromMinutes(2);
 
-    public static void Apply(WebApplicationBuilder builder, BoundListener listener, LimitOptions limits, ServedCertificate? certificate)
+    public static void Apply(WebApplicationBuilder builder, BoundListener listener, LimitOptions limits, ServedCertificate? certificate, ClusterListener? clusters)
     {
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => Sockets(sockets, listener));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => Sockets(sockets, listener, clusters?.Listener));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -42,12 +42,21 @@ internal static class KestrelSettings
                 if (certificate is not null) listen.UseHttps(Tls(certificate));
                 FramedReader.Use(listen);
             });
+            if (clusters is null) return;
+            kestrel.Listen(clusters.Listener.EndPoint, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.UseHttps(Tls(clusters.Certificate));
+            });
         });
     }
 
-    private static void Sockets(SocketTransportOptions sockets, BoundListener listener)
+    private static void Sockets(SocketTransportOptions sockets, BoundListener listener, BoundListener? other)
     {
-        sockets.CreateBoundListenSocket = endpoint => endpoint.Equals(listener.EndPoint) ? listener.Take() : SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        sockets.CreateBoundListenSocket = endpoint =>
+            endpoint.Equals(listener.EndPoint) ? listener.Take()
+            : other is not null && endpoint.Equals(other.EndPoint) ? other.Take()
+            : SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
         sockets.UnsafePreferInlineScheduling = InlineCompletions.AreOn;
         sockets.WaitForDataBeforeAllocatingBuffer = true;
         sockets.NoDelay = true;

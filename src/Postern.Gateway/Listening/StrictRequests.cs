@@ -46,7 +46,8 @@ internal static class StrictRequests
     {
         if (target.Length == 0 || target[0] != '/') return "expected a path as the request target";
         // What lies below is a target's own path, which its protocol reads strictly and in full: here only that it stays there.
-        if (target.StartsWith("/http/", StringComparison.Ordinal)) return StaysBelow(target);
+        if (target.StartsWith("/http/", StringComparison.Ordinal)) return StaysBelow(target, "/http/".Length);
+        if (target.StartsWith("/k8s/", StringComparison.Ordinal)) return StaysBelow(target, "/k8s/".Length);
         var query = target.IndexOf('?');
         var path = query < 0 ? target.AsSpan() : target.AsSpan(0, query);
         if (path.IndexOfAny("%;\\#") >= 0) return "the path holds an escape or a separator that servers read differently";
@@ -62,11 +63,11 @@ internal static class StrictRequests
     /// The router sees a decoded path without dot segments, the protocol the target as it came: a path whose two readings begin
     /// differently would be routed by one and judged by the other.
     /// </summary>
-    private static string? StaysBelow(string target)
+    private static string? StaysBelow(string target, int prefix)
     {
         var query = target.IndexOf('?');
         var path = query < 0 ? target.AsSpan() : target.AsSpan(0, query);
-        var name = path["/http/".Length..];
+        var name = path[prefix..];
         var end = name.IndexOf('/');
         if ((end < 0 ? name : name[..end]).ContainsAnyExcept(NameCharacters)) return "the path holds an escape or a separator that servers read differently";
         foreach (var segment in path.Split('/'))

@@ -42,6 +42,11 @@ internal readonly record struct KubernetesBody
         }
         // What goes through a tunnel is nobody's object; only a rule that names the tunnel lets it pass.
         if (info.Subresource is "proxy") return true;
+        if (ObjectScrub.WritesBack(request.Body.Span))
+        {
+            fault = KubernetesFault.BadRequest("the body brings back a masked value; written, it would replace the real one");
+            return false;
+        }
         if (request.Method is "GET" or "HEAD" || (info.Resource is "pods" && info.Subresource is "exec" or "attach" or "portforward"))
         {
             if (!request.Body.IsEmpty) fault = KubernetesFault.BadRequest($"this {request.Method} has no body");

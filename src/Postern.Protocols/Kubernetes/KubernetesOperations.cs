@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Protocols.Kubernetes.Wire;
 
@@ -9,28 +8,31 @@ namespace Postern.Protocols.Kubernetes;
 /// <summary>What is being asked? A request in, an operation out. Pure.</summary>
 internal static class KubernetesOperations
 {
-    private static readonly Func<Operation, Digest> DigestOf = KubernetesDigest.Of;
+    private static readonly Func<Operation, Digest> DigestOf = KubernetesDocument.DigestOf;
     private static readonly Fact InCluster = Fact.Of(KubernetesVocabulary.Cluster, "true");
     private static readonly Fact AnyNamespace = Fact.All(KubernetesVocabulary.Namespace);
     private static readonly Fact AnyName = Fact.All(KubernetesVocabulary.ObjectName);
 
     /// <summary>Makes the operation of a request. False with a fault when it cannot be read in exactly one way, or contradicts itself.</summary>
-    public static bool TryRead(KubernetesOrigin origin, KubernetesRequest request, DateTimeOffset now, out Operation operation, [NotNullWhen(false)] out KubernetesFault? fault)
+    public static bool TryRead(KubernetesOrigin origin, KubernetesRequest request, DateTimeOffset now, [NotNullWhen(true)] out KubernetesAsk? ask, [NotNullWhen(false)] out KubernetesFault? fault)
     {
-        operation = null!;
+        ask = null;
         if (!TryReadInfo(request, out var info, out var query, out fault)) return false;
         if (!KubernetesBody.TryRead(request, info, out var body, out fault)) return false;
-        operation = new Operation
+        var document = KubernetesDocument.Of(request, body.IsJson, request.Body);
+        var operation = new Operation
         {
             Id = OperationId.New(now),
             Connection = origin.Connection,
             Parts = [PartOf(request, info, query, body)],
-            Request = request.Body,
-            RequestShape = body.IsJson ? FrameShape.Json : FrameShape.Text,
+            Request = document.Bytes,
+            RecordedAs = KubernetesDocument.RecordedFormOf(request, info, body),
+            RequestShape = KubernetesShapes.Request,
             DigestOf = DigestOf,
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
         };
+        ask = new KubernetesAsk(operation, request, info, document.Body);
         return true;
     }
 

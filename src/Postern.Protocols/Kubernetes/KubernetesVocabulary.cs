@@ -102,8 +102,8 @@ public sealed class KubernetesVocabulary : Vocabulary
             body = output.WrittenMemory;
         }
         var asked = new KubernetesRequest(method, target, body.IsEmpty ? null : method is "PATCH" ? "application/merge-patch+json" : "application/json", body);
-        return KubernetesOperations.TryRead(new KubernetesOrigin(connection, ClientRun: null, ClientName: null), asked, now, out var operation, out var fault)
-            ? operation
-            : throw new FormatException(fault!.Message);
+        return KubernetesOperations.TryRead(new KubernetesOrigin(connection, ClientRun: null, ClientName: null), asked, now, out var read, out var fault)
+            ? read.Operation
+            : throw new FormatException(fault.Message);
     }
 }

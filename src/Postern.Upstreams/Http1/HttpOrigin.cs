@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 // The one place where connections to targets are made.
 #pragma warning disable RS0030
@@ -56,7 +57,7 @@ internal sealed class HttpOrigin(UpstreamTarget target, TimeProvider clock) : ID
             {
                 tls = new SslStream(new NetworkStream(socket, ownsSocket: false));
                 await tls.AuthenticateAsClientAsync(
-                    new SslClientAuthenticationOptions { TargetHost = target.Url.IdnHost, ApplicationProtocols = [SslApplicationProtocol.Http11] }, cancellationToken).ConfigureAwait(false);
+                    new SslClientAuthenticationOptions { TargetHost = target.Url.IdnHost, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = TrustOf(target) }, cancellationToken).ConfigureAwait(false);
             }
             return new HttpWire(socket, tls, clock.GetTimestamp());
         }
@@ -66,6 +67,16 @@ internal sealed class HttpOrigin(UpstreamTarget target, TimeProvider clock) : ID
             socket.Dispose();
             throw;
         }
+    }
+
+    // Null leaves the system's own authorities and checks in force.
+    private static X509ChainPolicy? TrustOf(UpstreamTarget target)
+    {
+        if (target.Authorities is null) return null;
+        // An authority of the operator's own publishes no revocation lists as a rule; its certificate is the whole trust.
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        policy.CustomTrustStore.AddRange(target.Authorities);
+        return policy;
     }
 
     /// <summary>Takes a connection back; closes it when it cannot serve again.</summary>

@@ -233,9 +233,11 @@ public sealed class KubernetesOperationTests
     private static bool TryRead(string request, string? type, string body, out Operation operation, out KubernetesFault? fault)
     {
         var words = request.Split(' ');
-        return KubernetesOperations.TryRead(
+        var isRead = KubernetesOperations.TryRead(
             new KubernetesOrigin(new Connection("prod", "kubernetes", "https://127.0.0.1:6443", []), null, null),
-            new KubernetesRequest(words[0], words[1], type, Encoding.UTF8.GetBytes(body)), DateTimeOffset.UnixEpoch, out operation, out fault);
+            new KubernetesRequest(words[0], words[1], type, Encoding.UTF8.GetBytes(body)), DateTimeOffset.UnixEpoch, out var ask, out fault);
+        operation = ask?.Operation!;
+        return isRead;
     }
 
     private static Variable Variable(Part part, string name) => part.Variables.Single(variable => variable.Name == name);

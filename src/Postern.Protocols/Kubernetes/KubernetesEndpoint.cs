@@ -1,0 +1,179 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Core.Operations;
+using Postern.Core.Pipeline;
+
+namespace Postern.Protocols.Kubernetes;
+
+/// <summary>What happens to one HTTP request at <c>/k8s/{connection}/…</c>, first byte to last. Every step can only refuse.</summary>
+internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
+{
+    /// <summary>The route; the connection's name is exact.</summary>
+    public const string Route = "/k8s/{connection}/{**rest}";
+
+    /// <summary>Largest body; the API server itself takes 3 MiB.</summary>
+    public const int MaxBody = 4 * 1024 * 1024;
+
+    private const string Prefix = "/k8s/";
+
+    private readonly OriginGuard _origins = new(gateway.Services);
+    private readonly ProtocolServices _services = gateway.Services;
+    private readonly ConcurrentDictionary<string, string> _resources = new(StringComparer.Ordinal);
+    private readonly Func<string, string> _resourceUrl = name => ProtectedResource.ResourceUrl(gateway.Services.PublicUrl, Prefix + name);
+
+    public async Task HandleAsync(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-cache, private";
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+
+        // 1. Not led here by a foreign page or a rebound name.
+        if (!_origins.Permits(http))
+        {
+            await RefuseAsync(http, 403, "Forbidden", "host or origin is not served here", "gateway", null).ConfigureAwait(false);
+            return;
+        }
+
+        // 2. An exact connection. Whatever does not exist gets the same answer.
+        var name = http.Request.RouteValues["connection"] as string ?? "";
+        if (_services.Connections.Find(name) is not { Protocol: KubernetesVocabulary.ProtocolName } connection)
+        {
+            await RefuseAsync(http, 404, "NotFound", "no such connection", "gateway", null).ConfigureAwait(false);
+            return;
+        }
+
+        // 3. Who asks: one bearer token in one header.
+        if (await AuthenticateAsync(http, connection).ConfigureAwait(false) is not { } identity) return;
+
+        // 4. What is asked.
+        if (await ReadAsync(http, connection, identity).ConfigureAwait(false) is { } ask)
+        {
+            await _services.Pipeline.RunAsync(new KubernetesExchange(http, gateway, ask, _services.LongestWait), identity, http.RequestAborted).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<Identity?> AuthenticateAsync(HttpContext http, Connection connection)
+    {
+        var token = BearerToken.Of(http, out var reason, out var error);
+        var transient = false;
+        if (token is not null)
+        {
+            error = "invalid_token";
+            switch (await _services.Authenticator.AuthenticateAsync(token, _resources.GetOrAdd(connection.Name, _resourceUrl), http.RequestAborted).ConfigureAwait(false))
+            {
+                case Authentication.Accepted accepted:
+                    return accepted.Identity;
+                case Authentication.Refused refused:
+                    (reason, transient) = (refused.Reason, refused.IsTransient);
+                    break;
+                default:
+                    reason = "the authenticator gave no answer";
+                    break;
+            }
+        }
+        await gateway.Notes.NoteAsync("auth.refused", reason, connection.Name).ConfigureAwait(false);
+        if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, Prefix + connection.Name, error);
+        await KubernetesStatus.WriteAsync(
+            http, transient ? 503 : 401, transient ? "ServiceUnavailable" : "Unauthorized",
+            "Postern needs a valid token for this cluster; run `postern login`, or `postern kube login` for a context that brings one",
+            RefusalCode.Unauthenticated, http.RequestAborted).ConfigureAwait(false);
+        return null;
+    }
+
+    private async ValueTask<KubernetesAsk?> ReadAsync(HttpContext http, Connection connection, Identity identity)
+    {
+        // The target as it stood in the request line: routing has decoded the rest, and two readings are one too many.
+        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (!raw.StartsWith(Prefix + connection.Name + "/", StringComparison.Ordinal))
+        {
+            await RefuseAsync(http, 400, "BadRequest", "the path is written in an unusual way", connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        var target = raw[(Prefix.Length + connection.Name.Length)..];
+        if (UpgradeFault(http) is { } upgrade)
+        {
+            await RefuseAsync(http, 400, "BadRequest", upgrade, connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        if (http.Request.Headers.ContentEncoding.Count > 0 || http.Request.Headers.ContentType.Count > 1 || http.Request.Headers.Accept.Count > 1)
+        {
+            await RefuseAsync(http, 400, "BadRequest", "a body that is encoded, or a header that stands twice, is not read", connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        if (await ReadBodyAsync(http).ConfigureAwait(false) is not { } body)
+        {
+            await RefuseAsync(http, 413, "RequestEntityTooLarge", string.Create(CultureInfo.InvariantCulture, $"the body is larger than {MaxBody} bytes"), connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        var request = new KubernetesRequest(http.Request.Method, target, MediaType(http.Request.ContentType), body);
+        if (!KubernetesOperations.TryRead(new KubernetesOrigin(connection, RunOf(http), ClientOf(http)), request, _services.Clock.GetUtcNow(), out var ask, out var fault))
+        {
+            await RefuseAsync(http, fault.Status, fault.Reason, fault.Message, connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        if (ask.Info is { Resource: "pods", Group: "", Subresource: "exec" or "attach" or "portforward" })
+        {
+            await RefuseAsync(http, 400, "BadRequest", $"`{ask.Info.Subresource}` opens a stream, which this gateway does not carry", connection.Name, identity).ConfigureAwait(false);
+            return null;
+        }
+        return ask;
+    }
+
+    /// <summary>
+    /// A switched connection would be a tunnel that nobody reads (G11). SPDY cannot be read at all: its preset compression dictionary has no reader here.
+    /// </summary>
+    private static string? UpgradeFault(HttpContext http)
+    {
+        var upgrade = http.Request.Headers.Upgrade.ToString();
+        if (upgrade.Length == 0) return null;
+        return upgrade.StartsWith("SPDY", StringComparison.OrdinalIgnoreCase)
+            ? "exec, attach and port-forward over SPDY are not carried: SPDY cannot be read, masked or recorded (kubectl 1.31 and newer ask by WebSocket first)"
+            : "exec, attach and port-forward are not carried by this gateway";
+    }
+
+    private static async ValueTask<ReadOnlyMemory<byte>?> ReadBodyAsync(HttpContext http)
+    {
+        if (http.Request.ContentLength is > MaxBody) return null;
+        if (http.Request.ContentLength is null or 0 && http.Request.Headers.TransferEncoding.Count == 0) return ReadOnlyMemory<byte>.Empty;
+        using var content = new MemoryStream((int)(http.Request.ContentLength ?? 4096));
+        while (true)
+        {
+            var read = await http.Request.BodyReader.ReadAsync(http.RequestAborted).ConfigureAwait(false);
+            foreach (var piece in read.Buffer)
+            {
+                if (content.Length + piece.Length > MaxBody) return null;
+                content.Write(piece.Span);
+            }
+            http.Request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) return content.GetBuffer().AsMemory(0, (int)content.Length);
+        }
+    }
+
+    private static string? MediaType(string? contentType)
+    {
+        if (contentType is null) return null;
+        var pieces = contentType.Split(';', StringSplitOptions.TrimEntries);
+        // Any charset but the one of JSON would be another text than the one that was judged.
+        if (pieces.Length > 2 || (pieces.Length == 2 && !pieces[1].Equals("charset=utf-8", StringComparison.OrdinalIgnoreCase))) return "other";
+        return pieces[0].ToLowerInvariant();
+    }
+
+    // One command of kubectl is one run of work.
+    private static string? RunOf(HttpContext http) => http.Request.Headers["Kubectl-Session"] is [{ Length: > 0 and <= 64 } run] && run.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-') ? run : null;
+
+    private static string? ClientOf(HttpContext http)
+    {
+        if (http.Request.Headers.UserAgent is not [{ Length: > 0 } agent]) return null;
+        var end = agent.AsSpan().IndexOfAny(' ', '(');
+        var first = end < 0 ? agent : agent[..end];
+        return first.Length is > 0 and <= 64 && first.All(letter => letter is > ' ' and <= '~') ? first : null;
+    }
+
+    private async ValueTask RefuseAsync(HttpContext http, int status, string reason, string message, string connection, Identity? identity)
+    {
+        await gateway.Notes.NoteAsync("request.refused", message, connection, identity?.Key).ConfigureAwait(false);
+        var code = status == 413 ? RefusalCode.RequestTooLarge : RefusalCode.InvalidRequest;
+        await KubernetesStatus.WriteAsync(http, status, reason, $"Postern refused this on purpose: {message}", code, http.RequestAborted).ConfigureAwait(false);
+    }
+}

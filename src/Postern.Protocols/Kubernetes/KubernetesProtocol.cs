@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Postern.Core.Operations;
+
+namespace Postern.Protocols.Kubernetes;
+
+/// <summary>The API of Kubernetes clusters, as kubectl and client-go speak it.</summary>
+public sealed class KubernetesProtocol : IProtocol
+{
+    /// <inheritdoc/>
+    public string Name => KubernetesVocabulary.ProtocolName;
+
+    /// <inheritdoc/>
+    public Vocabulary Vocabulary => KubernetesVocabulary.Instance;
+
+    /// <inheritdoc/>
+    public void Map(IEndpointRouteBuilder endpoints, ProtocolServices services)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(services);
+        var endpoint = new KubernetesEndpoint(new KubernetesGateway(services));
+        endpoints.Map(KubernetesEndpoint.Route, endpoint.HandleAsync);
+        ProtectedResource.Map(endpoints, services, "/k8s/{connection}");
+    }
+
+    /// <inheritdoc/>
+    public void EndSessions(string identityKey)
+    {
+        // No sessions are kept: what runs is cut by the leash.
+    }
+}
