@@ -12,8 +12,8 @@ const int SetDumpable = 4;
 const int LibraryIsMissing = 4;
 const int TooLong = 5;
 
-// Deeper than the gateway would read anyway; small, so that what is too deep ends soon.
-const int ParserStack = 1 << 20;
+// Deeper than the gateway reads anyway. What still exhausts it must be a hundred kilobytes long at least.
+const int ParserStack = 4 << 20;
 const int LongestParseMilliseconds = 2_000;
 
 _ = PgQuery.Control(SetDumpable, 0, 0, 0, 0);

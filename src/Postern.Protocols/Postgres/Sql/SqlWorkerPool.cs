@@ -34,10 +34,10 @@ internal sealed class SqlWorkerOptions
 /// </summary>
 internal sealed class SqlWorkerPool : IDisposable
 {
-    // Trees are read by recursion; the depth of what is read is bounded by the worker's own stack of 1 MiB.
+    // Trees are read by recursion, no deeper than the tree's own limit.
     private const int ThreadStack = 16 << 20;
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(500);
     private readonly SqlWorkerOptions _options;
     private readonly BlockingCollection<Job> _jobs;
     private readonly CancellationTokenSource _stopping = new();

@@ -40,6 +40,7 @@ internal sealed class StatementTexts : IStatementReader, IDisposable
 
     private async Task<StatementReading> ParseAsync(byte[] text, Catalogue catalogue, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var found = await _pool.ReadAsync(text, catalogue).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (found.IsLasting) _cache.Add(text, catalogue, found.Reading);
         return found.Reading;

@@ -4,6 +4,7 @@ using Postern.Core.Policy;
 using Postern.Core.Policy.Testing;
 using Postern.Protocols.Postgres;
 using Postern.Protocols.Postgres.Sql;
+using Postern.Tests.Gateway;
 
 namespace Postern.Tests.Postgres.Sql;
 
@@ -117,6 +118,17 @@ public sealed class SqlPolicyTests
         var run = PolicyTests.Run([new PolicyFile("p.yaml", $"version: 1\nrules:\n  - {{ id: a, who: anyone, on: {{ connection: orders-db, {entry} }}, then: allow }}\n")], Environment, DateTimeOffset.UnixEpoch);
 
         Assert.Contains(run.Problems, problem => problem.Severity == ProblemSeverity.Error && problem.ToString()!.Contains(named, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_policy_of_the_page_loads_and_its_tests_pass()
+    {
+        var page = File.ReadAllText(Repository.PathOf("docs", "sql-policy.md"));
+        var blocks = page.Split("```yaml\n").Skip(1).Select(block => block[..block.IndexOf("```", StringComparison.Ordinal)]);
+        var run = PolicyTests.Run([new PolicyFile("page.yaml", "version: 1\n" + string.Concat(blocks))], Environment, DateTimeOffset.UnixEpoch);
+
+        Assert.True(run.IsPassed, string.Join("\n", run.Problems.Select(problem => problem.ToString()).Concat(run.Results.Select(result => result.ToString()))));
+        Assert.Equal(2, run.Results.Length);
     }
 
     private static void Decides(string groups, string sql, string more, string decision, string? rule)

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using Postern.Protocols.Postgres.Sql;
+using Worker = Postern.Protocols.Postgres.Sql.SqlWorker;
 
 namespace Postern.Tests.Postgres.Sql;
 
@@ -29,7 +31,7 @@ public sealed class SqlWorkerPoolTests
     public async Task A_text_that_killed_a_worker_is_remembered_and_kills_no_other()
     {
         using var texts = new StatementTexts(new SqlWorkerOptions { Workers = 1, Limit = TimeSpan.FromSeconds(30) });
-        var killer = Sum(20_000);
+        var killer = Sum(250_000);
 
         Assert.IsType<StatementReading.Undecidable>(await ReadAsync(texts, killer));
         Assert.IsType<StatementReading.Understood>(await ReadAsync(texts, "select 1"));
@@ -44,7 +46,7 @@ public sealed class SqlWorkerPoolTests
     public async Task While_one_worker_dies_again_and_again_others_are_read()
     {
         using var texts = new StatementTexts(new SqlWorkerOptions { Workers = 2, Limit = TimeSpan.FromSeconds(30) });
-        var killers = Enumerable.Range(0, 3).Select(i => ReadAsync(texts, Sum(20_000 + i)).AsTask()).ToArray();
+        var killers = Enumerable.Range(0, 3).Select(i => ReadAsync(texts, Sum(250_000 + i)).AsTask()).ToArray();
         var others = Enumerable.Range(0, 50).Select(i => ReadAsync(texts, $"select {i} from orders").AsTask()).ToArray();
 
         Assert.All(await Task.WhenAll(others), reading => Assert.IsType<StatementReading.Understood>(reading));
@@ -80,6 +82,30 @@ public sealed class SqlWorkerPoolTests
 
         Assert.IsType<StatementReading.Undecidable>(await ReadAsync(texts, "select id from " + string.Join(", ", Enumerable.Repeat("orders", 20_000))));
         Assert.False(texts.Remembers("select 1"u8, SpecCatalogue.Instance));
+    }
+
+    [Fact]
+    public async Task A_worker_has_nothing_of_the_gateways_environment()
+    {
+        using var worker = Worker.Start(new SqlWorkerOptions().Program, TimeProvider.System);
+        Assert.Equal(WorkerOutcome.Tree, worker.Parse("select 1"u8, TimeSpan.FromSeconds(30)).Outcome);
+
+        var environment = await File.ReadAllTextAsync($"/proc/{worker.Id}/environ", TestContext.Current.CancellationToken);
+        Assert.All(environment.Split('\0', StringSplitOptions.RemoveEmptyEntries), entry => Assert.StartsWith("DOTNET_", entry, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_worker_ends_when_nobody_is_there_to_ask_it()
+    {
+        var start = new ProcessStartInfo(new SqlWorkerOptions().Program) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using var worker = Process.Start(start)!;
+        worker.StandardInput.Close();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(30));
+
+        await worker.WaitForExitAsync(patience.Token);
+
+        Assert.Equal(0, worker.ExitCode);
     }
 
     [Fact]
