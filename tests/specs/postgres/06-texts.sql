@@ -231,13 +231,13 @@ select * from pg_statistic_ext_data
 --> select | select pg_catalog.pg_statistic_ext_data(stxddependencies stxdexpr stxdinherit stxdmcv stxdndistinct stxoid) | out pg_catalog.pg_statistic_ext_data.stxoid, pg_catalog.pg_statistic_ext_data.stxdinherit, pg_catalog.pg_statistic_ext_data.stxdndistinct, pg_catalog.pg_statistic_ext_data.stxddependencies, pg_catalog.pg_statistic_ext_data.stxdmcv, pg_catalog.pg_statistic_ext_data.stxdexpr
 
 update pg_class set relname = 'x'
---> update | update pg_catalog.pg_class(relname)
+--> refused: what a write to `pg_catalog.pg_class` changes cannot be told; use the statement that is made for it
 
 delete from pg_authid
---> delete | delete pg_catalog.pg_authid
+--> refused: what a write to `pg_catalog.pg_authid` changes cannot be told; use the statement that is made for it
 
 insert into pg_enum values (1)
---> insert | insert pg_catalog.pg_enum(oid)
+--> refused: what a write to `pg_catalog.pg_enum` changes cannot be told; use the statement that is made for it
 
 select ns.nspname, t.oid, t.typname, t.typtype, t.typnotnull, t.elemtypoid from (select typ.oid, typ.typnamespace, typ.typname, typ.typtype, typ.typrelid, typ.typnotnull, typ.relkind, elemtyp.oid as elemtypoid, elemtyp.typname as elemtypname, elemcls.relkind as elemrelkind, case when elemproc.proname = 'array_recv' then 'a' else elemtyp.typtype end as elemtyptype from (select typ.oid, typnamespace, typname, typrelid, typnotnull, relkind, typelem as elemoid, case when proc.proname = 'array_recv' then 'a' else typ.typtype end as typtype, case when proc.proname = 'array_recv' then typ.typelem when typ.typtype = 'r' then rngsubtype when typ.typtype = 'm' then (select rngtypid from pg_range where rngmultitypid = typ.oid) when typ.typtype = 'd' then typ.typbasetype end as elemtypoid from pg_type as typ left join pg_class as cls on (cls.oid = typ.typrelid) left join pg_proc as proc on proc.oid = typ.typreceive left join pg_range on (pg_range.rngtypid = typ.oid)) as typ left join pg_type as elemtyp on elemtyp.oid = elemtypoid left join pg_class as elemcls on (elemcls.oid = elemtyp.typrelid) left join pg_proc as elemproc on elemproc.oid = elemtyp.typreceive) as t join pg_namespace as ns on (ns.oid = typnamespace)
 --> select | implied | out pg_catalog.pg_namespace.nspname, pg_catalog.pg_type.oid, pg_catalog.pg_type.typname, ~pg_catalog.pg_proc.proname+pg_catalog.pg_type.typtype, pg_catalog.pg_type.typnotnull, pg_catalog.pg_type.oid

@@ -21,6 +21,12 @@ internal static class ReportTexts
         ],
         StringComparison.Ordinal);
 
+    // Of those, the ones that also come of a value: `email::regclass` reads a name from a row, and says that no such relation exists. When the
+    // name stands in the statement, the server says where.
+    private static readonly SearchValues<string> s_speaksOfPlaces = SearchValues.Create(
+        ["26000", "34000", "3D000", "3F000", "42601", "42602", "42622", "42703", "42704", "42725", "42809", "42883", "42P01", "42P02"],
+        StringComparison.Ordinal);
+
     /// <summary>
     /// True when the message itself may. What a procedural language raises may say anything under any code; its own source files are named in
     /// the report, which no function can change.
@@ -29,16 +35,24 @@ internal static class ReportTexts
     {
         var isNames = false;
         var isOfServer = false;
+        var needsPlace = false;
+        var hasPlace = false;
         while (fields is [not 0 and var field, .. var rest])
         {
             var length = rest.IndexOf((byte)0);
             if (length < 0) return true;
             var text = rest[..length];
-            if (field == 'C') isNames = text.Length == 5 && s_speaksOfNames.Contains(System.Text.Encoding.ASCII.GetString(text));
+            if (field == 'C')
+            {
+                var code = text.Length == 5 ? System.Text.Encoding.ASCII.GetString(text) : "";
+                isNames = s_speaksOfNames.Contains(code);
+                needsPlace = s_speaksOfPlaces.Contains(code);
+            }
+            hasPlace |= field == 'P';
             if (field == 'F') isOfServer = text.Length > 0 && !text.StartsWith("pl"u8);
             fields = rest[(length + 1)..];
         }
-        return !isNames || !isOfServer;
+        return !isNames || !isOfServer || (needsPlace && !hasPlace);
     }
 
     /// <summary>True for fields that clients compute with: the severity that is not translated, the code, positions, the line.</summary>

@@ -112,6 +112,15 @@ internal sealed partial class QueryReader
             return;
         }
         if (name is null) throw new UndecidableException("`set_config` does not name its setting");
+        // What is taken from a table would come back as a setting, past the masks of its column.
+        if (Tree.Items(call, "args").Skip(1).Any(argument => !IsGiven(argument))) throw new UndecidableException("`set_config` takes its value from somewhere else than the statement");
         Settings.Set(name, value: null, facts);
+    }
+
+    // A constant or a parameter, with or without a cast.
+    private static bool IsGiven(JsonElement node)
+    {
+        var (type, fields) = Tree.Open(node);
+        return type == "TypeCast" ? IsGiven(Tree.Need(fields, "arg")) : type is "A_Const" or "ParamRef";
     }
 }

@@ -137,6 +137,8 @@ internal sealed partial class QueryReader
         var (schema, name) = RelationName(range);
         var (alias, names) = Alias(range);
         var relation = catalogue.Relation(schema, name);
+        // `UPDATE pg_settings` is SET by a rule of the server's own; whoever owns the server writes rights and code by rows (attack Q05).
+        if (relation.Schema is "pg_catalog" or "information_schema") throw new UndecidableException($"what a write to `{relation.FullName}` changes cannot be told; use the statement that is made for it");
         if (relation.Kind is not ('r' or 'v' or 'm' or 'p' or 'f')) throw new UndecidableException($"`{relation.FullName}` is nothing to write rows to");
         return (relation, Of(relation, facts.Use(StatementWords.Select, relation), alias, names));
     }

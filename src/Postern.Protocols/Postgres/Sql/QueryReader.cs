@@ -101,6 +101,8 @@ internal sealed partial class QueryReader(Catalogue catalogue, FactBook facts)
         if (Tree.Find(fields, "limitOffset") is { } offset) Expression(offset, scope);
         if (Tree.Find(fields, "limitCount") is not { } count) return;
         Expression(count, scope);
+        // Rows that tie with the last one come on top, and all rows may tie.
+        if (Tree.Text(fields, "limitOption") == "LIMIT_OPTION_WITH_TIES") return;
         if (isTop && Tree.Open(count) is ("A_Const", var constant) && Tree.Find(constant, "ival") is { } number) facts.Limit = Tree.Number(number, "ival");
     }
 

@@ -138,6 +138,7 @@ internal sealed partial class StatementReader
                 if (Tree.Find(Tree.Open(item, "PartitionElem"), "expr") is { } expression) _queries.Expression(expression, scope);
             }
         }
+        if (Tree.Find(fields, "partbound") is { } bound) Bound(bound);
         foreach (var item in Tree.Items(fields, "tableElts"))
         {
             var (type, element) = Tree.Open(item);
@@ -158,6 +159,20 @@ internal sealed partial class StatementReader
             }
         }
         foreach (var item in Tree.Items(fields, "constraints")) Constraint(Tree.Open(item, "Constraint"), scope);
+    }
+
+    // A bound is an expression that is computed while the partition is made.
+    private void Bound(JsonElement bound)
+    {
+        Tree.Only(bound, "PartitionBoundSpec", "strategy", "is_default", "modulus", "remainder", "listdatums", "lowerdatums", "upperdatums");
+        foreach (var list in (ReadOnlySpan<string>)["listdatums", "lowerdatums", "upperdatums"])
+        {
+            foreach (var item in Tree.Items(bound, list))
+            {
+                if (Tree.Open(item) is ("ColumnRef", var reference) && Tree.Strings(reference, "fields") is ["minvalue" or "maxvalue"]) continue;
+                _queries.Expression(item, new Scope(null));
+            }
+        }
     }
 
     // Checks and generated columns speak of the columns of the table that is being made; those of others come with LIKE and INHERITS.

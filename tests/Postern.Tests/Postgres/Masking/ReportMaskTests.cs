@@ -33,6 +33,12 @@ public sealed class ReportMaskTests
     [InlineData("C42P01", "Mada raised under a code of names", "Fpl_exec.c")]
     [InlineData("C42P01", "Mada from an unknown file", "x")]
     [InlineData("x", "Mada without a code", "Fparse.c")]
+    [InlineData("C42P01", "Mrelation \"ada\" does not exist", "Fnamespace.c")]
+    [InlineData("C42704", "Mtype \"ada\" does not exist", "Fparse_type.c")]
+    [InlineData("C42601", "Msyntax error at or near \"ada\"", "Fscan.l")]
+    [InlineData("C42883", "Mfunction \"ada\" does not exist", "Fregproc.c")]
+    [InlineData("C3F000", "Mschema \"ada\" does not exist", "Fnamespace.c")]
+    [InlineData("C34000", "Mcursor \"ada\" does not exist", "Fxml.c")]
     public void A_message_that_may_quote_a_row_gives_way_where_columns_are_masked(string code, string message, string file)
     {
         var report = Report('E', [.. new[] { "SERROR", "VERROR", code, message, "Htry ada", "Wat ada", "qselect 'ada'", file }.Where(field => field != "x")]);
