@@ -165,7 +165,7 @@ select * into backup from customers
 --> create_table_as | create public.backup; select public.customers(card created_at email home id name)
 
 select id into temp t from customers
---> create_table_as | create pg_temp.t; select public.customers(id)
+--> refused: what is temporary is not known to the gateway; use a schema of your own
 
 select id into hr.copy from orders union select id from items
 --> create_table_as | create hr.copy; select public.orders(id); select public.items(id)
@@ -177,7 +177,7 @@ create table if not exists hr.copy (a) as select email from customers with no da
 --> create_table_as | create hr.copy; select public.customers(email)
 
 create temp table t as select id from orders
---> create_table_as | create pg_temp.t; select public.orders(id)
+--> refused: what is temporary is not known to the gateway; use a schema of your own
 
 create table copy as execute p
 --> refused: `ExecuteStmt` is not understood by the gateway

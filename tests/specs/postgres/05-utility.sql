@@ -216,7 +216,7 @@ create table t () inherits (orders)
 --> create_table | create public.t; alter public.orders
 
 create temp table t (id int)
---> create_table | create pg_temp.t
+--> refused: what is temporary is not known to the gateway; use a schema of your own
 
 create unlogged table if not exists t (id int)
 --> create_table | create public.t
@@ -240,7 +240,7 @@ create or replace view hr.v (a) as select id from orders
 --> create_view | create hr.v; select public.orders(id)
 
 create temp view v as select 1
---> create_view | create pg_temp.v
+--> refused: what is temporary is not known to the gateway; use a schema of your own
 
 create index on orders (total)
 --> create_index | alter public.orders; select public.orders(total) where
@@ -520,3 +520,21 @@ reindex index orders_pkey
 
 refresh materialized view daily
 --> maintain | maintain public.daily
+
+create table "a.b" (id int)
+--> refused: the name `a.b` has a dot or a star in it, so no rule can tell it from others
+
+create table "public.x".t (id int)
+--> refused: the name `public.x` has a dot or a star in it, so no rule can tell it from others
+
+alter table orders rename to "x.y"
+--> refused: the name `x.y` has a dot or a star in it, so no rule can tell it from others
+
+create schema "a.b"
+--> refused: the name `a.b` has a dot or a star in it, so no rule can tell it from others
+
+create table pg_temp.t (id int)
+--> refused: what is temporary is not known to the gateway; use a schema of your own
+
+create type pg_temp.mood as enum ('a')
+--> refused: what is temporary is not known to the gateway; use a schema of your own

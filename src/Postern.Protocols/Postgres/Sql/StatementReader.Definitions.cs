@@ -36,7 +36,7 @@ internal sealed partial class StatementReader
             case "CreateSchemaStmt":
                 Tree.Only(fields, type, "schemaname", "if_not_exists");
                 _kind = "create_schema";
-                Note(StatementWords.Create, Tree.NeedText(fields, "schemaname") + ".*");
+                Note(StatementWords.Create, EverythingIn(Tree.NeedText(fields, "schemaname")));
                 return true;
             case "CreateEnumStmt":
                 Tree.Only(fields, type, "typeName", "vals");
@@ -108,21 +108,41 @@ internal sealed partial class StatementReader
         Note(StatementWords.Alter, relation.FullName);
     }
 
-    // A new relation lands in the first schema of the path, a temporary one in the session's own.
+    // A new relation lands in the first schema of the path. A temporary one would be in no snapshot, so nothing could be read from it;
+    // and after RESET it would stand before others of its name (attack Q06).
     private string NewName(JsonElement range)
     {
         Tree.Only(range, "RangeVar", "schemaname", "relname", "inh", "relpersistence", "alias");
         var name = Tree.NeedText(range, "relname");
-        if (Tree.Text(range, "relpersistence") == "t") return "pg_temp." + name;
-        return (Tree.Text(range, "schemaname") ?? _catalogue.CreationSchema) + "." + name;
+        var schema = Tree.Text(range, "schemaname");
+        if (Tree.Text(range, "relpersistence") == "t" || IsTemporary(schema)) throw Temporary();
+        return Whole(schema ?? _catalogue.CreationSchema, name);
+    }
+
+    private static string Whole(string schema, string name)
+    {
+        FactNames.Guard(schema);
+        FactNames.Guard(name);
+        return schema + "." + name;
     }
 
     private string NewName(List<string> words) => words switch
     {
-        [var name] => _catalogue.CreationSchema + "." + name,
-        [var schema, var name] => schema + "." + name,
+        [var name] => Whole(_catalogue.CreationSchema, name),
+        [var schema, _] when IsTemporary(schema) => throw Temporary(),
+        [var schema, var name] => Whole(schema, name),
         _ => throw UndecidableException.Node("a name of more than two words"),
     };
+
+    private static string EverythingIn(string schema)
+    {
+        FactNames.Guard(schema);
+        return schema + ".*";
+    }
+
+    private static bool IsTemporary(string? schema) => schema?.StartsWith("pg_temp", StringComparison.Ordinal) == true;
+
+    private static UndecidableException Temporary() => new("what is temporary is not known to the gateway; use a schema of your own");
 
     private void CreateTable(JsonElement fields)
     {
@@ -283,7 +303,7 @@ internal sealed partial class StatementReader
         _kind = "rename";
         var relation = Relation(range);
         Note(StatementWords.Alter, relation.FullName);
-        if (Tree.Text(fields, "renameType") is "OBJECT_TABLE" or "OBJECT_VIEW" or "OBJECT_MATVIEW" or "OBJECT_SEQUENCE" or "OBJECT_INDEX") Note(StatementWords.Create, $"{relation.Schema}.{Tree.NeedText(fields, "newname")}");
+        if (Tree.Text(fields, "renameType") is "OBJECT_TABLE" or "OBJECT_VIEW" or "OBJECT_MATVIEW" or "OBJECT_SEQUENCE" or "OBJECT_INDEX") Note(StatementWords.Create, Whole(relation.Schema, Tree.NeedText(fields, "newname")));
     }
 
     private void Drop(JsonElement fields)
@@ -300,7 +320,7 @@ internal sealed partial class StatementReader
                     Note(StatementWords.Drop, DroppedName([.. Tree.Items(Tree.Open(item, "List"), "items").Select(Tree.StringOf)], Tree.Flag(fields, "missing_ok")));
                     break;
                 case "OBJECT_SCHEMA":
-                    Note(StatementWords.Drop, Tree.StringOf(item) + ".*");
+                    Note(StatementWords.Drop, EverythingIn(Tree.StringOf(item)));
                     break;
                 default:
                     Opaque(StatementWords.Drop, StatementWords.Drop);
@@ -319,7 +339,7 @@ internal sealed partial class StatementReader
         };
         if (_catalogue.FindRelation(schema, name) is { } relation) return relation.FullName;
         if (!mayBeMissing && schema is null) throw UndecidableException.Unknown("table", name);
-        return (schema ?? _catalogue.CreationSchema) + "." + name;
+        return Whole(schema ?? _catalogue.CreationSchema, name);
     }
 
     private void Maintain(JsonElement fields, string list, string type)
