@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Protocols.Kubernetes.Wire;
 
 namespace Postern.Protocols.Kubernetes;
 
@@ -106,7 +107,10 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             await RefuseAsync(http, 413, "RequestEntityTooLarge", string.Create(CultureInfo.InvariantCulture, $"the body is larger than {MaxBody} bytes"), connection.Name, identity).ConfigureAwait(false);
             return null;
         }
-        var request = new KubernetesRequest(http.Request.Method, target, MediaType(http.Request.ContentType), body);
+        var type = MediaType(http.Request.ContentType);
+        // What a client wrote in protobuf is judged, recorded and sent as the JSON that it says; what cannot be read so stays what it is, and is refused.
+        if (type is "application/vnd.kubernetes.protobuf" && ProtobufBody.TryRead(body.Span, out var json)) (type, body) = ("application/json", json);
+        var request = new KubernetesRequest(http.Request.Method, target, type, body);
         if (!KubernetesOperations.TryRead(new KubernetesOrigin(connection, RunOf(http), ClientOf(http)), request, _services.Clock.GetUtcNow(), out var ask, out var fault))
         {
             await RefuseAsync(http, fault.Status, fault.Reason, fault.Message, connection.Name, identity).ConfigureAwait(false);

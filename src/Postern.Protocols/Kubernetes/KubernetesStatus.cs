@@ -29,7 +29,13 @@ internal static class KubernetesStatus
     public static Task WriteAsync(HttpContext http, Refusal refusal, CancellationToken cancellationToken)
     {
         var (status, reason) = StatusOf(refusal);
-        int? wait = refusal.Code == RefusalCode.HoldPending ? PendingRetrySeconds : refusal.RetryAfter is { } after && after.TotalSeconds <= LongestSilentRetrySeconds ? (int)Math.Ceiling(after.TotalSeconds) : null;
+        // Never for what broke off: client-go would repeat it, and it may have happened.
+        int? wait = refusal.Code switch
+        {
+            RefusalCode.HoldPending => PendingRetrySeconds,
+            RefusalCode.Limit when refusal.RetryAfter is { } after && after.TotalSeconds <= LongestSilentRetrySeconds => (int)Math.Ceiling(after.TotalSeconds),
+            _ => null,
+        };
         return WriteAsync(http, status, reason, SentenceOf(refusal), refusal.Code, wait, refusal, cancellationToken);
     }
 
@@ -62,7 +68,6 @@ internal static class KubernetesStatus
         RefusalCode.RequestTooLarge => (413, "RequestEntityTooLarge"),
         RefusalCode.HoldPending or RefusalCode.Limit => (429, "TooManyRequests"),
         RefusalCode.CredentialEnded or RefusalCode.Unauthenticated => (401, "Unauthorized"),
-        // Without a time to come back: client-go would repeat it, and what was sent may have happened.
         RefusalCode.UpstreamUnavailable or RefusalCode.UpstreamInvalid or RefusalCode.RecordUnavailable or RefusalCode.GatewayUnavailable => (503, "ServiceUnavailable"),
         _ => (403, "Forbidden"),
     };

@@ -31,6 +31,18 @@ public sealed class KubectlTests(SharedApiServer shared)
             message: Pods of this cluster do not use the host's network.
         """;
 
+    private const string Everything =
+        """
+        version: 1
+        rules:
+          - id: support-does
+            who: { groups: [support] }
+            on:
+              - { connection: prod, verbs: ["*", escalate, bind], resources: ["*"], namespaces: [NS] }
+              - { connection: prod, verbs: [token], resources: [serviceaccounts/token], namespaces: [NS] }
+            then: allow
+        """;
+
     private static CancellationToken Test => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -59,6 +71,50 @@ public sealed class KubectlTests(SharedApiServer shared)
         Succeeded(await bed.KubectlAsync("alice", deployment.Replace("\"x\"", "\"z\"", StringComparison.Ordinal), ["apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-"]), "serverside-applied");
         Succeeded(await bed.KubectlAsync("alice", "scale", "deployment", "web", "--replicas=3"), "scaled");
         Succeeded(await bed.KubectlAsync("alice", "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}{.spec.template.spec.containers[0].image}"), "3z");
+    }
+
+    [Fact]
+    [Row("K07")]
+    [Guarantee("G6")]
+    public async Task What_kubectl_writes_in_protobuf_arrives_as_what_it_says()
+    {
+        await using var bed = await ClusterBed.StartAsync(shared, Everything, Test, user: "admin");
+        var direct = await shared.NamespaceAsync(Test);
+        string[][] commands =
+        [
+            ["create", "configmap", "c", "--from-literal=mode=fast", "--from-literal=text=caf\u00e9"],
+            ["create", "secret", "generic", "s", "--from-literal=password=p1"],
+            ["create", "serviceaccount", "robot"],
+            ["create", "role", "r", "--verb=get,list", "--resource=pods", "--resource-name=p"],
+            ["create", "rolebinding", "b", "--role=r", "--user=jane", "--serviceaccount=default:robot"],
+        ];
+        foreach (var command in commands)
+        {
+            Succeeded(await bed.KubectlAsync("alice", command), "created");
+            var straight = await bed.RunAsync([$"--server={bed.Server.Url}", $"--certificate-authority={bed.Server.Authority}", $"--token={bed.Server.Tokens["admin"]}", "-n", direct, .. command]);
+            Assert.True(straight.ExitCode == 0, straight.Error);
+        }
+        foreach (var path in new[] { "/api/v1/namespaces/NS/configmaps/c", "/api/v1/namespaces/NS/secrets/s", "/api/v1/namespaces/NS/serviceaccounts/robot", "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles/r", "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings/b" })
+        {
+            var through = await ObjectAsync(bed, path.Replace("NS", bed.Namespace, StringComparison.Ordinal));
+            Assert.Equal(await ObjectAsync(bed, path.Replace("NS", direct, StringComparison.Ordinal)), through);
+        }
+        Succeeded(await bed.KubectlAsync("alice", "auth", "can-i", "get", "pods"), "yes");
+        Succeeded(await bed.KubectlAsync("alice", "auth", "can-i", "--list"), "Resources");
+        Succeeded(await bed.KubectlAsync("alice", "create", "token", "robot"), "[masked:secret]");
+        var deployment = await bed.KubectlAsync("alice", "create", "deployment", "web", "--image=x");
+        Assert.Equal(1, deployment.ExitCode);
+        Assert.Contains("application/json", deployment.Error, StringComparison.Ordinal);
+    }
+
+    // What differs between any two objects is left out.
+    private static async Task<string> ObjectAsync(ClusterBed bed, string path)
+    {
+        var (status, body) = await bed.Server.AskAsync("admin", HttpMethod.Get, path, null, Test);
+        Assert.True(status == 200, $"{path}: {body}");
+        var found = System.Text.Json.Nodes.JsonNode.Parse(body)!.AsObject();
+        foreach (var own in new[] { "uid", "resourceVersion", "creationTimestamp", "namespace", "selfLink", "managedFields" }) found["metadata"]!.AsObject().Remove(own);
+        return found.ToJsonString();
     }
 
     [Fact]
