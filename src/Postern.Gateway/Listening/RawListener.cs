@@ -10,6 +10,8 @@ namespace Postern.Gateway.Listening;
 /// <summary>Accepts connections for a protocol that is not HTTP, and keeps them within bounds.</summary>
 internal sealed partial class RawListener : IAsyncDisposable
 {
+    private static readonly TimeSpan _goodbye = TimeSpan.FromSeconds(2);
+
     private readonly BoundListener _bound;
     private readonly IRawProtocol _protocol;
     private readonly RawListenerLimits _limits;
@@ -107,7 +109,7 @@ internal sealed partial class RawListener : IAsyncDisposable
         finally
         {
             client.SignedIn();
-            client.Dispose();
+            await client.CloseAsync(_goodbye, _clock).ConfigureAwait(false);
             lock (_gate)
             {
                 _open.Remove(client);

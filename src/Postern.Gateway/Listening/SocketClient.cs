@@ -64,18 +64,24 @@ internal sealed class SocketClient(Socket socket, ServedCertificate? certificate
 
     public override void Abort() => socket.Dispose();
 
-    public void Dispose()
+    /// <summary>Says goodbye, in TLS too, and closes; a client that does not read is not waited for longer than <paramref name="patience"/>.</summary>
+    public async ValueTask CloseAsync(TimeSpan patience, TimeProvider clock)
     {
         try
         {
-            // Says goodbye in TLS; never waits for long, as what it writes is a few bytes.
-            _stream.Dispose();
+            if (_stream is SslStream { IsAuthenticated: true } tls) await tls.ShutdownAsync().WaitAsync(patience, clock).ConfigureAwait(false);
             socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception closed) when (closed is SocketException or ObjectDisposedException or IOException or InvalidOperationException)
+        catch (Exception closed) when (closed is SocketException or ObjectDisposedException or IOException or InvalidOperationException or TimeoutException)
         {
-            // It is closed already.
+            // It is closed already, or nobody reads.
         }
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        _stream.Dispose();
         socket.Dispose();
     }
 }

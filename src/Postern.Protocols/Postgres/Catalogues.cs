@@ -24,13 +24,21 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
 
     /// <summary>The snapshot; read when there is none yet.</summary>
     /// <exception cref="UpstreamException">It cannot be read.</exception>
-    public ValueTask<Catalogue> GetAsync(Connection connection)
+    public ValueTask<Catalogue> GetAsync(Connection connection) => TryGet(connection) is { } current ? new(current) : new(EntryOf(connection).JoinAsync());
+
+    /// <summary>The newest snapshot, if there is one; an old one is read again beside the work.</summary>
+    public Catalogue? TryGet(Connection connection)
     {
         var entry = EntryOf(connection);
-        if (entry.Current is not { } current) return new(entry.RefreshAsync());
-        if (services.Clock.GetElapsedTime(entry.ReadAt) > Stale) _ = entry.RefreshAsync().ContinueWith(static failed => _ = failed.Exception, TaskScheduler.Default);
-        return new(current);
+        if (entry.Current is { } current && services.Clock.GetElapsedTime(entry.ReadAt) > Stale) _ = RenewAsync(entry);
+        return entry.Current;
     }
+
+    /// <summary>
+    /// The path by which names are found in this connection's sessions: the role's own when it was first read, with temporary relations last.
+    /// Part of how each session begins, so that the names of all of them mean what the snapshot says. Empty before the first snapshot.
+    /// </summary>
+    public string PathOf(Connection connection) => EntryOf(connection).Path;
 
     /// <summary>A snapshot that begins after this call; the one that is there where it could not be had, or was read a moment ago and <paramref name="isForced"/> is false.</summary>
     public async ValueTask<Catalogue> RefreshAsync(Connection connection, bool isForced)
@@ -39,6 +47,8 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
         if (!isForced && entry.Current is { } recent && services.Clock.GetElapsedTime(entry.ReadAt) < Soonest) return recent;
         return await entry.RefreshAsync().ConfigureAwait(false);
     }
+
+    private static async Task RenewAsync(Entry entry) => await ((Task)entry.JoinAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private Entry EntryOf(Connection connection) => _byConnection.TryGetValue(connection.Name, out var known) ? known : _byConnection.GetOrAdd(connection.Name, _ => new Entry(services, statements, connection));
 
@@ -50,6 +60,8 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
 
         public Catalogue? Current { get; private set; }
 
+        public string Path { get; private set; } = "";
+
         public long ReadAt { get; private set; }
 
         /// <summary>One reading at a time; whoever comes while one runs gets the one after it, as that one may have begun too early.</summary>
@@ -60,6 +72,12 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
                 if (_running is null) return _running = ReadAsync();
                 return _next ??= AfterAsync(_running);
             }
+        }
+
+        /// <summary>The reading that runs, or a new one: enough where nothing is known to have changed.</summary>
+        public Task<Catalogue> JoinAsync()
+        {
+            lock (_gate) return _running ??= ReadAsync();
         }
 
         private async Task<Catalogue> AfterAsync(Task running)
@@ -79,10 +97,11 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
             try
             {
                 var operation = PostgresOperations.ReadCatalogue(connection, services.Clock.GetUtcNow());
-                var errand = new CatalogueErrand(services.Postgres!, operation);
+                var errand = new CatalogueErrand(services.Postgres!, operation) { Path = Path };
                 await services.Pipeline.RunAsync(errand, Itself.Identity, services.Stopping).ConfigureAwait(false);
                 var read = errand.Read ?? throw new UpstreamException(RefusalCode.UpstreamUnavailable, $"the catalogue of `{connection.Name}` could not be read") { NothingWasSent = true };
                 read = await ViewLineage.ResolveAsync(read, statements, services.Stopping).ConfigureAwait(false);
+                Path = errand.Path;
                 ReadAt = services.Clock.GetTimestamp();
                 return Current = read;
             }
@@ -101,6 +120,9 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
     {
         public Catalogue? Read { get; private set; }
 
+        /// <summary>The path to read under; empty for the role's own, which stands here afterwards.</summary>
+        public required string Path { get; set; }
+
         public Operation Operation => operation;
 
         public TimeSpan Patience => TimeSpan.Zero;
@@ -109,7 +131,7 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
 
         public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
         {
-            var link = await dialer.OpenAsync(clearance, [], cancellationToken).ConfigureAwait(false);
+            var link = await dialer.OpenAsync(clearance, Path.Length == 0 ? [] : [new(PostgresLink.Path, Path)], cancellationToken).ConfigureAwait(false);
             await using (link.ConfigureAwait(false))
             {
                 using var abort = cancellationToken.UnsafeRegister(static state => ((PostgresLink)state!).Abort(), link);
@@ -124,6 +146,7 @@ internal sealed class Catalogues(ProtocolServices services, IStatementReader sta
                     }
                     await link.AskAsync("COMMIT", static _ => { }).ConfigureAwait(false);
                     Read = builder.Build();
+                    Path = link.SearchPath;
                 }
                 catch (FormatException malformed)
                 {

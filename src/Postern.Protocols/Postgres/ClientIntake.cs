@@ -13,6 +13,9 @@ internal sealed class ClientIntake(Action<bool> left) : IDisposable
 {
     private const int FirstBuffer = 8 * 1024;
 
+    // One large unit must not cost the memory for as long as the session lasts.
+    private const int MostKept = 128 * 1024;
+
     // Enough to go on reading beside a unit that fills the buffer.
     private const int Spare = 512;
 
@@ -93,6 +96,8 @@ internal sealed class ClientIntake(Action<bool> left) : IDisposable
             if (length == 0) return ClientMessage.HeaderLength;
             if (length > rest.Length) return length;
             var type = rest[0];
+            var handling = MessageTable.OfClient(type).Handling;
+            if (handling == Handling.Own && type != (byte)'X') throw new WireException($"a {MessageTable.OfClient(type).Name} where it has no place");
             if (onlySync && type is not ((byte)'S' or (byte)'X'))
             {
                 _scanned += length;
@@ -106,7 +111,7 @@ internal sealed class ClientIntake(Action<bool> left) : IDisposable
                 throw new WireException($"more than {MessageTable.MostMessages} messages or {MessageTable.LongestUnit} bytes without a Sync; send less at once");
             }
             // What is not carried, and what ends the session, is answered at once.
-            if (type is (byte)'Q' or (byte)'S' or (byte)'H' or (byte)'X' || MessageTable.OfClient(type).Handling is Handling.Refused or Handling.Own)
+            if (type is (byte)'Q' or (byte)'S' or (byte)'H' or (byte)'X' || handling == Handling.Refused)
             {
                 if (_buffer.Length - _end < Spare) Reserve(_end - _scanned + Spare);
                 return 0;
@@ -130,7 +135,15 @@ internal sealed class ClientIntake(Action<bool> left) : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FillAsync()
     {
-        if (_end == _scanned && _start == _scanned) (_start, _scanned, _end) = (0, 0, 0);
+        if (_end == _scanned && _start == _scanned)
+        {
+            (_start, _scanned, _end) = (0, 0, 0);
+            if (_buffer.Length > MostKept)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+                _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+            }
+        }
         var count = 0;
         try
         {

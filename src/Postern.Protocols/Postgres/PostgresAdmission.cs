@@ -49,12 +49,12 @@ internal sealed class PostgresAdmission(PostgresGateway gateway)
                     throw new WireException("a request for encryption inside of encryption");
                 case StartupKind.Tls when client.CanTls:
                     // Whatever came behind the request came in the clear, from anybody on the way (CVE-2021-23214).
-                    if (client.HasUnread) throw new WireException("bytes in the clear behind a request for TLS");
+                    if (client.HasUnread) return await DropAsync().ConfigureAwait(false);
                     await client.Stream.WriteAsync("S"u8.ToArray()).ConfigureAwait(false);
                     await client.StartTlsAsync(null).ConfigureAwait(false);
                     break;
                 case StartupKind.Tls or StartupKind.Gss:
-                    if (client.HasUnread) throw new WireException("bytes behind a request for encryption");
+                    if (client.HasUnread) return await DropAsync().ConfigureAwait(false);
                     await client.Stream.WriteAsync("N"u8.ToArray()).ConfigureAwait(false);
                     break;
                 case StartupKind.Cancel:
@@ -143,6 +143,13 @@ internal sealed class PostgresAdmission(PostgresGateway gateway)
         var session = gateway.Cancels.Find(BinaryPrimitives.ReadInt64BigEndian(body), out var mayTell);
         if (session is not null) await session.CancelAsync().ConfigureAwait(false);
         else if (mayTell) await gateway.Notes.NoteAsync("cancel.refused", "no session has this key", "gateway").ConfigureAwait(false);
+    }
+
+    // No answer: it too would be read in the clear, by a client that believes it speaks to us alone.
+    private async ValueTask<Admitted?> DropAsync()
+    {
+        await gateway.Notes.NoteAsync("request.refused", "bytes in the clear behind a request for encryption", "gateway").ConfigureAwait(false);
+        return null;
     }
 
     private static async ValueTask<Admitted?> RefuseAsync(RawClient client, string code, string message)

@@ -14,7 +14,7 @@ public sealed class PostgresProtocol : IRawProtocol, IDisposable
 
     /// <summary>Made for one gateway.</summary>
     public PostgresProtocol()
-        : this(static _ => new UnreadStatements())
+        : this(static _ => StatementTexts.Shared)
     {
     }
 

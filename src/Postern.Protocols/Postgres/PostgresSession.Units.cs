@@ -24,6 +24,9 @@ internal sealed partial class PostgresSession
     // What it began by itself must not take effect: the client was told of an error.
     private bool _mustUndo;
 
+    // A statement changed what names mean, and its transaction is not over.
+    private bool _hasChangedNames;
+
     // Of the unit that is worked on.
     private bool _isForwarded;
     private bool _isAnswered;
@@ -59,6 +62,8 @@ internal sealed partial class PostgresSession
             await SendOwnAsync(report: null, isReady: true).ConfigureAwait(false);
             return;
         }
+        // What names mean may have changed by somebody else's statement meanwhile.
+        _catalogue = await CatalogueAsync().ConfigureAwait(false);
         await _reader.ReadAsync(_intake.Unit, _intake.Messages, _plan).ConfigureAwait(false);
         if (_plan.Complaint is { } complaint)
         {
@@ -127,9 +132,9 @@ internal sealed partial class PostgresSession
             {
                 // What cannot be masked is not passed on, and neither is what follows; the session itself is sound.
                 await rest.ConfigureAwait(false);
-                await _link.CancelAsync().ConfigureAwait(false);
+                if (!_replies!.IsDone) await _link.CancelAsync().ConfigureAwait(false);
                 if (!_plan.EndsWithReady) await _link.SyncAsync(undo: false).ConfigureAwait(false);
-                await _replies!.DrainAsync().ConfigureAwait(false);
+                if (!_plan.EndsWithReady || !_replies.IsDone) await _replies.DrainAsync().ConfigureAwait(false);
                 _isOpen = false;
                 _isAnswered = true;
                 throw;
@@ -206,7 +211,11 @@ internal sealed partial class PostgresSession
             else if (name.Length == 0) _names.Clear();
             else _names.Remove(name);
         }
-        if (_plan.WritesCatalogue && !_replies.HasFailed) _catalogue = await RefreshAsync(isForced: true).ConfigureAwait(false);
+        // Inside of a transaction nobody else sees it yet, the reader of the catalogue included.
+        _hasChangedNames |= _plan.WritesCatalogue;
+        if (!_hasChangedNames || _replies.Status != (byte)'I') return;
+        _hasChangedNames = false;
+        await RefreshAsync(isForced: true).ConfigureAwait(false);
     }
 
     /// <summary>The clearance of the unit ended while it ran: the server is told to stop, and the session is over.</summary>
@@ -254,6 +263,8 @@ internal sealed partial class PostgresSession
         _catalogue = await RefreshAsync(isForced: false).ConfigureAwait(false);
         return await _gateway.Statements.ReadAsync(text, _catalogue, _gone.Token).ConfigureAwait(false);
     }
+
+    private ValueTask<Catalogue> CatalogueAsync() => _gateway.Catalogues.TryGet(_admitted.Connection) is { } current ? new(current) : RefreshAsync(isForced: false);
 
     private async ValueTask<Catalogue> RefreshAsync(bool isForced)
     {

@@ -83,11 +83,14 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
     /// <summary>What the session is under its clearance: the server's side is opened, and units are served until one side ends.</summary>
     public async ValueTask ServeAsync(Clearance clearance)
     {
-        _link = await _services.Postgres!.OpenAsync(clearance, _admitted.Settings, clearance.Ended).ConfigureAwait(false);
+        // A rule for every connection reaches names that nobody configured, too.
+        if (_admitted.Connection.Target.Length == 0) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the connection has no target") { NothingWasSent = true };
+        _catalogue = await _gateway.Catalogues.GetAsync(_admitted.Connection).ConfigureAwait(false);
+        var settings = _admitted.Settings.Add(new(PostgresLink.Path, _gateway.Catalogues.PathOf(_admitted.Connection)));
+        _link = await _services.Postgres!.OpenAsync(clearance, settings, clearance.Ended).ConfigureAwait(false);
         try
         {
             _replies = new ServerReplies(_link, _names);
-            _catalogue = await _gateway.Catalogues.GetAsync(_admitted.Connection).ConfigureAwait(false);
             await GreetAsync(clearance).ConfigureAwait(false);
             using var cut = clearance.Ended.UnsafeRegister(static state => ((PostgresSession)state!).End(SessionEnd.Cut), this);
             await LoopAsync().ConfigureAwait(false);

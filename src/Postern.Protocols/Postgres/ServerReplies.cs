@@ -38,6 +38,9 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     /// <summary>True when the unit ended with an error of the server.</summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>True when all that answers the unit has been read.</summary>
+    public bool IsDone { get; private set; }
+
     /// <summary>True when the server said that the session is over.</summary>
     public bool IsOver { get; private set; }
 
@@ -60,7 +63,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
             while (Next() is var length && length > 0)
             {
                 var before = _batchRows;
-                var fate = Judge(_buffer[_scanned], Body(length));
+                var fate = Read(length);
                 if (fate == Fate.Drop || (before is not null && !ReferenceEquals(before, _batchRows)))
                 {
                     // What was gathered goes first, under the masks that it was gathered for.
@@ -70,6 +73,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
                 }
                 _scanned += length;
                 if (fate != Fate.Last) continue;
+                IsDone = true;
                 var last = Batch(_batchRows);
                 _start = _scanned;
                 await gate.ReleaseLastAsync(last).ConfigureAwait(false);
@@ -89,8 +93,6 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask DrainAsync()
     {
-        // It was ready already with the last message that it was asked for.
-        if (_plan.EndsWithReady && _step == _plan.Replies.Count) return;
         while (true)
         {
             while (Next() is var length && length > 0)
@@ -120,7 +122,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
         _step = _result = 0;
         _isTyped = false;
         _rows = _batchRows = null;
-        HasFailed = false;
+        HasFailed = IsDone = false;
     }
 
     private ReplyFrame Batch(RowPlan? rows) => new(_buffer.AsMemory(_start, _scanned - _start), rows?.Shape ?? ReplyShapes.Plain);
@@ -149,13 +151,14 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     {
         var partial = _end - _scanned;
         var wanted = partial >= ClientMessage.HeaderLength ? LengthOf(_buffer.AsSpan(_scanned)) : ClientMessage.HeaderLength;
-        if (partial == 0 && _end == _buffer.Length && _buffer.Length < LargestBatch) wanted = _buffer.Length * 2;
-        if (wanted > _buffer.Length)
+        // A read that filled the buffer has more behind it; one that was large once is not kept for ever.
+        if (_end == _buffer.Length && _buffer.Length < LargestBatch) wanted = Math.Max(wanted, _buffer.Length * 2);
+        if (wanted > _buffer.Length || (partial == 0 && _buffer.Length > 2 * LargestBatch))
         {
-            var larger = ArrayPool<byte>.Shared.Rent(wanted);
-            Buffer.BlockCopy(_buffer, _scanned, larger, 0, partial);
+            var other = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, FirstBuffer));
+            Buffer.BlockCopy(_buffer, _scanned, other, 0, partial);
             ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
-            _buffer = larger;
+            _buffer = other;
         }
         else if (_scanned > 0 && partial > 0)
         {
@@ -167,6 +170,18 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
         _isReading = false;
         if (count == 0) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the server closed the session");
         _end += count;
+    }
+
+    private Fate Read(int length)
+    {
+        try
+        {
+            return Judge(_buffer[_scanned], Body(length));
+        }
+        catch (WireException malformed)
+        {
+            throw new UpstreamException(RefusalCode.UpstreamInvalid, $"the server sent {malformed.Message}", malformed);
+        }
     }
 
     private Fate Judge(byte type, ReadOnlySpan<byte> body)

@@ -75,7 +75,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
             }
         }
         // A statement that runs here is judged with its values; one that is only prepared is judged without.
-        plan.OnlyPrepared.RemoveAll(only => plan.Statements.Exists(ran => ReferenceEquals(ran.Statement, only.Statement)));
+        if (plan.OnlyPrepared.Count > 0 && plan.Statements.Count > 0) LeaveOutWhatRuns(plan);
         // What is left of the portals is executed later, when these bytes are gone.
         foreach (var (name, portal) in _portals)
         {
@@ -83,11 +83,14 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         }
     }
 
+    private static void LeaveOutWhatRuns(UnitPlan plan) => plan.OnlyPrepared.RemoveAll(only => plan.Statements.Exists(ran => ReferenceEquals(ran.Statement, only.Statement)));
+
     private async ValueTask QueryAsync(ReadOnlyMemory<byte> text, UnitPlan plan)
     {
         if (await UnderstoodAsync(text, plan).ConfigureAwait(false) is not { } understood) return;
         foreach (var statement in understood.Statements)
         {
+            if (IsNotCarried(statement, plan)) return;
             plan.Statements.Add(new UnitStatement(text, statement, []));
             Follow(statement, text, plan, isQueried: true);
             if (plan.Complaint is not null) return;
@@ -106,6 +109,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
             return;
         }
         var statement = understood.Statements.IsEmpty ? null : understood.Statements[0];
+        if (statement is not null && IsNotCarried(statement, plan)) return;
         var prepared = new Prepared(text.ToArray(), statement, Portal.TypesOf(message.BodyOf(unit.Span)));
         _newNames.Add((name, prepared));
         plan.Replies.Add(new Reply(ReplyKind.Parsed, name, prepared));
@@ -193,6 +197,19 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         plan.Replies.Add(new Reply(ReplyKind.Closed));
     }
 
+    /// <summary>Statements whose answers the message table refuses: they are not even asked.</summary>
+    private static bool IsNotCarried(SqlStatement statement, UnitPlan plan)
+    {
+        var what = statement.Kind switch
+        {
+            var kind when kind.StartsWith("copy", StringComparison.Ordinal) => "COPY is not carried yet; use INSERT and SELECT",
+            "listen" or "unlisten" => "notifications are not carried; they are a way between sessions that nobody judges",
+            _ => null,
+        };
+        if (what is not null) Complain(plan, SqlState.NotSupported, what, isNoted: true);
+        return what is not null;
+    }
+
     /// <summary>Statements of SQL that deal with names of prepared statements.</summary>
     private void Follow(SqlStatement statement, ReadOnlyMemory<byte> text, UnitPlan plan, bool isQueried)
     {
@@ -261,7 +278,11 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
 
     private static void Complain(UnitPlan plan, string code, string message, bool isNoted = false)
     {
-        plan.Complaint = new Report(OwnMessages.Error, code, message);
+        plan.Complaint = new Report(OwnMessages.Error, code, message)
+        {
+            Detail = isNoted ? "Nothing of it was forwarded." : null,
+            Hint = isNoted ? "Repeating it unchanged will not help." : null,
+        };
         if (isNoted) plan.Noted = message;
     }
 

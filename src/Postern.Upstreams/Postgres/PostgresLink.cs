@@ -20,6 +20,11 @@ public sealed class PostgresLink : IAsyncDisposable
     // Nothing earlier in the session: neither prepared statements nor settings, should somebody pool behind us (attack Q08).
     private const string Renew = "DISCARD ALL";
 
+    /// <summary>The setting by which names without a schema are found.</summary>
+    public const string Path = "search_path";
+
+    private const string ReadPath = "SELECT pg_catalog.current_setting('search_path')";
+
     // Temporary relations last, so that none of them can take the name of another (attack Q06).
     private const string PinPath = "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('search_path') || ', pg_temp', false)";
 
@@ -134,7 +139,10 @@ public sealed class PostgresLink : IAsyncDisposable
         await ReadyAsync(frames, static _ => { }).ConfigureAwait(false);
         if (_secret.Length == 0) throw ServerFrames.Invalid("the server gave no key to cancel with");
         await RunAsync(frames, Renew, static _ => { }).ConfigureAwait(false);
-        await RunAsync(frames, PinPath, row => SearchPath = row[0] ?? "").ConfigureAwait(false);
+        // As part of the startup message it is what RESET leads back to; otherwise it is the role's own.
+        var isGiven = settings.Any(static setting => setting.Key == Path);
+        await RunAsync(frames, isGiven ? ReadPath : PinPath, row => SearchPath = row[0] ?? "").ConfigureAwait(false);
+        if (isGiven && !settings.Contains(new(Path, SearchPath))) throw ServerFrames.Invalid("another search path than the one that was asked for");
         if (frames.Unread > 0) throw ServerFrames.Invalid("the server sent more than it was asked for");
     }
 
