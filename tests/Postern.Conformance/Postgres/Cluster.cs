@@ -208,7 +208,7 @@ internal sealed class Cluster : IAsyncDisposable
         if (!_shell.HasExited)
         {
             _shell.StandardInput.Close();
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
             await _shell.WaitForExitAsync(patience.Token);
         }
         _shell.Dispose();

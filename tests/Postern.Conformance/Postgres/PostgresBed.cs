@@ -145,5 +145,9 @@ internal sealed class PostgresBed : IAsyncDisposable
         return Recordings.Read(Gateway.Data);
     }
 
-    public ValueTask DisposeAsync() => Gateway.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Gateway.DisposeAsync();
+        await Cluster.RunAsync("postgres", $"DROP DATABASE IF EXISTS {Database} WITH (FORCE)", CancellationToken.None);
+    }
 }

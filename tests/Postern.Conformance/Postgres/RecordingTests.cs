@@ -23,6 +23,11 @@ public sealed class RecordingTests(SharedCluster shared)
             command.Parameters.AddWithValue(PostgresBed.Email);
             await using var rows = await command.ExecuteReaderAsync(Test);
             while (await rows.ReadAsync(Test)) Assert.NotEqual(PostgresBed.Secret, rows.GetString(3));
+            await rows.CloseAsync();
+            await using var order = new NpgsqlCommand("SELECT note FROM orders WHERE id = $1 AND note = $2", connection);
+            order.Parameters.AddWithValue(4);
+            order.Parameters.AddWithValue("order 4");
+            Assert.Equal("order 4", await order.ExecuteScalarAsync(Test));
         }
         var recording = await bed.StopAsync();
 
@@ -33,14 +38,17 @@ public sealed class RecordingTests(SharedCluster shared)
         Assert.DoesNotContain(bed.Cluster.Password, recording.Everything, StringComparison.Ordinal);
         var select = recording.Operations.Single(operation => operation.Request.Contains("FROM customers", StringComparison.Ordinal));
         Assert.Equal(("allow", "Done"), (select.Decision, select.Outcome));
-        Assert.Contains("Ada", select.Request, StringComparison.Ordinal);
+        // Values beside a masked column could be its values; beside others they are kept.
+        Assert.DoesNotContain("Ada", select.Request, StringComparison.Ordinal);
+        Assert.Contains("order 4", recording.Operations.Single(operation => operation.Request.Contains("FROM orders", StringComparison.Ordinal)).Request, StringComparison.Ordinal);
         Assert.Contains(select.Intent.Parts, part => part.Action == "postgres.select");
         Assert.Contains(recording.Operations, operation => operation.Intent.Parts.Any(part => part.Action == "postgres.connect"));
 
         var session = Assert.IsType<string>(select.Intent.Session);
         var replay = await PosternProcess.RunAsync("sessions", "replay", session, "--journal", Path.Combine(bed.Gateway.Data, "journal"), "--full");
         Assert.Equal(0, replay.ExitCode);
-        foreach (var shown in (string[])["postgres.select", "FROM customers", "desk", "id", "name", "email", "secret", "Ada", "[masked:customer-pii]"]) Assert.Contains(shown, replay.Out, StringComparison.Ordinal);
+        var words = string.Join(' ', replay.Out.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        foreach (var shown in (string[])["postgres.select", "FROM customers", "desk", "id", "name", "email", "secret", "Ada", "[masked:customer-pii]"]) Assert.True(words.Contains(shown, StringComparison.Ordinal), $"no `{shown}` in {replay.Out}");
         // One line of the grid holds the row.
         Assert.Contains(replay.Out.Split('\n'), line => line.Contains("Ada", StringComparison.Ordinal) && line.Contains("[masked:customer-pii]", StringComparison.Ordinal) && line.Contains('1', StringComparison.Ordinal));
         Assert.DoesNotContain(PostgresBed.Secret, replay.Out, StringComparison.Ordinal);

@@ -99,6 +99,7 @@ internal static class MaskObjection
                 if (masker.MasksColumn(column)) return column;
             }
         }
-        return statement.Executes;
+        // What EXECUTE runs stands in the unit as a statement of its own, with an output of its own.
+        return null;
     }
 }

@@ -11,10 +11,10 @@ internal static class ReportTexts
     private static readonly SearchValues<byte> s_code = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"u8);
 
     // The message of these says names of the schema or words of the statement itself, never a value of a row. Classes: syntax and access (42)
-    // without those that evaluate, transactions (25, 40), resources and operator (53, 57), and the constraints (23), whose values are in DETAIL.
+    // without those that evaluate, division by zero, transactions (25, 40), resources and operator (53, 57), and the constraints (23), whose values are in DETAIL.
     private static readonly SearchValues<string> s_speaksOfNames = SearchValues.Create(
         [
-            "23502", "23503", "23505", "23514", "23P01", "25001", "25006", "25P01", "25P02", "25P03", "26000", "34000", "3B001", "3D000", "3F000", "40001", "40P01",
+            "22012", "23502", "23503", "23505", "23514", "23P01", "25001", "25006", "25P01", "25P02", "25P03", "26000", "34000", "3B001", "3D000", "3F000", "40001", "40P01",
             "42501", "42601", "42602", "42622", "42701", "42702", "42703", "42704", "42710", "42712", "42723", "42725", "42803", "42804", "42809", "42830", "42846", "42883", "42939",
             "42P01", "42P02", "42P03", "42P04", "42P05", "42P06", "42P07", "42P08", "42P09", "42P10", "42P16", "42P18", "42P19", "42P20", "42P21", "42P22",
             "53100", "53200", "53300", "53400", "54001", "54011", "54023", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "00000",

@@ -212,7 +212,10 @@ internal sealed partial class QueryReader
     private Flow SubLink(JsonElement fields, Scope scope)
     {
         Tree.Only(fields, "SubLink", "subLinkType", "subLinkId", "testexpr", "operName", "subselect");
+        var lockable = scope.Relations.Count;
         var columns = Read(Tree.Need(fields, "subselect"), scope);
+        // A row lock reaches subqueries in FROM, not those in expressions.
+        scope.Relations.RemoveRange(lockable, scope.Relations.Count - lockable);
         List<Flow> flows = [.. columns.Select(column => column.Flow)];
         if (Tree.Find(fields, "testexpr") is { } test) flows.Add(Expression(test, scope));
         switch (Tree.NeedText(fields, "subLinkType"))

@@ -1,3 +1,4 @@
+using Postern.Core.Recording;
 using Postern.Tests;
 using static Postern.Conformance.Postgres.Raw.RawSession;
 
@@ -170,7 +171,8 @@ public sealed class UnitTests(SharedCluster shared)
 
         Assert.Equal("57014", (await session.UntilReadyAsync()).Single(message => message.Type == 'E').Field('C'));
         var recording = await bed.StopAsync();
-        Assert.Contains("no session has this key", recording.Everything, StringComparison.Ordinal);
+        Assert.Contains(recording.Records, record => record.Payload is RecordedOccurrence { Kind: "cancel.refused" });
+        Assert.Contains(recording.Records, record => record.Payload is RecordedOccurrence { Kind: "session.cancel" });
     }
 
     [Fact]
