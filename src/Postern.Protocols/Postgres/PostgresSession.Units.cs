@@ -258,10 +258,10 @@ internal sealed partial class PostgresSession
 
     private async ValueTask<StatementReading> ReadTextAsync(ReadOnlyMemory<byte> text)
     {
-        var reading = await _gateway.Statements.ReadAsync(text, _catalogue, _gone.Token).ConfigureAwait(false);
+        var reading = await _gateway.Statements.ReadAsync(text, _catalogue, IdentityKey, _gone.Token).ConfigureAwait(false);
         if (reading is not StatementReading.Undecidable { MayHelpToRefresh: true }) return reading;
         _catalogue = await RefreshAsync(isForced: false).ConfigureAwait(false);
-        return await _gateway.Statements.ReadAsync(text, _catalogue, _gone.Token).ConfigureAwait(false);
+        return await _gateway.Statements.ReadAsync(text, _catalogue, IdentityKey, _gone.Token).ConfigureAwait(false);
     }
 
     private ValueTask<Catalogue> CatalogueAsync() => _gateway.Catalogues.TryGet(_admitted.Connection) is { } current ? new(current) : RefreshAsync(isForced: false);

@@ -10,6 +10,7 @@ internal sealed class StatementTexts : IStatementReader, IDisposable
 
     private readonly SqlWorkerPool _pool;
     private readonly StatementCache _cache;
+    private readonly CallerTurns _turns = new();
 
     /// <summary>One reader with workers of its own.</summary>
     /// <param name="options">Of the workers.</param>
@@ -26,17 +27,30 @@ internal sealed class StatementTexts : IStatementReader, IDisposable
     /// <summary>Processes started so far.</summary>
     public int WorkerStarts => _pool.Starts;
 
-    public ValueTask<StatementReading> ReadAsync(ReadOnlyMemory<byte> sql, Catalogue catalogue, CancellationToken cancellationToken)
-    {
-        if (_cache.TryFind(sql.Span, catalogue, out var known)) return new ValueTask<StatementReading>(known);
-        if (FaultOf(sql.Span) is { } fault) return new ValueTask<StatementReading>(new StatementReading.Undecidable(fault));
-        return new ValueTask<StatementReading>(ParseAsync(sql.ToArray(), catalogue, cancellationToken));
-    }
+    public ValueTask<StatementReading> ReadAsync(ReadOnlyMemory<byte> sql, Catalogue catalogue, string caller, CancellationToken cancellationToken) =>
+        TryAnswer(sql.Span, catalogue) is { } known ? new ValueTask<StatementReading>(known) : new ValueTask<StatementReading>(InTurnAsync(sql.ToArray(), catalogue, caller, cancellationToken));
+
+    public ValueTask<StatementReading> ReadAsync(ReadOnlyMemory<byte> sql, Catalogue catalogue, CancellationToken cancellationToken) =>
+        TryAnswer(sql.Span, catalogue) is { } known ? new ValueTask<StatementReading>(known) : new ValueTask<StatementReading>(ParseAsync(sql.ToArray(), catalogue, cancellationToken));
 
     /// <summary>True when the text would be answered without reading it.</summary>
     public bool Remembers(ReadOnlySpan<byte> sql, Catalogue catalogue) => _cache.TryFind(sql, catalogue, out _);
 
     public void Dispose() => _pool.Dispose();
+
+    private StatementReading? TryAnswer(ReadOnlySpan<byte> sql, Catalogue catalogue)
+    {
+        if (_cache.TryFind(sql, catalogue, out var known)) return known;
+        return FaultOf(sql) is { } fault ? new StatementReading.Undecidable(fault) : null;
+    }
+
+    private async Task<StatementReading> InTurnAsync(byte[] text, Catalogue catalogue, string caller, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using var turn = await _turns.TakeAsync(caller, cancellationToken).ConfigureAwait(false);
+        // Another session of the caller may have asked the same.
+        return _cache.TryFind(text, catalogue, out var known) ? known : await ParseAsync(text, catalogue, cancellationToken).ConfigureAwait(false);
+    }
 
     private async Task<StatementReading> ParseAsync(byte[] text, Catalogue catalogue, CancellationToken cancellationToken)
     {

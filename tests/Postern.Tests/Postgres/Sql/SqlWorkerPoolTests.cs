@@ -53,6 +53,35 @@ public sealed class SqlWorkerPoolTests
         Assert.All(await Task.WhenAll(killers), reading => Assert.IsType<StatementReading.Undecidable>(reading));
     }
 
+    [Fact]
+    [Row("D08")]
+    public async Task Whoever_sends_many_texts_that_end_workers_waits_behind_himself_and_nobody_else_does()
+    {
+        using var texts = new StatementTexts(new SqlWorkerOptions { Workers = 1, Limit = TimeSpan.FromSeconds(30) });
+        var killers = Enumerable.Range(0, 6).Select(i => texts.ReadAsync(Sum(250_000 + i), SpecCatalogue.Instance, "https://issuer:mallory", TestContext.Current.CancellationToken).AsTask()).ToArray();
+
+        Assert.IsType<StatementReading.Understood>(await texts.ReadAsync("select id from orders"u8.ToArray(), SpecCatalogue.Instance, "https://issuer:alice", TestContext.Current.CancellationToken));
+
+        Assert.True(killers.Count(each => each.IsCompleted) <= 2, "the texts of one caller were all read before another's one");
+        Assert.All(await Task.WhenAll(killers), reading => Assert.IsType<StatementReading.Undecidable>(reading));
+    }
+
+    [Fact]
+    public async Task A_caller_that_gives_up_its_turn_holds_up_nobody_not_even_itself()
+    {
+        using var texts = new StatementTexts(new SqlWorkerOptions { Workers = 1, Limit = TimeSpan.FromSeconds(30) });
+        using var gone = new CancellationTokenSource();
+        var first = texts.ReadAsync(Sum(250_000), SpecCatalogue.Instance, "mallory", TestContext.Current.CancellationToken).AsTask();
+        var left = texts.ReadAsync("select 1"u8.ToArray(), SpecCatalogue.Instance, "mallory", gone.Token).AsTask();
+        var last = texts.ReadAsync("select 2"u8.ToArray(), SpecCatalogue.Instance, "mallory", TestContext.Current.CancellationToken).AsTask();
+
+        await gone.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        Assert.IsType<StatementReading.Undecidable>(await first);
+        Assert.IsType<StatementReading.Understood>(await last);
+    }
+
     [Theory]
     [InlineData("/bin/cat")]
     [InlineData("/usr/bin/yes")]
