@@ -63,6 +63,8 @@ fi
 missing=()
 command -v zsh > /dev/null || missing+=('zsh=5.9-*')
 command -v fish > /dev/null || missing+=('fish=3.6.0-*')
+command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || missing+=('nginx-light=1.22.1-*')
+command -v curl > /dev/null || missing+=('curl=7.88.*')
 command -v python3 > /dev/null || missing+=('python3=3.11.*')
 [ -x /usr/lib/postgresql/15/bin/pgbench ] || missing+=('postgresql-15=15.*' 'postgresql-client-15=15.*')
 [ -n "$(ls /usr/lib/*/libpg_query.so.1504.0 2> /dev/null)" ] || missing+=('libpg-query1504.0=15-4.0.0-*')

@@ -22,6 +22,10 @@ public interface IProtocol
     /// <summary>Adds the protocol's routes to the gateway's HTTP listener.</summary>
     void Map(IEndpointRouteBuilder endpoints, ProtocolServices services);
 
+    /// <summary>Takes a document that describes a connection's target, before anything is asked.</summary>
+    /// <exception cref="FormatException">The protocol reads none, or not this one; the message says why.</exception>
+    void Describe(string connection, ReadOnlyMemory<byte> document) => throw new FormatException("this protocol reads no document");
+
     /// <summary>Forgets the sessions of an identity that was revoked; what runs in them is cut by the leash.</summary>
     /// <param name="identityKey"><c>issuer:subject</c>.</param>
     void EndSessions(string identityKey);

@@ -98,6 +98,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Protocol = connection.Text("protocol") ?? "",
             Url = connection.Text("url") ?? "",
             Stdio = connection.Has("stdio") ? Stdio(connection.Section("stdio")) : null,
+            OpenApi = connection.Path("openapi"),
             Tags = connection.List("tags"),
             Postgres = isPostgres ? Postgres(connection, credential) : null,
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),

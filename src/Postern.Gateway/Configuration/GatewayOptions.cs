@@ -138,6 +138,9 @@ public sealed class ConnectionOptions
     /// <summary>How the gateway starts it, or null for one at an URL.</summary>
     public StdioOptions? Stdio { get; init; }
 
+    /// <summary>An OpenAPI document (JSON) that names the target's operations, or null. Full path.</summary>
+    public string? OpenApi { get; init; }
+
     /// <summary>Words that policies may select by.</summary>
     public ImmutableArray<string> Tags { get; init; } = [];
 

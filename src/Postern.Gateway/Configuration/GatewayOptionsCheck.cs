@@ -33,6 +33,8 @@ internal static class GatewayOptionsCheck
         {
             if (connection.Name == Policies.GatewayVocabulary.Protocol) yield return ($"connections.{connection.Name}", $"the name `{connection.Name}` stands for the gateway itself; choose another");
             foreach (var problem in Connections.StdioTargets.Problems(connection)) yield return problem;
+            if (Described(connection) is { } unreadable) yield return ($"connections.{connection.Name}.openapi", unreadable);
+            if (connection.Protocol == Protocols.Http.HttpProtocol.ProtocolName && connection.Url.AsSpan().ContainsAny('?', '#')) yield return ($"connections.{connection.Name}.url", "what is asked goes behind this path, so it has no query");
             foreach (var problem in Connections.PostgresTargets.Problems(connection)) yield return problem;
             if (connection.Impersonates && connection.Protocol != Protocols.Kubernetes.KubernetesVocabulary.ProtocolName) yield return ($"connections.{connection.Name}.impersonate", "only a cluster can be told who asks; remove the key");
             if (connection.Authorities is { } file && AuthoritiesFile.Complaint(file) is { } complaint) yield return ($"connections.{connection.Name}.tls.ca", complaint);
@@ -49,6 +51,26 @@ internal static class GatewayOptionsCheck
         foreach (var origin in options.AllowedOrigins)
         {
             if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");
+        }
+    }
+
+    /// <summary>Why a connection's document cannot be read; null when it can, or there is none.</summary>
+    private static string? Described(ConnectionOptions connection)
+    {
+        if (connection.OpenApi is not { } path) return null;
+        if (connection.Protocol != Protocols.Http.HttpProtocol.ProtocolName) return $"a target that speaks `{connection.Protocol}` has no OpenAPI document";
+        try
+        {
+            new Protocols.Http.HttpProtocol().Describe(connection.Name, File.ReadAllBytes(path));
+            return null;
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return $"cannot read `{path}`: {(unreadable is UnauthorizedAccessException ? "no permission" : "no such file, or input or output error")}";
+        }
+        catch (FormatException unreadable)
+        {
+            return $"`{path}` is no OpenAPI document that can be read: {unreadable.Message}";
         }
     }
 

@@ -34,13 +34,20 @@ public static class PolicyWorkbench
     }
 
     /// <summary>What policies of a gateway may name.</summary>
-    internal static PolicyEnvironment EnvironmentOf(GatewayOptions options, ConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, ReadOnlyMemory<byte> hashKey) => new()
+    internal static PolicyEnvironment EnvironmentOf(GatewayOptions options, ConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, ReadOnlyMemory<byte> hashKey)
     {
-        Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
-        Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
-        Issuers = [.. options.Issuers.Select(issuer => issuer.Name)],
-        HashKey = hashKey,
-    };
+        foreach (var connection in options.Connections)
+        {
+            if (connection.OpenApi is { } document) protocols.First(protocol => protocol.Name == connection.Protocol).Describe(connection.Name, File.ReadAllBytes(document));
+        }
+        return new PolicyEnvironment
+        {
+            Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
+            Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
+            Issuers = [.. options.Issuers.Select(issuer => issuer.Name)],
+            HashKey = hashKey,
+        };
+    }
 
     // No gateway runs here: hashes made by masks need a key, and nobody compares them with a gateway's.
     private static PolicyEnvironment EnvironmentOf(GatewayOptions options) =>

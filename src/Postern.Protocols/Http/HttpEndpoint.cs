@@ -19,13 +19,15 @@ internal sealed class HttpEndpoint
     public const string ResourceRoute = "/http/{connection}";
 
     private readonly ProtocolServices _services;
+    private readonly HttpVocabulary _vocabulary;
     private readonly OriginGuard _origins;
     private readonly Identification _identification;
     private readonly RefusalNotes _notes;
     private readonly ConcurrentDictionary<string, ReplyPlace> _places = new(StringComparer.Ordinal);
 
-    public HttpEndpoint(ProtocolServices services)
+    public HttpEndpoint(ProtocolServices services, HttpVocabulary vocabulary)
     {
+        _vocabulary = vocabulary;
         _services = services;
         _origins = new OriginGuard(services);
         _notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Http"));
@@ -67,13 +69,14 @@ internal sealed class HttpEndpoint
         // 4. What is asked.
         var (ask, fault) = await AskReader.ReadAsync(http, target).ConfigureAwait(false);
         if (ask is not null && HttpOperations.RepeatsTooOften(ask)) (ask, fault) = (null, AskFault.Invalid($"a name stands more than {HttpOperations.MaxRepeats} times"));
-        var (operation, document) = ask is null ? default : Operation(connection, ask);
+        var (operation, document) = ask is null ? default : Operation(connection, ask, ref fault);
+        if (operation is null) ask = null;
 
         // 5. What people may have to see must be there whole, before it is asked for.
         if (ask is { Body: AskBody.Stream } streamed && _services.Policies.Current.Decide(identity, operation!, _services.Clock.GetUtcNow()) is Decision.Hold)
         {
             (ask, fault) = await AskReader.WithContentAsync(http, streamed, AskBody.Bytes).ConfigureAwait(false);
-            if (ask is not null) (operation, document) = Operation(connection, ask);
+            if (ask is not null) (operation, document) = Operation(connection, ask, ref fault);
         }
         if (ask is null)
         {
@@ -87,10 +90,12 @@ internal sealed class HttpEndpoint
         await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
     }
 
-    private (Operation Operation, AskDocument Document) Operation(Connection connection, HttpAsk ask)
+    private (Operation? Operation, AskDocument? Document) Operation(Connection connection, HttpAsk ask, ref AskFault? fault)
     {
         var document = AskDocument.Of(ask);
-        return (HttpOperations.Of(connection, ask, document, _services.Clock.GetUtcNow()), document);
+        var operation = HttpOperations.Of(connection, ask, document, _vocabulary.DocumentOf(connection.Name), _services.Clock.GetUtcNow(), out var wrong);
+        if (operation is null) fault = AskFault.Invalid(wrong!);
+        return (operation, document);
     }
 
     private async Task RefuseAsync(HttpContext http, AskFault fault, string connection, string? identity = null)

@@ -13,8 +13,13 @@ public sealed class HttpProtocol : IProtocol
     /// <inheritdoc/>
     public string Name => ProtocolName;
 
+    private readonly HttpVocabulary _vocabulary = new();
+
     /// <inheritdoc/>
-    public Vocabulary Vocabulary => HttpVocabulary.Instance;
+    public Vocabulary Vocabulary => _vocabulary;
+
+    /// <inheritdoc/>
+    public void Describe(string connection, ReadOnlyMemory<byte> document) => _vocabulary.Describe(connection, document);
 
     /// <inheritdoc/>
     public void EndSessions(string identityKey)
@@ -27,7 +32,7 @@ public sealed class HttpProtocol : IProtocol
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(services);
-        var endpoint = new HttpEndpoint(services);
+        var endpoint = new HttpEndpoint(services, _vocabulary);
         endpoints.Map(HttpEndpoint.Route, endpoint.HandleAsync);
         ProtectedResource.Map(endpoints, services, HttpEndpoint.ResourceRoute);
     }

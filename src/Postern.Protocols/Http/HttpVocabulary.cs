@@ -22,12 +22,16 @@ public sealed class HttpVocabulary : Vocabulary
     /// <summary>The protocol that a connection is switched to.</summary>
     public const string Upgrade = "upgrade";
 
-    /// <summary>The one instance; it has no state.</summary>
-    public static HttpVocabulary Instance { get; } = new();
+    private readonly Dictionary<string, OpenApiDocument> _documents = new(StringComparer.Ordinal);
 
-    private HttpVocabulary()
+    internal HttpVocabulary()
     {
     }
+
+    /// <summary>The document of a connection; null when none was given.</summary>
+    internal OpenApiDocument? DocumentOf(string connection) => _documents.GetValueOrDefault(connection);
+
+    internal void Describe(string connection, ReadOnlyMemory<byte> document) => _documents[connection] = OpenApiDocument.Read(document);
 
     /// <inheritdoc/>
     public override string Name => HttpProtocol.ProtocolName;
@@ -51,7 +55,7 @@ public sealed class HttpVocabulary : Vocabulary
     public override ImmutableArray<ImmutableArray<string>> ExclusiveKeys { get; } = [["methods", "upgrades"], ["operations", "upgrades"]];
 
     /// <inheritdoc/>
-    public override ImmutableArray<WhenVariable> Variables { get; } = [new("query", WhenType.Map), new("headers", WhenType.Map), new("body", WhenType.Map)];
+    public override ImmutableArray<WhenVariable> Variables { get; } = [new("query", WhenType.Map), new("headers", WhenType.Map), new("body", WhenType.Map), new("args", WhenType.Map)];
 
     /// <inheritdoc/>
     public override ImmutableArray<string> AskKeys { get; } = ["request", "headers", "body"];
@@ -77,6 +81,6 @@ public sealed class HttpVocabulary : Vocabulary
             Method = method, Target = target, Headers = [.. headers], Upgrade = upgrade,
             Body = hasBody ? AskBody.Json : AskBody.None, Content = hasBody ? Encoding.UTF8.GetBytes(body.GetRawText()) : default,
         };
-        return HttpOperations.Of(connection, read, AskDocument.Of(read), now);
+        return HttpOperations.Of(connection, read, AskDocument.Of(read), DocumentOf(connection.Name), now, out var wrong) ?? throw new FormatException(wrong);
     }
 }
