@@ -38,14 +38,15 @@ internal static class PostgresOperations
     /// <param name="clientName"><c>application_name</c>.</param>
     /// <param name="continues">What the caller brought when it came back.</param>
     /// <param name="now">Makes the id.</param>
-    public static Operation Build(Connection connection, ImmutableArray<UnitStatement> unit, ReadOnlyMemory<byte> request, FrameShape requestShape, string? clientRun, string? clientName, Continuation? continues, DateTimeOffset now) => new()
+    /// <param name="look">Settings of the session under which texts of values are read; an approval holds for them alone.</param>
+    public static Operation Build(Connection connection, ImmutableArray<UnitStatement> unit, ReadOnlyMemory<byte> request, FrameShape requestShape, string? clientRun, string? clientName, Continuation? continues, DateTimeOffset now, string look = "") => new()
     {
         Id = OperationId.New(now),
         Connection = connection,
         Parts = UnitParts.Of(unit),
         Request = request,
         RequestShape = requestShape,
-        DigestOf = new UnitDigest(unit).Of,
+        DigestOf = new UnitDigest(unit, look).Of,
         ObjectionTo = MaskObjection.Of(unit),
         Continues = continues,
         ClientRun = clientRun,

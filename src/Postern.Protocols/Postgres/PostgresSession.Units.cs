@@ -110,7 +110,7 @@ internal sealed partial class PostgresSession
     private Operation Build(List<UnitStatement> statements, DateTimeOffset now)
     {
         ImmutableArray<UnitStatement> unit = [.. statements];
-        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now);
+        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now, _replies!.Look);
     }
 
     /// <summary>Sends what was judged, and passes on what comes back.</summary>

@@ -24,6 +24,8 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     private int _end;
     private bool _isReading;
 
+    private readonly SessionLook _look = new(link.Settings);
+
     // Of the unit that is answered.
     private UnitPlan _plan = null!;
     private int _step;
@@ -34,6 +36,9 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
 
     /// <summary>The state of the transaction as the server last said it: <c>I</c>, <c>T</c> or <c>E</c>.</summary>
     public byte Status { get; private set; } = (byte)'I';
+
+    /// <summary>How the server said that it reads texts of values in this session; another text for other settings.</summary>
+    public string Look => _look.ToString();
 
     /// <summary>True when the unit ended with an error of the server.</summary>
     public bool HasFailed { get; private set; }
@@ -100,6 +105,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
                 var type = _buffer[_scanned];
                 if (MessageTable.OfServer(type).Handling is Handling.Unknown or Handling.Refused) throw Invalid("a message that has no place here");
                 if (type == (byte)'Z') SetStatus(Body(length));
+                if (type == (byte)'S') Setting(Body(length));
                 _scanned += length;
                 _start = _scanned;
                 if (type == (byte)'Z') return;
@@ -191,7 +197,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
             case 'N':
                 return Fate.Pass;
             case 'S':
-                return ServerSettings.Passes(body) ? Fate.Pass : Fate.Drop;
+                return Setting(body) ? Fate.Pass : Fate.Drop;
             case 'A' or 'K':
                 return Fate.Drop;
             case 'E':
@@ -263,6 +269,14 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
             default:
                 throw Unexpected(type);
         }
+    }
+
+    // Thrown away or not, it is in force.
+    private bool Setting(ReadOnlySpan<byte> body)
+    {
+        var passes = ServerSettings.Passes(body);
+        _look.Note(body);
+        return passes;
     }
 
     private Fate Fail(ReadOnlySpan<byte> body)

@@ -7,10 +7,13 @@ using Postern.Core.Operations;
 namespace Postern.Protocols.Postgres;
 
 /// <summary>
-/// What an approval of a unit is bound to: connection, target, and for each statement its kind, its text and its values. Texts count as
-/// written: another spelling is another request, which costs one more question and never one fewer.
+/// What an approval of a unit is bound to: connection, target, and for each statement its kind, its text, its values, and what its names
+/// were resolved to: the same text must not be approved as one table and run as another. Texts count as written: another spelling is
+/// another request, which costs one more question and never one fewer.
 /// </summary>
-internal sealed class UnitDigest(ImmutableArray<UnitStatement> unit)
+/// <param name="unit">The statements.</param>
+/// <param name="look">Settings of the session under which its texts are read: <c>'01/02/2026'</c> is one of two days.</param>
+internal sealed class UnitDigest(ImmutableArray<UnitStatement> unit, string look)
 {
     public static Digest OfConnect(Operation operation)
     {
@@ -21,6 +24,8 @@ internal sealed class UnitDigest(ImmutableArray<UnitStatement> unit)
     public Digest Of(Operation operation)
     {
         using var hash = Begin(operation);
+        Add(hash, look);
+        foreach (var part in operation.Parts) Add(hash, part);
         foreach (var step in unit)
         {
             Add(hash, step.Statement.Kind);
@@ -59,6 +64,18 @@ internal sealed class UnitDigest(ImmutableArray<UnitStatement> unit)
         Span<byte> digest = stackalloc byte[Digest.Size];
         hash.GetHashAndReset(digest);
         return new Digest(digest);
+    }
+
+    private static void Add(IncrementalHash hash, Part part)
+    {
+        Add(hash, part.Action);
+        Add(hash, (ulong)part.Facts.Length);
+        foreach (var fact in part.Facts)
+        {
+            Add(hash, fact.Name);
+            Add(hash, fact.IsAll ? ulong.MaxValue : (ulong)fact.Values.Length);
+            foreach (var value in fact.Values) Add(hash, value);
+        }
     }
 
     private static void Add(IncrementalHash hash, ulong number)

@@ -44,6 +44,25 @@ public sealed class PostgresOperationsTests
         Assert.Equal(others.Length, others.Distinct().Count());
     }
 
+    [Fact]
+    [Row("N08")]
+    public async Task An_approval_holds_for_what_the_names_meant_and_for_the_settings_that_texts_were_read_under()
+    {
+        const string Sql = "delete from orders where note < '01/02/2026'";
+        var here = await DigestAsync(SpecCatalogue.Instance, "ISO, MDY");
+
+        Assert.Equal(here, await DigestAsync(SpecCatalogue.Instance, "ISO, MDY"));
+        Assert.NotEqual(here, await DigestAsync(SpecCatalogue.Instance, "ISO, DMY"));
+        Assert.NotEqual(here, await DigestAsync(SpecCatalogue.Load(["3\t16569\tnote\t3\t25"], ["hr", "public"]), "ISO, MDY"));
+
+        static async Task<Digest> DigestAsync(Catalogue catalogue, string style)
+        {
+            var text = Encoding.UTF8.GetBytes(Sql);
+            var reading = Assert.IsType<StatementReading.Understood>(await StatementTexts.Shared.ReadAsync(text, catalogue, TestContext.Current.CancellationToken));
+            return PostgresOperations.Build(Target, [new UnitStatement(text, reading.Statements[0], [])], text, FrameShape.Text, null, null, null, DateTimeOffset.UnixEpoch, new SessionLook([new("DateStyle", style)]).ToString()).Digest;
+        }
+    }
+
     [Theory]
     [InlineData("7", 23u, """{"p1":7}""")]
     [InlineData("-7", 20u, """{"p1":-7}""")]
