@@ -189,12 +189,17 @@ internal sealed partial class PostgresSession
         await _replies!.DrainAsync().ConfigureAwait(false);
         _isOpen = _mustUndo = false;
         _reader.ForgetPortals();
+        if (_replies.Status == (byte)'I') _reader.Moved.Clear();
     }
 
     /// <summary>What is true after a unit that was forwarded.</summary>
     private async ValueTask SettleAsync()
     {
-        if (_replies!.HasFailed || _isAnswered) _reader.ForgetPortals();
+        // After rows that could not be masked nobody knows how far the server came.
+        var hasSucceeded = !_replies!.HasFailed && !_isAnswered;
+        if (!hasSucceeded) _reader.ForgetPortals();
+        if (_isAnswered) ForgetParsed();
+        _reader.Moved.Take(_plan.Moved);
         if (_plan.EndsWithReady)
         {
             _isOpen = _mustUndo = false;
@@ -207,15 +212,25 @@ internal sealed partial class PostgresSession
         foreach (var (name, prepared) in _plan.Names)
         {
             // Where it did not go well, what the name stands for is not known, and it is refused from here on.
-            if (prepared is not null && !_replies.HasFailed) _names.Set(name, prepared);
+            if (prepared is not null && hasSucceeded) _names.Set(name, prepared);
             else if (name.Length == 0) _names.Clear();
             else _names.Remove(name);
         }
         // Inside of a transaction nobody else sees it yet, the reader of the catalogue included.
         _hasChangedNames |= _plan.WritesCatalogue;
-        if (!_hasChangedNames || _replies.Status != (byte)'I') return;
+        if (!_hasChangedNames || _replies.Status != (byte)'I' || !_plan.EndsWithReady) return;
         _hasChangedNames = false;
+        _reader.Moved.Clear();
         await RefreshAsync(isForced: true).ConfigureAwait(false);
+    }
+
+    /// <summary>What the unit prepared may stand at the server under names that mean something older here.</summary>
+    private void ForgetParsed()
+    {
+        foreach (var reply in _plan.Replies)
+        {
+            if (reply.Kind == ReplyKind.Parsed) _names.Remove(reply.Name!);
+        }
     }
 
     /// <summary>The clearance of the unit ended while it ran: the server is told to stop, and the session is over.</summary>

@@ -44,7 +44,7 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
         _client = client;
         _admitted = admitted;
         _intake = new ClientIntake(OnLeft);
-        _reader = new UnitReader(_names, ReadTextAsync);
+        _reader = new UnitReader(_names, ReadTextAsync, () => _catalogue.Version);
         _key = gateway.Cancels.Add(this);
         _run = OperationId.New(_services.Clock.GetUtcNow()).ToString();
     }

@@ -15,6 +15,12 @@ internal sealed class Prepared(ReadOnlyMemory<byte> text, SqlStatement? statemen
 
     public SqlStatement? Statement { get; } = statement;
 
+    /// <summary>The version of the catalogue under which it was understood.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>True when a PREPARE made it, somewhere in a longer text perhaps.</summary>
+    public bool IsOfText { get; init; }
+
     /// <summary>What the server says of the parameters' types, once it was asked; until then the client's own word.</summary>
     public uint[] Types { get; set; } = types;
 

@@ -11,6 +11,10 @@ internal sealed class PreparedNames
     /// <summary>Names that one session may hold; a client that never closes them must not take all memory.</summary>
     public const int Most = 10_000;
 
+    /// <summary>Bytes of their texts that one session may hold.</summary>
+    public const long MostBytes = 16 << 20;
+
+    private long _bytes;
     private readonly Dictionary<string, Prepared> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Prepared>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private Prepared? _unnamed;
@@ -35,7 +39,10 @@ internal sealed class PreparedNames
             _unnamed = prepared;
             return true;
         }
-        if (_byName.Count >= Most && !_byName.ContainsKey(name)) return false;
+        var before = _byName.TryGetValue(name, out var replaced) ? replaced.Text.Length : 0;
+        if (replaced is null && _byName.Count >= Most) return false;
+        if (_bytes - before + prepared.Text.Length > MostBytes) return false;
+        _bytes += prepared.Text.Length - before;
         _byName[name] = prepared;
         return true;
     }
@@ -43,12 +50,13 @@ internal sealed class PreparedNames
     public void Remove(string name)
     {
         if (name.Length == 0) _unnamed = null;
-        else _byName.Remove(name);
+        else if (_byName.Remove(name, out var removed)) _bytes -= removed.Text.Length;
     }
 
     public void Clear()
     {
         _byName.Clear();
+        _bytes = 0;
         _unnamed = null;
     }
 }

@@ -64,6 +64,9 @@ internal sealed class UnitPlan
     /// <summary>True when names may mean something else afterwards.</summary>
     public bool WritesCatalogue { get; set; }
 
+    /// <summary>Names that mean something else afterwards, or nothing.</summary>
+    public MovedNames Moved { get; } = new();
+
     /// <summary>Places of the unit at which the gateway asks how the rows of the portal look, before it is executed.</summary>
     public List<(int At, byte[] Message)> Additions { get; } = [];
 
@@ -81,6 +84,7 @@ internal sealed class UnitPlan
         Queried.Clear();
         Names.Clear();
         Additions.Clear();
+        Moved.Clear();
         EndsWithReady = WritesCatalogue = false;
         Complaint = null;
         Noted = null;

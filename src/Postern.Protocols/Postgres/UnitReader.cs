@@ -11,7 +11,8 @@ namespace Postern.Protocols.Postgres;
 /// </summary>
 /// <param name="names">What the statements' names stand for.</param>
 /// <param name="read">Reads a text against the session's catalogue.</param>
-internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>, ValueTask<StatementReading>> read)
+/// <param name="version">The version of the session's catalogue; what was read under another one is read again.</param>
+internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>, ValueTask<StatementReading>> read, Func<string> version)
 {
     /// <summary>Portals that wait to be executed beyond their unit.</summary>
     private const int MostPortals = 1_000;
@@ -23,6 +24,9 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
 
     /// <summary>Forgets the portals; they end with their transaction.</summary>
     public void ForgetPortals() => _portals.Clear();
+
+    /// <summary>Names that statements of the open transaction gave another meaning.</summary>
+    public MovedNames Moved { get; } = new();
 
     /// <summary>Reads the whole unit.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -44,7 +48,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
                     await ParseAsync(unit, message, plan).ConfigureAwait(false);
                     break;
                 case 'B':
-                    Bind(unit, message, plan);
+                    await BindAsync(unit, message, plan).ConfigureAwait(false);
                     break;
                 case 'D':
                     Describe(unit.Span, message, plan);
@@ -110,27 +114,57 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         }
         var statement = understood.Statements.IsEmpty ? null : understood.Statements[0];
         if (statement is not null && IsNotCarried(statement, plan)) return;
-        var prepared = new Prepared(text.ToArray(), statement, Portal.TypesOf(message.BodyOf(unit.Span)));
+        var prepared = new Prepared(text.ToArray(), statement, Portal.TypesOf(message.BodyOf(unit.Span))) { Version = version() };
         _newNames.Add((name, prepared));
         plan.Replies.Add(new Reply(ReplyKind.Parsed, name, prepared));
         if (statement is not null) plan.OnlyPrepared.Add(new UnitStatement(prepared.Text, statement));
     }
 
-    private void Bind(ReadOnlyMemory<byte> unit, in ClientMessage message, UnitPlan plan)
+    private async ValueTask BindAsync(ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
     {
         var bound = ClientMessage.Bind(message.BodyOf(unit.Span));
-        if (Find(bound.Statement) is not { } prepared)
+        var portal = NameOf(bound.Portal);
+        var name = NameOf(bound.Statement);
+        if (Find(name) is not { } prepared)
         {
             Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
             return;
+        }
+        // To the server both are cursors: FETCH would run what is bound here, with values that nobody judged, as what was declared (attack Q08).
+        if (portal.Length > 0 && Find(SqlStatement.CursorPrefix + portal) is not null)
+        {
+            Complain(plan, SqlState.InvalidCursorName, "a cursor of this name was declared in this session");
+            return;
+        }
+        if (prepared.Version != version())
+        {
+            if (await RenewedAsync(prepared, plan).ConfigureAwait(false) is not { } renewed) return;
+            // One of this unit is known only once the server has taken it.
+            if (ReferenceEquals(names.Find(name), prepared)) names.Set(name, renewed);
+            prepared = renewed;
         }
         if (_portals.Count >= MostPortals)
         {
             Complain(plan, SqlState.LimitExceeded, $"more than {MostPortals} portals wait to be executed");
             return;
         }
-        _portals[NameOf(bound.Portal)] = Portal.Read(prepared, unit, message);
+        _portals[portal] = Portal.Read(prepared, unit, message);
         plan.Replies.Add(new Reply(ReplyKind.Bound));
+    }
+
+    /// <summary>
+    /// The same text under what names mean now. The server, too, looks its names up anew once something changed; an old reading would be
+    /// judged as what it no longer does.
+    /// </summary>
+    private async ValueTask<Prepared?> RenewedAsync(Prepared prepared, UnitPlan plan)
+    {
+        if (prepared.IsOfText)
+        {
+            Complain(plan, SqlState.InvalidStatementName, "what names mean has changed since this was prepared; prepare it again");
+            return null;
+        }
+        if (await UnderstoodAsync(prepared.Text, plan).ConfigureAwait(false) is not { } understood) return null;
+        return new Prepared(prepared.Text, understood.Statements.IsEmpty ? null : understood.Statements[0], prepared.Types) { Version = version() };
     }
 
     private void Describe(ReadOnlySpan<byte> unit, in ClientMessage message, UnitPlan plan)
@@ -213,11 +247,17 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
     /// <summary>Statements of SQL that deal with names of prepared statements.</summary>
     private void Follow(SqlStatement statement, ReadOnlyMemory<byte> text, UnitPlan plan, bool isQueried)
     {
+        if (Moved.Concern(statement) || plan.Moved.Concern(statement))
+        {
+            ComplainOfMoved(plan);
+            return;
+        }
         plan.WritesCatalogue |= statement.WritesCatalogue;
+        plan.Moved.Note(statement);
         var runs = statement;
         if (statement.Prepares is { } prepares)
         {
-            var prepared = new Prepared(text.ToArray(), statement.Prepared, []);
+            var prepared = new Prepared(text.ToArray(), statement.Prepared, []) { Version = version(), IsOfText = true };
             _newNames.Add((prepares, prepared));
             plan.Names.Add((prepares, prepared));
         }
@@ -232,6 +272,13 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
             {
                 Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
                 return;
+            }
+            // A cursor goes on as it was opened; what was prepared is planned anew when names change.
+            if (!executes.StartsWith(SqlStatement.CursorPrefix, StringComparison.Ordinal))
+            {
+                if (known.Version != version()) Complain(plan, SqlState.InvalidStatementName, "what names mean has changed since this was prepared; prepare it again");
+                else if (Moved.Concern(inner) || plan.Moved.Concern(inner)) ComplainOfMoved(plan);
+                if (plan.Complaint is not null) return;
             }
             runs = inner;
             plan.Statements.Add(new UnitStatement(known.Text, inner));
@@ -285,6 +332,9 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         };
         if (isNoted) plan.Noted = message;
     }
+
+    private static void ComplainOfMoved(UnitPlan plan) =>
+        Complain(plan, SqlState.NotPermitted, "what this statement does cannot be told: one before it in the same transaction renamed, dropped or replaced what it names; send COMMIT first", isNoted: true);
 
     private static string NameOf(ReadOnlySpan<byte> name) => name.IsEmpty ? "" : Encoding.UTF8.GetString(name);
 }

@@ -13,8 +13,9 @@ public sealed class UnitReaderTests
     private readonly PreparedNames _names = new();
     private readonly UnitPlan _plan = new();
     private readonly UnitReader _reader;
+    private string _version = "1";
 
-    public UnitReaderTests() => _reader = new UnitReader(_names, Read);
+    public UnitReaderTests() => _reader = new UnitReader(_names, Read, () => _version);
 
     [Fact]
     public async Task All_that_runs_in_a_unit_is_judged_with_its_values_before_any_of_it_is_forwarded()
@@ -62,7 +63,7 @@ public sealed class UnitReaderTests
     [Row("Q08")]
     public async Task Within_a_unit_the_newest_meaning_of_a_name_counts_and_a_closed_one_has_none()
     {
-        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []));
+        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []) { Version = "1" });
         await ReadAsync(Messages.Parse("a", "delete from t"), Messages.Bind("", "a"), Messages.Execute(""), Messages.Sync);
         Assert.Equal("delete", Assert.Single(_plan.Statements).Statement.Kind);
         await ReadAsync(Messages.Close('S', "a"), Messages.Bind("", "a"), Messages.Execute(""), Messages.Sync);
@@ -75,7 +76,7 @@ public sealed class UnitReaderTests
     [Row("Q08")]
     public async Task An_EXECUTE_of_SQL_is_judged_as_what_was_prepared()
     {
-        _names.Set("gone", new Prepared("delete from t"u8.ToArray(), Statement("delete"), []));
+        _names.Set("gone", new Prepared("delete from t"u8.ToArray(), Statement("delete"), []) { Version = "1" });
         await ReadAsync(Messages.Query("execute gone"));
         Assert.Equal(["execute", "delete"], _plan.Statements.Select(statement => statement.Statement.Kind));
         await ReadAsync(Messages.Query("prepare p; execute p; deallocate p"));
@@ -86,7 +87,7 @@ public sealed class UnitReaderTests
     [Fact]
     public async Task A_portal_is_executed_once_with_the_values_that_it_was_bound_with()
     {
-        _names.Set("a", new Prepared("select $1"u8.ToArray(), Statement("select", parameters: 1), []));
+        _names.Set("a", new Prepared("select $1"u8.ToArray(), Statement("select", parameters: 1), []) { Version = "1" });
         await ReadAsync(Messages.Bind("p", "a", "kept"), Messages.Flush);
         Assert.Empty(_plan.Statements);
         await ReadAsync(Messages.Execute("p"), Messages.Sync);
@@ -98,7 +99,7 @@ public sealed class UnitReaderTests
     [Fact]
     public async Task Portals_end_with_their_transaction()
     {
-        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []));
+        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []) { Version = "1" });
         await ReadAsync(Messages.Bind("p", "a"), Messages.Flush);
         _reader.ForgetPortals();
         await ReadAsync(Messages.Execute("p"), Messages.Sync);
@@ -123,7 +124,7 @@ public sealed class UnitReaderTests
         Assert.Equal(SqlState.NotSupported, _plan.Complaint?.Code);
         Assert.Contains("FunctionCall", _plan.Complaint!.Message, StringComparison.Ordinal);
         Assert.True(_plan.EndsWithReady);
-        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []));
+        _names.Set("a", new Prepared("select 1"u8.ToArray(), Statement("select"), []) { Version = "1" });
         await ReadAsync(Messages.Bind("", "a"), Messages.Execute("", limit: 10), Messages.Sync);
         Assert.Equal(SqlState.NotSupported, _plan.Complaint?.Code);
         await ReadAsync(Messages.Query("copy t"));
@@ -148,6 +149,72 @@ public sealed class UnitReaderTests
         Assert.Equal(SqlState.SyntaxError, _plan.Complaint?.Code);
         Assert.Equal(3, _plan.Complaint!.Position);
         Assert.Null(_plan.Noted);
+    }
+
+    [Theory]
+    [InlineData("fetch")]
+    [InlineData("move")]
+    [Row("Q08")]
+    public async Task What_a_Bind_made_is_no_cursor_that_a_text_may_run(string how)
+    {
+        _names.Set("a", new Prepared("delete from t where id = $1"u8.ToArray(), Statement("delete", parameters: 1), []) { Version = "1" });
+        await ReadAsync(Messages.Bind("p", "a", "7"), Messages.Sync);
+        Assert.Empty(_plan.Statements);
+        await ReadAsync(Messages.Query($"{how} p"));
+        Assert.Equal(SqlState.InvalidStatementName, _plan.Complaint?.Code);
+    }
+
+    [Fact]
+    [Row("Q08")]
+    public async Task A_portal_does_not_take_the_name_of_a_cursor_that_was_judged()
+    {
+        _names.Set("a", new Prepared("delete from t"u8.ToArray(), Statement("delete"), []) { Version = "1" });
+        _names.Set(SqlStatement.CursorPrefix + "c", new Prepared("declare"u8.ToArray(), Statement("select"), []) { Version = "0" });
+        await ReadAsync(Messages.Query("fetch c"));
+        Assert.Equal(["fetch", "select"], _plan.Statements.Select(statement => statement.Statement.Kind));
+        await ReadAsync(Messages.Bind("c", "a"), Messages.Sync);
+        Assert.Equal(SqlState.InvalidCursorName, _plan.Complaint?.Code);
+    }
+
+    [Fact]
+    [Row("Q08")]
+    public async Task What_was_prepared_under_other_names_is_read_again()
+    {
+        var old = new Prepared("select 1"u8.ToArray(), Statement("delete"), []) { Version = "1" };
+        _names.Set("a", old);
+        _version = "2";
+        await ReadAsync(Messages.Bind("", "a"), Messages.Execute(""), Messages.Sync);
+        Assert.Equal("select", Assert.Single(_plan.Statements).Statement.Kind);
+        Assert.Equal("2", _names.Find("a")!.Version);
+        _names.Set("a", old);
+        await ReadAsync(Messages.Query("execute a"));
+        Assert.Equal(SqlState.InvalidStatementName, _plan.Complaint?.Code);
+    }
+
+    [Fact]
+    [Row("Q04")]
+    public async Task What_a_statement_names_is_not_what_one_before_it_in_the_same_transaction_dropped()
+    {
+        await ReadAsync(Messages.Parse("", "drop public.t"), Messages.Bind("", ""), Messages.Execute(""), Messages.Parse("", "delete public.t"), Messages.Bind("", ""), Messages.Execute(""), Messages.Sync);
+        Assert.Equal(SqlState.NotPermitted, _plan.Complaint?.Code);
+        await ReadAsync(Messages.Query("drop public.t"));
+        _reader.Moved.Take(_plan.Moved);
+        await ReadAsync(Messages.Query("select public.u"));
+        Assert.Null(_plan.Complaint);
+        await ReadAsync(Messages.Query("select hr.t"));
+        Assert.Equal(SqlState.NotPermitted, _plan.Complaint?.Code);
+        _reader.Moved.Clear();
+        await ReadAsync(Messages.Query("select hr.t"));
+        Assert.Null(_plan.Complaint);
+    }
+
+    [Fact]
+    public void The_texts_of_prepared_statements_have_a_sum()
+    {
+        for (var i = 0; i < 16; i++) Assert.True(_names.Set($"s{i}", new Prepared(new byte[1 << 20], Statement("select"), []) { Version = "1" }));
+        Assert.False(_names.Set("one_more", new Prepared(new byte[1], Statement("select"), []) { Version = "1" }));
+        _names.Remove("s3");
+        Assert.True(_names.Set("one_more", new Prepared(new byte[1], Statement("select"), []) { Version = "1" }));
     }
 
     private async Task ReadAsync(params byte[][] messages)
@@ -177,16 +244,18 @@ public sealed class UnitReaderTests
                 "prepare" => Statement("prepare", prepares: words[1]),
                 "execute" => Statement("execute", executes: words[1]),
                 "deallocate" => Statement("deallocate", deallocates: words[1]),
+                "fetch" or "move" => Statement(words[0], executes: SqlStatement.CursorPrefix + words[1]),
+                var kind when words.Length > 1 && words[1].Contains('.') => Statement(kind, table: words[1]),
                 var kind => Statement(kind, parameters: one.Contains('$') ? 1 : 0),
             });
         }
         return new(new StatementReading.Understood(statements.ToImmutable()));
     }
 
-    private static SqlStatement Statement(string kind, int parameters = 0, string? prepares = null, string? executes = null, string? deallocates = null) => new()
+    private static SqlStatement Statement(string kind, int parameters = 0, string? prepares = null, string? executes = null, string? deallocates = null, string? table = null) => new()
     {
         Kind = kind,
-        Parts = [new Part { Action = "postgres." + kind }],
+        Parts = [new Part { Action = "postgres." + kind, Facts = table is null ? [] : [Fact.Of(SqlVocabulary.Table, table)] }],
         ParameterCount = parameters,
         MayReturnRows = kind == "select",
         Prepares = prepares,

@@ -52,6 +52,9 @@ internal sealed class SqlStatement
     /// <summary>DDL: names may mean something else afterwards, so the catalogue is read again.</summary>
     public bool WritesCatalogue { get; init; }
 
+    /// <summary>CREATE OR REPLACE VIEW: what other views show may change with it.</summary>
+    public bool ReplacesView { get; init; }
+
     /// <summary>
     /// The <c>search_path</c> goes back to what the session began with (<c>RESET ALL</c>, <c>DISCARD ALL</c>). What the gateway pinned by a
     /// later SET is gone, and must be pinned again before anything else is asked.

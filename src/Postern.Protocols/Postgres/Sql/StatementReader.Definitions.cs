@@ -23,6 +23,7 @@ internal sealed partial class StatementReader
                 Tree.Only(fields, type, "view", "aliases", "query", "replace", "options", "withCheckOption");
                 _kind = "create_view";
                 Create(Tree.Need(fields, "view"));
+                _replacesView = Tree.Flag(fields, "replace");
                 _queries.Read(Tree.Need(fields, "query"), outer: null);
                 return true;
             case "IndexStmt":

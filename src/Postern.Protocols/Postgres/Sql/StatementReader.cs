@@ -16,6 +16,7 @@ internal sealed partial class StatementReader
     private string? _deallocates;
     private string? _executes;
     private bool _writesCatalogue;
+    private bool _replacesView;
     private bool _resetsSettings;
     private bool _mayReturnRows;
     private ImmutableArray<OutputColumn> _output;
@@ -41,6 +42,7 @@ internal sealed partial class StatementReader
             Executes = _executes,
             ParameterCount = _facts.ParameterCount,
             WritesCatalogue = _writesCatalogue,
+            ReplacesView = _replacesView,
             ResetsSettings = _resetsSettings,
             MayReturnRows = _mayReturnRows,
             Output = _output,
