@@ -6,6 +6,9 @@ namespace Postern.Core.Masking;
 // Cells: values that a protocol takes out of its frames one by one.
 internal sealed partial class MaskRun
 {
+    // Nothing that detectors look for is shorter.
+    private const int MinRun = 4;
+
     // What a path or column gives the whole of the next document.
     private int _topRank;
 
@@ -62,12 +65,27 @@ internal sealed partial class MaskRun
 
     public bool BytesCell(ReadOnlySpan<byte> bytes, int rank, ref MaskBuffer cell)
     {
-        if (Utf8.IsValid(bytes)) return PlainCell(bytes, rank, ref cell);
-        rank = Math.Max(rank, RankWithin(bytes));
+        if (Utf8.IsValid(bytes) && !bytes.Contains((byte)0)) return PlainCell(bytes, rank, ref cell);
+        rank = Math.Max(rank, Math.Max(RankWithin(bytes), RankOfRuns(bytes)));
         if (rank == 0) return false;
         _hits.Clear();
         Replace(bytes, rank, isEscaped: false, ref cell);
         return true;
+    }
+
+    /// <summary>The strongest rank among the runs of plain characters that stand between other bytes: fields of a value of an unknown form, say.</summary>
+    private int RankOfRuns(ReadOnlySpan<byte> bytes)
+    {
+        var best = 0;
+        while (bytes.IndexOfAnyInRange((byte)' ', (byte)'~') is >= 0 and var start)
+        {
+            bytes = bytes[start..];
+            var length = bytes.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
+            if (length < 0) length = bytes.Length;
+            if (length >= MinRun) best = Math.Max(best, Math.Max(Find(bytes[..length]), _hits.Best));
+            bytes = bytes[length..];
+        }
+        return best;
     }
 
     private bool PlainCell(ReadOnlySpan<byte> text, int rank, ref MaskBuffer cell)

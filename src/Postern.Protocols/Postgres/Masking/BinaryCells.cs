@@ -31,8 +31,8 @@ internal static class BinaryArray
             cell = next;
         }
         if (!run.HasReplacedSince(first)) return;
-        // An element may have become NULL.
-        run.Patch(flags, [0, 0, 0, 1]);
+        // An element of these may have become NULL; of the others none does, and clients take the flag at its word.
+        if (element.Kind is CellKind.Address or CellKind.Opaque or CellKind.Record) run.Patch(flags, [0, 0, 0, 1]);
         BinaryCells.Close(ref run, place, end);
     }
 

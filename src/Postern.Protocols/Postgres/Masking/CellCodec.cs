@@ -60,6 +60,10 @@ internal static class CellCodec
             case CellKind.Closed:
                 if (run.Value(column)) Drop(ref run, at, end);
                 return;
+            case CellKind.Array when form.Element is CellKind.Closed or CellKind.Address or CellKind.Opaque or CellKind.Record && run.IsMasked(column):
+                // Nothing but NULLs would be left of it, which many clients do not expect in an array.
+                if (run.Value(column)) Drop(ref run, at, end);
+                return;
             case CellKind.Array when form.IsBinary:
                 if (run.IsMasked(column) || run.ReadsTexts) BinaryArray.Mask(ref run, frame, at, end, form, column);
                 return;

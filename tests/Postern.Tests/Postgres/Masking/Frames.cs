@@ -123,12 +123,6 @@ internal static class Frames
         .. values.SelectMany(value => value is null ? Int32(-1) : [.. Int32(value.Length), .. value]),
     ];
 
-    public static byte[] With(this byte[] bytes, int at, byte[] other)
-    {
-        other.CopyTo(bytes, at);
-        return bytes;
-    }
-
     /// <summary>An error or a notice of these fields.</summary>
     public static byte[] Report(char type, params string[] fields) => Message(type, [.. fields.SelectMany(field => (byte[])[.. Utf8(field), 0]), 0]);
 }
