@@ -83,6 +83,10 @@ internal static class MaskObjection
                 if (masker.MasksColumn(column)) return column;
             }
         }
+        foreach (var column in statement.BeneathViews)
+        {
+            if (column == ViewReads.Untold || masker.MasksColumn(column)) return column;
+        }
         return null;
     }
 

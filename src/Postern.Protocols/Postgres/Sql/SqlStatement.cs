@@ -24,6 +24,9 @@ internal sealed class SqlStatement
     /// <summary>At least one, whose <c>params</c> are unknown until values are bound (<see cref="PostgresOperations"/> replaces them).</summary>
     public required ImmutableArray<Part> Parts { get; init; }
 
+    /// <summary>Columns of tables that are read through views; what the parts name of them is the views' own (<see cref="ViewReads"/>).</summary>
+    public ImmutableArray<string> BeneathViews { get; init; } = [];
+
     public TransactionEffect Effect { get; init; }
 
     /// <summary>

@@ -31,10 +31,12 @@ internal sealed partial class StatementReader
     {
         var (type, fields) = Tree.Open(statement);
         Read(type, fields, statement, start, length);
+        var parts = _facts.ToParts(_kind);
         return new SqlStatement
         {
             Kind = _kind,
-            Parts = _facts.ToParts(_kind),
+            Parts = parts,
+            BeneathViews = ViewReads.Beneath(parts, _catalogue),
             Effect = _effect,
             Prepares = _prepares,
             Prepared = _prepared,
