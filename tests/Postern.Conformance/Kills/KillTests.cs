@@ -49,11 +49,12 @@ public sealed class KillTests
         await using var witness = await WitnessServer.StartAsync(cancellationToken);
         await using var gateway = await ServedGateway.PrepareAsync(witness.Url, Policy, cancellationToken);
         using var caller = new Caller();
-        var token = gateway.Token("alice");
         await gateway.StartAsync(cancellationToken);
 
         for (var round = 0; round < Rounds; round++)
         {
+            // A new one each round: many rounds take longer than a token lives.
+            var token = gateway.Token("alice");
             var approved = new List<long>();
             for (var index = 0; index < HoldsPerRound; index++) approved.Add(await caller.HoldAndApproveAsync(gateway, token, cancellationToken));
 

@@ -35,7 +35,7 @@ internal sealed class HttpBed : IAsyncDisposable
     private HttpBed(TemporaryFolder folder, DemoIssuer issuer, RawTarget target, GatewayHost host, string token)
     {
         (_folder, _issuer, Target, Host, Token) = (folder, issuer, target, host, token);
-        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None });
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, Expect100ContinueTimeout = TimeSpan.FromSeconds(30) });
     }
 
     public RawTarget Target { get; }
