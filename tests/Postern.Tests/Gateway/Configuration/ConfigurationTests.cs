@@ -9,7 +9,7 @@ public sealed class ConfigurationTests
     private static readonly string[] _protocols = ["mcp"];
 
     // What the checked-in documents name.
-    private static readonly string[] _documented = ["http", "mcp", "postgres"];
+    private static readonly string[] _documented = [.. Postern.Protocols.ProtocolCatalog.Create().Select(protocol => protocol.Name).Order(StringComparer.Ordinal)];
 
     public static TheoryData<string> Cases() => [.. Directory.GetFiles(Repository.PathOf("tests", "specs", "configuration"), "*.yaml").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
 
