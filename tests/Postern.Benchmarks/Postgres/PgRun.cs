@@ -11,6 +11,10 @@ namespace Postern.Benchmarks.Postgres;
 /// </summary>
 internal static class PgRun
 {
+    private const int WarmUpClients = 16;
+    private const int FirstWarmUpSeconds = 12;
+    private const int WarmUpSeconds = 4;
+
     private static readonly int[] Clients = [1, 16, 64];
 
     /// <summary>The whole table, written to the documents.</summary>
@@ -35,6 +39,11 @@ internal static class PgRun
             var samples = new List<PgSample>();
             foreach (var work in works)
             {
+                // What runs a minute in production is compiled for good by then; a cell of a few seconds would measure the compiler.
+                if (numbersOfClients.Length > 0)
+                {
+                    foreach (var peer in peers) PgBench.Run(peer, work, WarmUpClients, 0, work == works[0] ? FirstWarmUpSeconds : WarmUpSeconds, folder.FullName);
+                }
                 foreach (var clients in numbersOfClients)
                 {
                     foreach (var peer in peers) PgBench.Run(peer, work, clients, 0, 1, folder.FullName);
