@@ -148,7 +148,7 @@ internal static class ConfigurationKeys
         new("signIn", One(ValueKind.Duration), "On a listener that is not HTTP: from the first byte to a valid token.") { Default = "15s" },
         new("signingIn", One(ValueKind.Number), "On such a listener: connections that are not signed in yet, at once.") { Default = "200" },
         new("idle", One(ValueKind.Duration), "How long a session of such a listener may be idle.") { Default = "1h" },
-        new("idleInTransaction", One(ValueKind.Duration), "The same inside a transaction, whose locks others wait for.") { Default = "10m" },
+        new("idleInTransaction", One(ValueKind.Duration), "The same inside a transaction, whose locks others wait for; and how long a client may take nothing of an answer.") { Default = "10m" },
         new("drain", One(ValueKind.Duration), "How long a stop waits for work in flight before it cuts it.") { Default = "10s" },
     ]);
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Postern.Protocols.Postgres;
 
-/// <summary>Ends sessions that nobody uses: one timer looks at all of them.</summary>
+/// <summary>Ends sessions that nobody uses, and those whose client takes no answer: one timer looks at all of them.</summary>
 internal sealed class IdleWatch : IDisposable
 {
     /// <summary>How often; the most by which a limit is overrun.</summary>
@@ -34,6 +34,8 @@ internal sealed class IdleWatch : IDisposable
         var now = _clock.GetTimestamp();
         foreach (var session in _sessions.Keys)
         {
+            // A statement whose answer nobody reads holds its locks as a transaction does (attack D01). Nobody would read why it ended, either.
+            if (session.UnreadSince is { } unread && _clock.GetElapsedTime(unread, now) > _limits.IdleInTransaction) session.Abandon();
             if (session.IdleSince is not { } since) continue;
             var idle = _clock.GetElapsedTime(since, now);
             if (idle > (session.IsInTransaction ? _limits.IdleInTransaction : _limits.Idle)) session.End(SessionEnd.Idle);

@@ -35,6 +35,7 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
     private volatile bool _hasLeft;
     private int _end;
     private long _idleSince;
+    private long _unreadSince;
     private bool _isClosed;
 
     public PostgresSession(PostgresGateway gateway, RawClient client, Admitted admitted)
@@ -54,6 +55,9 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
 
     /// <summary>Since when it waits for its client; null while it works.</summary>
     public long? IdleSince => Volatile.Read(ref _idleSince) is var since && since != 0 ? since : null;
+
+    /// <summary>Since when its client takes nothing of what it is sent; null while it reads.</summary>
+    public long? UnreadSince => Volatile.Read(ref _unreadSince) is var since && since != 0 ? since : null;
 
     /// <summary>True inside a transaction.</summary>
     public bool IsInTransaction => _replies?.Status is (byte)'T' or (byte)'E';
@@ -139,7 +143,11 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
     public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken) => WriteAsync(content, cancellationToken);
 
     /// <summary>Puts a released frame on the client's wire.</summary>
-    public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, CancellationToken cancellationToken) => _client.Stream.WriteAsync(content.Value, cancellationToken);
+    public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, CancellationToken cancellationToken)
+    {
+        var write = _client.Stream.WriteAsync(content.Value, cancellationToken);
+        return write.IsCompletedSuccessfully ? write : WaitForReaderAsync(write);
+    }
 
     /// <summary>Says why, and that it is the end.</summary>
     public async ValueTask CloseAsync(Report report)
@@ -187,6 +195,19 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
         await _client.Stream.WriteAsync(_own.Written).ConfigureAwait(false);
     }
 
+    private async ValueTask WaitForReaderAsync(ValueTask write)
+    {
+        Volatile.Write(ref _unreadSince, _services.Clock.GetTimestamp());
+        try
+        {
+            await write.ConfigureAwait(false);
+        }
+        finally
+        {
+            Volatile.Write(ref _unreadSince, 0);
+        }
+    }
+
     private void OnLeft(bool isClosed)
     {
         _hasLeft = true;
@@ -194,7 +215,8 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
         else _waiting?.Leave();
     }
 
-    private void Abandon()
+    /// <summary>Ends the session as if its client had gone: what runs is cancelled at the server.</summary>
+    public void Abandon()
     {
         try
         {

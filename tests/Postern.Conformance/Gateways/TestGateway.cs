@@ -56,7 +56,7 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Starts one in front of this target, with this policy.</summary>
     public static async Task<TestGateway> StartAsync(
         ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null, TimeSpan wait = default,
-        PostgresListenOptions? postgres = null)
+        PostgresListenOptions? postgres = null, Protocols.SessionLimits? sessions = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-gateway-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
@@ -70,7 +70,7 @@ internal sealed class TestGateway : IAsyncDisposable
                     Url = "http://127.0.0.1:0",
                     Management = "http://127.0.0.1:0",
                     Postgres = postgres ?? new PostgresListenOptions(),
-                    Limits = limits ?? new LimitOptions(),
+                    Limits = limits ?? new LimitOptions { Sessions = sessions ?? new Protocols.SessionLimits() },
                     Data = Path.Combine(folder.FullName, "data"),
                     Issuers = [IssuerOf(issuer)],
                     Connections = [connection],

@@ -100,7 +100,8 @@ internal sealed class PostgresBed : IAsyncDisposable
     /// <param name="port">Where the gateway finds the server, if something stands in between.</param>
     /// <param name="authority">The authority that the gateway trusts, if not the server's own.</param>
     /// <param name="logs">Where the gateway's log goes.</param>
-    public static async Task<PostgresBed> StartAsync(SharedCluster shared, string policy = Policy, TimeSpan wait = default, int? port = null, string? authority = null, ILoggerFactory? logs = null)
+    /// <param name="sessions">How long sessions may be idle.</param>
+    public static async Task<PostgresBed> StartAsync(SharedCluster shared, string policy = Policy, TimeSpan wait = default, int? port = null, string? authority = null, ILoggerFactory? logs = null, Protocols.SessionLimits? sessions = null)
     {
         var cluster = await shared.StartedAsync();
         var database = shared.NewName("shop");
@@ -113,7 +114,7 @@ internal sealed class PostgresBed : IAsyncDisposable
             Postgres = new PostgresTargetOptions(Cluster.App, cluster.Password) { Roots = authority ?? cluster.Authority },
         };
         var listener = new PostgresListenOptions { Address = "127.0.0.1:0", Tls = new TlsOptions(Path.Combine(cluster.Folder, "server.pem"), Path.Combine(cluster.Folder, "server.key")) };
-        var gateway = await TestGateway.StartAsync(connection, policy, Test, wait: wait, postgres: listener, logs: logs);
+        var gateway = await TestGateway.StartAsync(connection, policy, Test, wait: wait, postgres: listener, logs: logs, sessions: sessions);
         return new PostgresBed(cluster, gateway, database, int.Parse(gateway.PostgresAddress!.Split(':')[^1], CultureInfo.InvariantCulture));
     }
 

@@ -69,6 +69,26 @@ public sealed class SessionEndTests(SharedCluster shared)
     }
 
     [Fact]
+    [Row("D01")]
+    public async Task A_client_that_takes_no_answer_is_given_up_and_its_statement_with_it()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared, sessions: new Protocols.SessionLimits { IdleInTransaction = TimeSpan.FromSeconds(2) });
+        await using var session = await Raw.RawSession.OpenAsync(bed.Port, bed.Gateway.Token("alice"));
+        await session.SendAsync(Raw.RawSession.Query("select a.id, b.note, c.note, d.note from orders a, orders b, orders c, orders d, orders e"));
+        while (await RunningAsync(bed) == "0") await Task.Delay(50, Test);
+
+        var clock = Stopwatch.StartNew();
+        while (await RunningAsync(bed) != "0")
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "the statement waits for a client that does not read");
+            await Task.Delay(200, Test);
+        }
+        Assert.True(clock.Elapsed > TimeSpan.FromSeconds(1), "it was ended before its time");
+
+        static Task<string> RunningAsync(PostgresBed bed) => bed.TruthAsync($"select count(*) from pg_stat_activity where datname = '{bed.Database}' and query like 'select a.id%' and pid <> pg_backend_pid()");
+    }
+
+    [Fact]
     [Row("F17")]
     public async Task When_the_client_goes_away_what_it_ran_is_cancelled()
     {
