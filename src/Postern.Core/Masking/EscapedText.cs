@@ -25,12 +25,14 @@ internal static class EscapedText
 
     /// <summary>
     /// True when the <c>\\u</c> escape here may stand for something that detectors read or that no text may hold: a character of ASCII, a
-    /// space, dash or nothing at all between digits, half of a surrogate pair. Most escapes are letters of other scripts, and hide nothing.
+    /// space, dash or nothing at all between digits, half of a surrogate pair, or runs into a number. Most escapes are letters of other scripts, and hide nothing.
     /// </summary>
     public static bool MayHide(ReadOnlySpan<byte> text, int at)
     {
         var unit = Unit(text[at..]);
         if (unit is < 0x80 or 0xa0 or 0xad or 0xb7 or (>= 0x2000 and <= 0x206f) or 0x2212 or 0xfeff) return true;
+        // As it is spelt, the number behind begins with the escape's own last digit: nobody can tell there what begins.
+        if (at + 6 < text.Length && char.IsAsciiDigit((char)text[at + 5]) && char.IsAsciiDigit((char)text[at + 6])) return true;
         if (unit is < 0xd800 or > 0xdfff) return false;
         if (unit <= 0xdbff) return Unit(text[(at + 6)..]) is not (>= 0xdc00 and <= 0xdfff);
         return at < 6 || Unit(text[(at - 6)..]) is not (>= 0xd800 and <= 0xdbff);

@@ -58,6 +58,11 @@ public sealed class MaskScreenTests
     [InlineData("""{"result":"4111\t\t1111\/\/1111 \t 1111"}""")]
     [InlineData("""{"result":4111111111111111}""")]
     [InlineData("""{"result":"a\"b@example.com"}""")]
+    [InlineData("""{"result":"\u00e910.1.2.3"}""")]
+    [InlineData("""{"result":"\u00e94111111111111111"}""")]
+    [InlineData("""{"result":"\u00e94111 1111 1111 1111"}""")]
+    [InlineData("""{"result":"\u00e9078-05-1120"}""")]
+    [InlineData("""{"result":"{\"n\":\"\\u00e910.1.2.3\"}"}""")]
     public void What_escapes_and_exponents_cover_gets_past_no_screen(string document)
     {
         var bytes = Encoding.UTF8.GetBytes(document);

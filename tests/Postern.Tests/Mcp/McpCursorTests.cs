@@ -52,7 +52,7 @@ public sealed class McpCursorTests
             await bed.SendModernAsync("tools/list", $"\"cursor\":\"{Secret}\""),
             await bed.SendModernAsync("tools/list", "\"cursor\":7"),
             await bed.SendModernAsync("tools/list", "\"cursor\":\"\""),
-            await bed.SendModernAsync("tools/list", cursor.Replace(cursor[20], cursor[20] == 'A' ? 'B' : 'A')),
+            await bed.SendModernAsync("tools/list", $"{cursor[..20]}{(cursor[20] == 'A' ? 'B' : 'A')}{cursor[21..]}"),
         ];
 
         Assert.All(refused, answer =>
