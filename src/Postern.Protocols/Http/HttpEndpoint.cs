@@ -18,6 +18,8 @@ internal sealed class HttpEndpoint
     /// <summary>The route of what tokens are for.</summary>
     public const string ResourceRoute = "/http/{connection}";
 
+    private const string Prefix = "/http/";
+
     private readonly ProtocolServices _services;
     private readonly HttpVocabulary _vocabulary;
     private readonly OriginGuard _origins;
@@ -31,7 +33,10 @@ internal sealed class HttpEndpoint
         _services = services;
         _origins = new OriginGuard(services);
         _notes = new RefusalNotes(services.Recorder, services.Clock, services.Logs.CreateLogger("Postern.Http"));
-        _identification = new Identification(services, _notes);
+        _identification = new Identification(
+            services, _notes, Prefix,
+            static (http, status) => new ValueTask(Problem.WriteAsync(
+                http, status, status == StatusCodes.Status401Unauthorized ? RefusalCode.Unauthenticated : RefusalCode.GatewayUnavailable, "expected a valid bearer token for this connection; sign in", http.RequestAborted)));
     }
 
     public async Task HandleAsync(HttpContext http)
@@ -49,7 +54,7 @@ internal sealed class HttpEndpoint
         // 2. An exact connection, by the raw target: what stands in front of it is what the router saw, and nothing was folded away.
         var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var name = http.Request.RouteValues["connection"] as string ?? "";
-        var basePath = "/http/" + name;
+        var basePath = Prefix + name;
         if (_services.Connections.Find(name) is not { Protocol: HttpProtocol.ProtocolName } connection || !raw.StartsWith(basePath, StringComparison.Ordinal))
         {
             await RefuseAsync(http, new AskFault(404, RefusalCode.InvalidRequest, "no such connection"), "gateway").ConfigureAwait(false);
@@ -64,7 +69,7 @@ internal sealed class HttpEndpoint
     private async Task HandleAsync(HttpContext http, Connection connection, string target, string basePath)
     {
         // 3. Who asks: one bearer token in one header.
-        if (await _identification.OfAsync(http, connection.Name, basePath).ConfigureAwait(false) is not { } identity) return;
+        if (await _identification.OfAsync(http, connection.Name).ConfigureAwait(false) is not { } identity) return;
 
         // 4. What is asked.
         var (ask, fault) = await AskReader.ReadAsync(http, target).ConfigureAwait(false);

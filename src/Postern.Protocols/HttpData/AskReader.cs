@@ -46,7 +46,7 @@ internal static class AskReader
     /// <summary>The same request with its body read whole; what people are asked about must be there to be seen.</summary>
     public static async ValueTask<(HttpAsk? Ask, AskFault? Fault)> WithContentAsync(HttpContext http, HttpAsk ask, AskBody kind)
     {
-        if (await ReadBodyAsync(http).ConfigureAwait(false) is not { } content) return (null, AskFault.TooLarge(MaxBody));
+        if (await WholeBody.ReadAsync(http, MaxBody).ConfigureAwait(false) is not { } content) return (null, AskFault.TooLarge(MaxBody));
         switch (kind)
         {
             case AskBody.Json:
@@ -115,26 +115,5 @@ internal static class AskReader
         // One protocol, by name, over HTTP/1.1 and GET (RFC 6455 section 4.1). `h2c` and anything else escapes inspection (attack H13).
         isOdd = upgrade.Count > 1 || !string.Equals(upgrade[0], "websocket", StringComparison.OrdinalIgnoreCase) || http.Request.Method != "GET" || !HttpProtocol.IsHttp11(http.Request.Protocol);
         return isOdd ? null : "websocket";
-    }
-
-    /// <summary>The whole body, or null when it is over the limit.</summary>
-    private static async ValueTask<ReadOnlyMemory<byte>?> ReadBodyAsync(HttpContext http)
-    {
-        if (http.Request.ContentLength > MaxBody) return null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaxBody + 1;
-        var reader = http.Request.BodyReader;
-        while (true)
-        {
-            var read = await reader.ReadAsync(http.RequestAborted).ConfigureAwait(false);
-            if (read.Buffer.Length > MaxBody) return null;
-            if (read.IsCompleted)
-            {
-                var body = new byte[read.Buffer.Length];
-                System.Buffers.BuffersExtensions.CopyTo(read.Buffer, body);
-                reader.AdvanceTo(read.Buffer.End);
-                return body;
-            }
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
     }
 }

@@ -2,7 +2,10 @@ using Postern.Upstreams;
 
 namespace Postern.Protocols.HttpData;
 
-/// <summary>The connection to a target that was switched, as a stream. The response owns it.</summary>
+/// <summary>
+/// The connection to a target that was switched, as the stream that the platform's WebSocket reads and writes. The response owns it.
+/// It goes forward only, and nothing may wait on it with a thread: what a stream of that kind has to refuse, it refuses.
+/// </summary>
 internal sealed class UpstreamStream(UpstreamResponse response) : Stream
 {
     public override bool CanRead => true;

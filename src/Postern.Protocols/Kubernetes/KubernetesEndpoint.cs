@@ -21,8 +21,7 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
 
     private readonly OriginGuard _origins = new(gateway.Services);
     private readonly ProtocolServices _services = gateway.Services;
-    private readonly ConcurrentDictionary<string, string> _resources = new(StringComparer.Ordinal);
-    private readonly Func<string, string> _resourceUrl = name => ProtectedResource.ResourceUrl(gateway.Services.PublicUrl, Prefix + name);
+    private readonly Identification _identification = new(gateway.Services, gateway.Notes, Prefix, SayUnauthenticatedAsync);
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -45,7 +44,7 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         }
 
         // 3. Who asks: one bearer token in one header.
-        if (await AuthenticateAsync(http, connection).ConfigureAwait(false) is not { } identity) return;
+        if (await _identification.OfAsync(http, connection.Name).ConfigureAwait(false) is not { } identity) return;
 
         // 4. What is asked.
         if (await ReadAsync(http, connection, identity).ConfigureAwait(false) is { } ask)
@@ -54,32 +53,13 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         }
     }
 
-    private async ValueTask<Identity?> AuthenticateAsync(HttpContext http, Connection connection)
+    private static ValueTask SayUnauthenticatedAsync(HttpContext http, int status)
     {
-        var token = BearerToken.Of(http, out var reason, out var error);
-        var transient = false;
-        if (token is not null)
-        {
-            error = "invalid_token";
-            switch (await _services.Authenticator.AuthenticateAsync(token, _resources.GetOrAdd(connection.Name, _resourceUrl), http.RequestAborted).ConfigureAwait(false))
-            {
-                case Authentication.Accepted accepted:
-                    return accepted.Identity;
-                case Authentication.Refused refused:
-                    (reason, transient) = (refused.Reason, refused.IsTransient);
-                    break;
-                default:
-                    reason = "the authenticator gave no answer";
-                    break;
-            }
-        }
-        await gateway.Notes.NoteAsync("auth.refused", reason, connection.Name).ConfigureAwait(false);
-        if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, Prefix + connection.Name, error);
-        await KubernetesStatus.WriteAsync(
-            http, transient ? 503 : 401, transient ? "ServiceUnavailable" : "Unauthorized",
+        var isUnknown = status == StatusCodes.Status401Unauthorized;
+        return new ValueTask(KubernetesStatus.WriteAsync(
+            http, status, isUnknown ? "Unauthorized" : "ServiceUnavailable",
             "Postern needs a valid token for this cluster; run `postern login`, or `postern kube login` for a context that brings one",
-            RefusalCode.Unauthenticated, http.RequestAborted).ConfigureAwait(false);
-        return null;
+            isUnknown ? RefusalCode.Unauthenticated : RefusalCode.GatewayUnavailable, http.RequestAborted));
     }
 
     private async ValueTask<KubernetesAsk?> ReadAsync(HttpContext http, Connection connection, Identity identity)
@@ -102,7 +82,7 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             await RefuseAsync(http, 400, "BadRequest", "a body that is encoded, or a header that stands twice, is not read", connection.Name, identity).ConfigureAwait(false);
             return null;
         }
-        if (await ReadBodyAsync(http).ConfigureAwait(false) is not { } body)
+        if (await WholeBody.ReadAsync(http, MaxBody).ConfigureAwait(false) is not { } body)
         {
             await RefuseAsync(http, 413, "RequestEntityTooLarge", string.Create(CultureInfo.InvariantCulture, $"the body is larger than {MaxBody} bytes"), connection.Name, identity).ConfigureAwait(false);
             return null;
@@ -134,24 +114,6 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         return upgrade.StartsWith("SPDY", StringComparison.OrdinalIgnoreCase)
             ? "exec, attach and port-forward over SPDY are not carried: SPDY cannot be read, masked or recorded (kubectl 1.31 and newer ask by WebSocket first)"
             : "exec, attach and port-forward are not carried by this gateway";
-    }
-
-    private static async ValueTask<ReadOnlyMemory<byte>?> ReadBodyAsync(HttpContext http)
-    {
-        if (http.Request.ContentLength is > MaxBody) return null;
-        if (http.Request.ContentLength is null or 0 && http.Request.Headers.TransferEncoding.Count == 0) return ReadOnlyMemory<byte>.Empty;
-        using var content = new MemoryStream((int)(http.Request.ContentLength ?? 4096));
-        while (true)
-        {
-            var read = await http.Request.BodyReader.ReadAsync(http.RequestAborted).ConfigureAwait(false);
-            foreach (var piece in read.Buffer)
-            {
-                if (content.Length + piece.Length > MaxBody) return null;
-                content.Write(piece.Span);
-            }
-            http.Request.BodyReader.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted) return content.GetBuffer().AsMemory(0, (int)content.Length);
-        }
     }
 
     private static string? MediaType(string? contentType)

@@ -24,8 +24,9 @@ internal sealed class McpEndpoint(McpGateway gateway)
     private readonly OriginGuard _origins = new(gateway.Services);
     private readonly McpIntake _intake = new(gateway);
     private readonly ProtocolServices _services = gateway.Services;
-    private readonly ConcurrentDictionary<string, string> _resources = new(StringComparer.Ordinal);
-    private readonly Func<string, string> _resourceUrl = name => ProtectedResource.ResourceUrl(gateway.Services.PublicUrl, PathOf(name));
+    private readonly Identification _identification = new(
+        gateway.Services, gateway.Notes, "/mcp/",
+        static (http, status) => WriteAsync(http, status, McpReplies.Error(null, JsonRpcCodes.Unauthenticated, "expected a valid bearer token for this connection; sign in")));
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -48,7 +49,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
         }
 
         // 3. Who asks: one bearer token in one header.
-        if (await AuthenticateAsync(http, connection).ConfigureAwait(false) is not { } identity) return;
+        if (await _identification.OfAsync(http, connection.Name).ConfigureAwait(false) is not { } identity) return;
 
         // 4. What is asked.
         switch (http.Request.Method)
@@ -67,35 +68,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
         }
     }
 
-    private static string PathOf(string connection) => "/mcp/" + connection;
-
-    private async ValueTask<Identity?> AuthenticateAsync(HttpContext http, Connection connection)
-    {
-        var token = BearerToken.Of(http, out var reason, out var error);
-        var transient = false;
-        if (token is not null)
-        {
-            switch (await _services.Authenticator.AuthenticateAsync(token, _resources.GetOrAdd(connection.Name, _resourceUrl), http.RequestAborted).ConfigureAwait(false))
-            {
-                case Authentication.Accepted accepted:
-                    return accepted.Identity;
-                case Authentication.Refused refused:
-                    reason = refused.Reason;
-                    error = "invalid_token";
-                    transient = refused.IsTransient;
-                    break;
-                default:
-                    reason = "the authenticator gave no answer";
-                    error = "invalid_token";
-                    break;
-            }
-        }
-        await gateway.Notes.NoteAsync("auth.refused", reason, connection.Name).ConfigureAwait(false);
-        if (!transient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(_services.PublicUrl, PathOf(connection.Name), error);
-        await WriteAsync(http, transient ? 503 : 401, McpReplies.Error(null, JsonRpcCodes.Unauthenticated, "expected a valid bearer token for this connection; sign in")).ConfigureAwait(false);
-        return null;
-    }
-
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PostAsync(HttpContext http, Connection connection, Identity identity)
     {
@@ -109,7 +81,7 @@ internal sealed class McpEndpoint(McpGateway gateway)
             await RefuseAsync(http, 406, JsonRpcCodes.InvalidRequest, "expected `Accept: application/json, text/event-stream`", connection, identity).ConfigureAwait(false);
             return;
         }
-        if (await ReadBodyAsync(http).ConfigureAwait(false) is not { } body)
+        if (await WholeBody.ReadAsync(http, MaxBody).ConfigureAwait(false) is not { } body)
         {
             await RefuseAsync(http, 413, JsonRpcCodes.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the message is larger than {MaxBody} bytes"), connection, identity).ConfigureAwait(false);
             return;
@@ -206,27 +178,6 @@ internal sealed class McpEndpoint(McpGateway gateway)
             }
         }
         return false;
-    }
-
-    /// <summary>The whole body, or null when it is over the limit. Read to its end before anything is dialled.</summary>
-    private static async ValueTask<ReadOnlyMemory<byte>?> ReadBodyAsync(HttpContext http)
-    {
-        if (http.Request.ContentLength > MaxBody) return null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaxBody + 1;
-        var reader = http.Request.BodyReader;
-        while (true)
-        {
-            var read = await reader.ReadAsync(http.RequestAborted).ConfigureAwait(false);
-            if (read.Buffer.Length > MaxBody) return null;
-            if (read.IsCompleted)
-            {
-                var body = new byte[read.Buffer.Length];
-                System.Buffers.BuffersExtensions.CopyTo(read.Buffer, body);
-                reader.AdvanceTo(read.Buffer.End);
-                return body;
-            }
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
     }
 
     private ValueTask RefuseAsync(HttpContext http, int status, int code, string message, Connection? connection = null, Identity? identity = null) =>

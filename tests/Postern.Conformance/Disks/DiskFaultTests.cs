@@ -14,21 +14,6 @@ public sealed class DiskFaultTests
 {
     private const int Callers = 4;
 
-    private const string Policy = """
-        version: 1
-        rules:
-          - id: support-reads
-            who:  { groups: [support] }
-            on:   { connection: target, tools: [read] }
-            then: allow
-
-          - id: writes-need-on-call
-            who:  { groups: [support] }
-            on:   { connection: target, tools: [write] }
-            then: hold
-            hold: { approvers: { groups: [on-call], count: 1 }, expires: 30m }
-        """;
-
     // Again and again: a journal that is cut to its sound part gives back a little room, and may go on for as long as that lasts.
     private const string Fill = "( while :; do cat /dev/zero >> \"$data/filler\"; sleep 0.1; done ) 2> /dev/null & filling=$!";
 
@@ -49,7 +34,7 @@ public sealed class DiskFaultTests
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(3));
         await using var witness = await WitnessServer.StartAsync(limit.Token);
-        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, Policy, limit.Token, disk: SmallDisk.Find());
+        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, WitnessServer.Policy, limit.Token, disk: SmallDisk.Find());
         using var caller = new Caller();
         using var http = new HttpClient();
         await gateway.StartAsync(limit.Token);

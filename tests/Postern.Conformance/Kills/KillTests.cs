@@ -15,21 +15,6 @@ public sealed class KillTests
     private const int HoldsPerRound = 2;
     private const int RepeatsPerHold = 4;
 
-    private const string Policy = """
-        version: 1
-        rules:
-          - id: support-reads
-            who:  { groups: [support] }
-            on:   { connection: target, tools: [read] }
-            then: allow
-
-          - id: writes-need-on-call
-            who:  { groups: [support] }
-            on:   { connection: target, tools: [write] }
-            then: hold
-            hold: { approvers: { groups: [on-call], count: 1 }, expires: 30m }
-        """;
-
     private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("POSTERN_KILL_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 20;
 
     [Fact]
@@ -47,7 +32,7 @@ public sealed class KillTests
         var random = new Random(seed);
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         await using var witness = await WitnessServer.StartAsync(cancellationToken);
-        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, Policy, cancellationToken);
+        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, WitnessServer.Policy, cancellationToken);
         using var caller = new Caller();
         await gateway.StartAsync(cancellationToken);
 

@@ -17,6 +17,22 @@ namespace Postern.Conformance.Kills;
 /// </summary>
 internal sealed class WitnessServer : IAsyncDisposable
 {
+    /// <summary>What a gateway in front of it lets through: reads at once, writes once on-call agreed.</summary>
+    public const string Policy = """
+        version: 1
+        rules:
+          - id: support-reads
+            who:  { groups: [support] }
+            on:   { connection: target, tools: [read] }
+            then: allow
+
+          - id: writes-need-on-call
+            who:  { groups: [support] }
+            on:   { connection: target, tools: [write] }
+            then: hold
+            hold: { approvers: { groups: [on-call], count: 1 }, expires: 30m }
+        """;
+
     private readonly WebApplication _app;
 
     private WitnessServer(WebApplication app) => _app = app;

@@ -80,21 +80,13 @@ public sealed class McpCancellationTests
     public async Task A_client_that_closes_a_stream_in_the_stateless_era_cancels_the_request_and_the_record_says_so()
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var bed = await McpTestBed.StartAsync(script: server => server.Override = async (http, received) =>
-        {
-            if (received.Method != "tools/call") return false;
-            await FakeMcpServer.SseAsync(http, """{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}""");
-            http.RequestAborted.Register(() => gone.TrySetResult());
-            await gone.Task;
-            return true;
-        });
+        await using var bed = await McpTestBed.StartAsync(script: BeginsAndNeverEnds(received => received.Method == "tools/call", gone));
         using var request = new HttpRequestMessage(HttpMethod.Post, bed.Url)
         {
             Content = new StringContent("""{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"list_orders","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}""", System.Text.Encoding.UTF8, "application/json"),
         };
         foreach (var (name, value) in new[] { ("Authorization", "Bearer alice"), ("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "list_orders") }) request.Headers.TryAddWithoutValidation(name, value);
-        var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await new StreamReader(await response.Content.ReadAsStreamAsync()).ReadLineAsync();
+        var response = await FirstLineAsync(bed, request);
 
         response.Dispose();
 
@@ -106,19 +98,11 @@ public sealed class McpCancellationTests
     public async Task A_client_that_leaves_a_stream_on_which_it_only_listens_leaves_nothing_in_doubt()
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var bed = await McpTestBed.StartAsync(script: server => server.Override = async (http, received) =>
-        {
-            if (received.HttpMethod != "GET") return false;
-            await FakeMcpServer.SseAsync(http, """{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}""");
-            http.RequestAborted.Register(() => gone.TrySetResult());
-            await gone.Task;
-            return true;
-        });
+        await using var bed = await McpTestBed.StartAsync(script: BeginsAndNeverEnds(received => received.HttpMethod == "GET", gone));
         var session = await bed.InitializeAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, bed.Url);
         foreach (var (name, value) in new[] { ("Authorization", "Bearer alice"), ("Accept", "text/event-stream"), ("Mcp-Session-Id", session) }) request.Headers.TryAddWithoutValidation(name, value);
-        var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await new StreamReader(await response.Content.ReadAsStreamAsync()).ReadLineAsync();
+        var response = await FirstLineAsync(bed, request);
         var before = bed.Recorder.Endings.Count();
 
         response.Dispose();
@@ -169,5 +153,22 @@ public sealed class McpCancellationTests
             await FakeMcpServer.SseAsync(http, Response);
             return true;
         });
+    }
+
+    /// <summary>A stream that says one thing and stays open until its reader leaves.</summary>
+    private static Action<FakeMcpServer> BeginsAndNeverEnds(Func<Received, bool> isTheOne, TaskCompletionSource gone) => server => server.Override = async (http, received) =>
+    {
+        if (!isTheOne(received)) return false;
+        await FakeMcpServer.SseAsync(http, """{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}""");
+        http.RequestAborted.Register(() => gone.TrySetResult());
+        await gone.Task;
+        return true;
+    };
+
+    private static async Task<HttpResponseMessage> FirstLineAsync(McpTestBed bed, HttpRequestMessage request)
+    {
+        var response = await bed.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await new StreamReader(await response.Content.ReadAsStreamAsync()).ReadLineAsync();
+        return response;
     }
 }

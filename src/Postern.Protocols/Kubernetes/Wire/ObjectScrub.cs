@@ -159,12 +159,7 @@ internal static class ObjectScrub
 
         private void Metadata(ref Utf8JsonReader reader, bool isSecret)
         {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.StartObject)
-            {
-                reader.Skip();
-                return;
-            }
+            if (!Enters(ref reader)) return;
             while (Member(ref reader))
             {
                 if (reader.ValueTextEquals("managedFields"u8)) Replace(ref reader, "[]"u8);
@@ -175,12 +170,7 @@ internal static class ObjectScrub
 
         private void Annotations(ref Utf8JsonReader reader)
         {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.StartObject)
-            {
-                reader.Skip();
-                return;
-            }
+            if (!Enters(ref reader)) return;
             while (Member(ref reader))
             {
                 // An empty object: what kubectl compares with stays readable to it.
@@ -203,17 +193,21 @@ internal static class ObjectScrub
 
         private void Named(ref Utf8JsonReader reader, ReadOnlySpan<byte> member)
         {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.StartObject)
-            {
-                reader.Skip();
-                return;
-            }
+            if (!Enters(ref reader)) return;
             while (Member(ref reader))
             {
                 if (reader.ValueTextEquals(member)) Replace(ref reader, "\"[masked:secret]\""u8);
                 else Skip(ref reader);
             }
+        }
+
+        /// <summary>Reads on to the value that comes next: into it when it is an object, else behind it.</summary>
+        private static bool Enters(ref Utf8JsonReader reader)
+        {
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.StartObject) return true;
+            reader.Skip();
+            return false;
         }
 
         /// <summary>Puts something in the place of the value that comes next; null stays null.</summary>
