@@ -17,7 +17,7 @@ internal static class SessionsReplayCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var id = parsed.GetRequiredValue(session);
-            var steps = parsed.GetValue(journal) is { } folder ? FromJournal(folder, id) : await FromGatewayAsync(shared, parsed, id, cancellationToken);
+            var steps = await ReadAsync(shared, parsed, parsed.GetValue(journal), id, cancellationToken);
             var renderer = shared.Renderer(parsed);
             if (renderer.Format == OutputFormat.Table) new ReplayText(surroundings, parsed.GetValue(full)).Write(steps);
             else renderer.WriteList([.. steps.Select(ReplayJson.Of)], "");
@@ -25,6 +25,11 @@ internal static class SessionsReplayCommand
         });
         return command;
     }
+
+    /// <summary>The steps of one session, from a journal folder where one is given, else from the gateway.</summary>
+    /// <exception cref="CommandException">There is no such session.</exception>
+    internal static async Task<IReadOnlyList<ReplayStep>> ReadAsync(SharedOptions shared, ParseResult parsed, string? journal, string session, CancellationToken cancellationToken) =>
+        journal is null ? await FromGatewayAsync(shared, parsed, session, cancellationToken) : FromJournal(journal, session);
 
     private static async Task<IReadOnlyList<ReplayStep>> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string session, CancellationToken cancellationToken)
     {

@@ -22,6 +22,9 @@ internal sealed class Renderer(Surroundings surroundings, OutputFormat format)
     // Basic Latin only, so that no terminal escape, bidi mark or look-alike in recorded text acts on whoever prints JSON.
     private static JavaScriptEncoder SafeEncoder => JavaScriptEncoder.Create(System.Text.Unicode.UnicodeRanges.BasicLatin);
 
+    /// <summary>One thing as JSON on one line.</summary>
+    public static string Line(JsonObject item) => item.ToJsonString(OneLine);
+
     /// <summary>Writes a list.</summary>
     /// <param name="items">What each entry is; written whole by every form but the table.</param>
     /// <param name="none">What to say on stderr when the list is empty and people read it.</param>
@@ -34,7 +37,7 @@ internal sealed class Renderer(Surroundings surroundings, OutputFormat format)
                 surroundings.Out.WriteLine(new JsonArray([.. items.Select(item => item.DeepClone())]).ToJsonString(Indented));
                 return;
             case OutputFormat.Ndjson:
-                foreach (var item in items) surroundings.Out.WriteLine(item.ToJsonString(OneLine));
+                foreach (var item in items) surroundings.Out.WriteLine(Line(item));
                 return;
             case OutputFormat.Yaml:
                 surroundings.Out.Write(YamlText.Of(new JsonArray([.. items.Select(item => item.DeepClone())])));
@@ -57,7 +60,7 @@ internal sealed class Renderer(Surroundings surroundings, OutputFormat format)
                 surroundings.Out.WriteLine(item.ToJsonString(Indented));
                 return;
             case OutputFormat.Ndjson:
-                surroundings.Out.WriteLine(item.ToJsonString(OneLine));
+                surroundings.Out.WriteLine(Line(item));
                 return;
             case OutputFormat.Yaml:
                 surroundings.Out.Write(YamlText.Of(item));

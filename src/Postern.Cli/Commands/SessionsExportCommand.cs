@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.Text;
+using Postern.Cli.Console;
+using Postern.Cli.Export;
+using Postern.Cli.Output;
+using Postern.Cli.Replay;
+
+namespace Postern.Cli.Commands;
+
+/// <summary><c>postern sessions export</c>: one session as a file for others: data, a table, or a page that replays it offline.</summary>
+internal static class SessionsExportCommand
+{
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
+    {
+        var session = new Argument<string>("session") { Description = "The session's id." };
+        var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
+        var form = new Option<string>("--as") { Description = "Form: ndjson, csv, or html (one page that replays without a network).", HelpName = "form", Required = true };
+        form.AcceptOnlyFromAmong("ndjson", "csv", "html");
+        var file = new Option<string?>("--to") { Description = "Write this file, which must not exist yet; stdout otherwise.", HelpName = "file" };
+        var command = new Command("export", "Write a session as a file: ndjson, csv, or a page that replays it offline.") { session, journal, form, file };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var steps = await SessionsReplayCommand.ReadAsync(shared, parsed, parsed.GetValue(journal), parsed.GetRequiredValue(session), cancellationToken);
+            var kind = Enum.Parse<ExportForm>(parsed.GetRequiredValue(form), ignoreCase: true);
+            if (parsed.GetValue(file) is not { } path)
+            {
+                Write(surroundings.Out, kind, steps);
+                return ExitCode.Ok;
+            }
+            using (var writer = Open(path)) Write(writer, kind, steps);
+            surroundings.Error.WriteLine($"wrote {steps.Count} {(steps.Count == 1 ? "step" : "steps")} to `{path}`");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static void Write(TextWriter to, ExportForm form, IReadOnlyList<ReplayStep> steps)
+    {
+        switch (form)
+        {
+            case ExportForm.Ndjson:
+                foreach (var step in steps) to.Write(Renderer.Line(ReplayJson.Of(step)) + "\n");
+                break;
+            case ExportForm.Csv:
+                SessionCsv.Write(to, steps);
+                break;
+            case ExportForm.Html:
+                SessionPage.Write(to, steps);
+                break;
+            default:
+                throw new InvalidOperationException($"`{form}` is not a form of export");
+        }
+    }
+
+    /// <summary>A new file that only its owner reads: recordings name people, and masks are only as good as policy made them.</summary>
+    private static StreamWriter Open(string path)
+    {
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            return new StreamWriter(path, new UTF8Encoding(false), options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCode.Failure, File.Exists(path) ? $"`{path}` exists; expected the name of a new file" : $"`{path}` cannot be written: {e.Message}");
+        }
+    }
+}

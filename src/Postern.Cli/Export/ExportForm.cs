@@ -1,0 +1,14 @@
+namespace Postern.Cli.Export;
+
+/// <summary>The form in which a session leaves.</summary>
+internal enum ExportForm
+{
+    /// <summary>One JSON object per operation and line, as <c>sessions replay -o ndjson</c> writes it.</summary>
+    Ndjson,
+
+    /// <summary>One row per operation, for spreadsheets (RFC 4180).</summary>
+    Csv,
+
+    /// <summary>One page that replays the session in a browser, without a network.</summary>
+    Html,
+}
