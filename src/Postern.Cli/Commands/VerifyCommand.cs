@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Postern.Cli.Console;
 using Postern.Cli.Output;
+using Postern.Cli.Replay;
 using Postern.Core.Recording;
 
 namespace Postern.Cli.Commands;
@@ -23,15 +24,16 @@ internal static class VerifyCommand
     {
         var paths = new Argument<string[]>("recording") { Description = "Journal folders, data folders or segment files.", Arity = ArgumentArity.OneOrMore };
         var key = new Option<string>("--key") { Description = "The gateway's public key (journal.pub.pem).", HelpName = "public.pem", Required = true };
-        var command = new Command("verify", "Verify recordings offline: nothing was changed, removed, added or reordered.") { paths, key };
-        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(surroundings, shared.Renderer(parsed), parsed.GetRequiredValue(paths), parsed.GetRequiredValue(key), cancellationToken)));
+        var anchors = new Option<string[]>("--anchors") { Description = "What an earlier `verify -o ndjson` wrote, kept elsewhere: proves that nothing up to there was cut off.", HelpName = "file" };
+        var command = new Command("verify", "Verify recordings offline: nothing was changed, removed, added or reordered.") { paths, key, anchors };
+        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(surroundings, shared.Renderer(parsed), parsed.GetRequiredValue(paths), parsed.GetRequiredValue(key), parsed.GetValue(anchors) ?? [], cancellationToken)));
         return command;
     }
 
-    private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string keyFile, CancellationToken cancellationToken)
+    private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string keyFile, string[] anchorFiles, CancellationToken cancellationToken)
     {
         if (!File.Exists(keyFile)) throw new CommandException(ExitCode.NotFound, $"the public key `{keyFile}` does not exist; a gateway keeps its own as `journal.pub.pem` in its data folder");
-        var report = JournalVerifier.Verify(paths, File.ReadAllText(keyFile), anchors: null, cancellationToken);
+        var report = JournalVerifier.Verify(paths, File.ReadAllText(keyFile), anchorFiles.SelectMany(AnchorFile.Read), cancellationToken);
         if (report.Journals.Length > 0) renderer.WriteList([.. report.Journals.Select(Item)], "nothing was verified", Columns);
         foreach (var journal in report.Journals)
         {

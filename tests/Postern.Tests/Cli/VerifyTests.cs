@@ -50,4 +50,51 @@ public sealed class VerifyTests
         Assert.Equal(1, noJournal.ExitCode);
         Assert.Contains("does not exist", noJournal.Error);
     }
+
+    [Fact]
+    public async Task Records_cut_from_the_end_down_to_a_signature_are_missed_by_an_anchor_alone()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+        var anchors = Path.Combine(folder.Path, "anchors.ndjson");
+        await File.WriteAllTextAsync(anchors, (await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key, "-o", "ndjson")).Out);
+        Assert.Equal(0, (await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key, "--anchors", anchors)).ExitCode);
+
+        var segment = Directory.GetFiles(folder.Journal, "*.pjl").Single();
+        var bytes = await File.ReadAllBytesAsync(segment);
+        await File.WriteAllBytesAsync(segment, bytes[..EndOfFirstCheckpoint(bytes)]);
+        var without = await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key);
+        var with = await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key, "--anchors", anchors);
+
+        Assert.Equal(0, without.ExitCode);
+        Assert.Equal(1, with.ExitCode);
+        Assert.Matches(@"the anchor at sequence \d+ of journal \w+ is not met; records up to it were cut off or replaced", with.Error);
+    }
+
+    [Theory]
+    [InlineData("", "holds no anchors")]
+    [InlineData("{\"journal\":\"a\"}", "has no `journal`, `signedThrough` or `chain`")]
+    [InlineData("{\"journal\":\"a\",\"signedThrough\":\"x\",\"chain\":\"b\"}", "cannot be read as anchors")]
+    [InlineData("journal", "cannot be read as anchors")]
+    public async Task Anchors_that_are_not_understood_prove_nothing_and_are_refused(string text, string expected)
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+        var anchors = Path.Combine(folder.Path, "anchors.ndjson");
+        await File.WriteAllTextAsync(anchors, text);
+
+        var result = await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key, "--anchors", anchors);
+
+        Assert.Equal((1, ""), (result.ExitCode, result.Out));
+        Assert.Contains(expected, result.Error);
+    }
+
+    /// <summary>Walks the records by docs/journal-format.md: a prefix of 16 bytes, then heads of 32 with length and type.</summary>
+    private static int EndOfFirstCheckpoint(byte[] segment)
+    {
+        for (var at = 16; ;)
+        {
+            var end = at + 32 + BitConverter.ToInt32(segment, at + 4);
+            if (BitConverter.ToInt32(segment, at + 12) == 2) return end;
+            at = end;
+        }
+    }
 }
