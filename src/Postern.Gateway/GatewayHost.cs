@@ -154,9 +154,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
         // 6. The one path.
         var shared = await TellOfSharedAsync(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), cancellationToken).ConfigureAwait(false);
         var stopping = teardown.Own(new CancellationTokenSource());
+        var operations = new OperationMetrics();
         var services = new ProtocolServices
         {
-            Pipeline = new OperationPipeline(policies, recorder, desk, new SessionBook(clock), leash, publicUrl, clock),
+            Pipeline = new OperationPipeline(policies, recorder, desk, new SessionBook(clock), leash, publicUrl, clock, operations),
             Authenticator = authenticator,
             Connections = connections,
             Policies = policies,
@@ -200,7 +201,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
-        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, logs), teardown, cancellationToken).ConfigureAwait(false);
+        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
         var sessions = raw is null ? null : teardown.Own(RawListenerOf(raw, protocols, rawCertificate, options, clock, logs));
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);

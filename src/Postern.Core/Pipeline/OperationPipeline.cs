@@ -16,8 +16,9 @@ namespace Postern.Core.Pipeline;
 /// <param name="leash">Cuts what is running when its right ends.</param>
 /// <param name="publicUrl">The base of links that callers are given; no trailing slash.</param>
 /// <param name="clock">All time.</param>
+/// <param name="meter">Counts endings; null for nobody.</param>
 public sealed class OperationPipeline(
-    IPolicySource policies, IRecorder recorder, ApprovalDesk approvals, SessionBook sessions, Leash leash, string publicUrl, TimeProvider clock)
+    IPolicySource policies, IRecorder recorder, ApprovalDesk approvals, SessionBook sessions, Leash leash, string publicUrl, TimeProvider clock, IOperationMeter? meter = null)
 {
     private readonly Refusals _refusals = new(publicUrl);
 
@@ -34,6 +35,7 @@ public sealed class OperationPipeline(
     public async ValueTask RunAsync(IExchange exchange, Identity identity, CancellationToken callerGone)
     {
         var operation = exchange.Operation;
+        var begun = clock.GetTimestamp();
 
         // 1. Authorize. In memory; an error inside policy is already a deny.
         var policy = policies.Current;
@@ -44,6 +46,7 @@ public sealed class OperationPipeline(
         var intent = Describe(identity, operation, decision, masks);
         if (decision is Decision.Deny counted && recorder.TryCount(intent))
         {
+            meter?.Ended(operation.Connection, decision, Outcome.Denied, counted.Code, clock.GetElapsedTime(begun));
             await TellAsync(exchange, _refusals.For(operation.Id, counted), callerGone).ConfigureAwait(false);
             return;
         }
@@ -54,6 +57,7 @@ public sealed class OperationPipeline(
         }
         catch (RecordingException)
         {
+            meter?.Ended(operation.Connection, decision, Outcome.Failed, RefusalCode.RecordUnavailable, clock.GetElapsedTime(begun));
             await TellAsync(exchange, _refusals.NotRecordable(operation.Id), callerGone).ConfigureAwait(false);
             return;
         }
@@ -123,7 +127,9 @@ public sealed class OperationPipeline(
         finally
         {
             // 6. Close the record, whatever happened, never with the caller's cancellation token.
-            await account.EndAsync(ending ?? new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow())).ConfigureAwait(false);
+            ending ??= new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow());
+            meter?.Ended(operation.Connection, decision, ending.Outcome, ending.Code, clock.GetElapsedTime(begun));
+            await account.EndAsync(ending).ConfigureAwait(false);
         }
     }
 

@@ -31,7 +31,7 @@ internal static class ConfigurationKeys
     private static Section Listen { get; } = new(
     [
         new("url", One(ValueKind.Url), "Scheme, address and port.") { Default = "http://127.0.0.1:7600" },
-        new("management", One(ValueKind.Text), "Scheme, address and port of `/healthz` and `/readyz`; `none` for no such listener.") { Default = "http://127.0.0.1:7601" },
+        new("management", One(ValueKind.Text), "Scheme, address and port of `/healthz`, `/readyz` and `/metrics`; `none` for no such listener.") { Default = "http://127.0.0.1:7601" },
         new("kubernetes", One(ValueKind.Text), "Scheme, address and port on which clusters are served, where a connection is one: `https`, with the certificate of `tls`, or one of the gateway's own authority that `postern kube login` makes kubectl trust; `none` for no such listener.") { Default = "https://127.0.0.1:7643" },
         new("tls", new Section(
         [

@@ -10,14 +10,14 @@ using Postern.Gateway.Listening;
 namespace Postern.Gateway.Health;
 
 /// <summary>
-/// The management listener: alive, ready. A server of its own, so that no route of it can ever be reached from the data
+/// The management listener: alive, ready, metrics. A server of its own, so that no route of it can ever be reached from the data
 /// listener, nor the other way round.
 /// </summary>
 internal static class ManagementServer
 {
     private const int MaxConnections = 256;
 
-    public static WebApplication Build(BoundListener listener, Readiness readiness, ILoggerFactory logs)
+    public static WebApplication Build(BoundListener listener, Readiness readiness, GatewayMetrics metrics, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
         builder.Services.AddSingleton(logs);
@@ -36,6 +36,13 @@ internal static class ManagementServer
                 foreach (var (name, complaint) in report.Complaints) json.WriteString(name, complaint);
                 json.WriteEndObject();
             }).ConfigureAwait(false);
+        });
+        app.MapGet("/metrics", async (HttpContext context) =>
+        {
+            var text = await metrics.ScrapeAsync(context.RequestAborted).ConfigureAwait(false);
+            context.Response.ContentType = MetricsText.ContentType;
+            context.Response.Headers.CacheControl = "no-store";
+            await context.Response.WriteAsync(text, context.RequestAborted).ConfigureAwait(false);
         });
         return app;
     }
