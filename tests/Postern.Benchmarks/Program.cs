@@ -49,6 +49,9 @@ switch (args)
     case ["pump", var port, var certificate, var key, var authority]:
         await Pump.RunAsync(Number(port), certificate, key, authority);
         return 0;
+    case ["floor", var target, var file]:
+        await Floor.RunAsync(target, file);
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;

@@ -14,6 +14,17 @@ internal static class EchoRun
     public static readonly int[] Sizes = [300, 1_000, 64 * 1024];
 
     public const string Audience = "https://postern.test";
+
+    /// <summary>
+    /// The environment variable with what <c>look</c> measures beside the peers, durable wait off: <c>NAME|postern.dll|VARIABLE=VALUE|...</c>,
+    /// separated by semicolons; without a path, this build.
+    /// </summary>
+    private const string Others = "POSTERN_BENCH_OTHERS";
+
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+
+    // Whoever looks at the hot path wants it compiled to the end.
+    private static readonly TimeSpan LongWarmUp = TimeSpan.FromSeconds(6);
     private static readonly int[] Clients = [1, 16, 64];
 
     /// <summary>The whole table, written to the documents.</summary>
@@ -32,7 +43,7 @@ internal static class EchoRun
         {
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
-            await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => words is null || words.Contains(name, StringComparer.OrdinalIgnoreCase));
+            await StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => words is null || words.Contains(name, StringComparer.OrdinalIgnoreCase), withOthers: words is not null);
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await ProbeAsync(peer, token);
             var samples = new List<Sample>();
@@ -42,7 +53,7 @@ internal static class EchoRun
                 await File.WriteAllTextAsync(script, PeerFiles.Wrk(size, token));
                 foreach (var clients in numbersOfClients)
                 {
-                    foreach (var peer in peers) WrkRun.Run(peer, script, size, clients, 0, TimeSpan.FromSeconds(1), isKept: false);
+                    foreach (var peer in peers) WrkRun.Run(peer, script, size, clients, 0, words is null ? WarmUp : LongWarmUp, isKept: false);
                     for (var round = 1; round <= rounds; round++)
                     {
                         // Each round begins with another peer, so that none always follows the same one.
@@ -54,6 +65,11 @@ internal static class EchoRun
                         }
                     }
                 }
+            }
+            if (words is not null)
+            {
+                // On a machine that does other work too, the least of many rounds is the nearest to what a call costs.
+                foreach (var peer in samples.GroupBy(sample => sample.Peer)) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"least cpu  {peer.Key,-28} {peer.Min(sample => sample.CpuMicrosPerCall),6:N1} µs"));
             }
             if (words is null) Report.Write("echo", new { machine, rounds, seconds, samples }, EchoTable.Of(machine, rounds, seconds, samples));
         }
@@ -77,7 +93,7 @@ internal static class EchoRun
     }
 
     /// <summary>Starts every peer that is wanted, all before one target.</summary>
-    public static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream, Func<string, bool> isWanted)
+    public static async Task StartPeersAsync(List<Peer> peers, string folder, DemoIssuer issuer, string upstream, Func<string, bool> isWanted, bool withOthers = false)
     {
         var target = new Uri(upstream);
         if (isWanted("direct")) peers.Add(Peer.Direct(upstream));
@@ -97,6 +113,8 @@ internal static class EchoRun
         var inline = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" };
         if (isWanted("YARP, inline sockets")) peers.Add(Peer.Start("YARP, inline sockets", target.AbsolutePath, "listening ", "dotnet", [yarp, target.GetLeftPart(UriPartial.Authority), "inline"], inline));
 
+        if (isWanted(Floor.Name) || isWanted("floor")) peers.Add(Peer.Start(Floor.Name, target.AbsolutePath, "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "floor", upstream, Path.Combine(folder, "floor.bin")], inline));
+
         await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Samples.Policy(100));
         var postern = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
         foreach (var isStrict in new[] { true, false })
@@ -106,6 +124,15 @@ internal static class EchoRun
             var file = Path.Combine(folder, isStrict ? "strict.yaml" : "relaxed.yaml");
             await File.WriteAllTextAsync(file, PeerFiles.Postern(issuer.Issuer, Audience, upstream, isStrict));
             peers.Add(Peer.Start(name, "/mcp/bench", "serves at ", "dotnet", [postern, "serve", "--config", file]));
+        }
+        // Other builds of Postern, or this one under other settings: whether a change helps is seen on a busy machine only when both run in the same rounds.
+        foreach (var other in (withOthers ? Environment.GetEnvironmentVariable(Others) ?? "" : "").Split(';', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (other.Split('|') is not [var name, var library, .. var settings]) throw new InvalidOperationException($"`{other}` in `{Others}` is not `NAME|postern.dll|VARIABLE=VALUE|...`");
+            var file = Path.Combine(folder, $"{name}.yaml");
+            await File.WriteAllTextAsync(file, PeerFiles.Postern(issuer.Issuer, Audience, upstream, isStrict: false).Replace("data-relaxed", $"data-{name}", StringComparison.Ordinal));
+            var environment = settings.Select(each => each.Split('=', 2)).ToDictionary(each => each[0], each => each[1], StringComparer.Ordinal);
+            peers.Add(Peer.Start(name, "/mcp/bench", "serves at ", "dotnet", [library.Length > 0 ? library : postern, "serve", "--config", file], environment));
         }
     }
 }
