@@ -206,9 +206,13 @@ public sealed class OperationPipeline(
         },
     };
 
-    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks) => new(
-        operation.Id, sessions.IdFor(identity, operation), clock.GetUtcNow(), identity, operation.Connection, operation.Parts, operation.ClientName,
-        RecordedRequest.Of(operation, masks.Record), operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent);
+    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks)
+    {
+        var request = RecordedRequest.Of(operation, masks.Record, out var isAsItCame);
+        return new Intent(
+            operation.Id, sessions.IdFor(identity, operation), clock.GetUtcNow(), identity, operation.Connection, operation.Parts, operation.ClientName,
+            request, operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent) { IsAsItCame = isAsItCame };
+    }
 
     private static async ValueTask TellAsync(IExchange exchange, Refusal refusal, CancellationToken callerGone)
     {

@@ -12,19 +12,25 @@ internal static class RecordedRequest
     /// The masked request. What masks cannot read is not kept; its length and digest are. (It was judged, so it was readable
     /// to its protocol; only a form that masks do not know ends here.)
     /// </summary>
-    public static Masked<ReadOnlyMemory<byte>> Of(Operation operation, Masker masker)
+    /// <param name="operation">Whose request it is.</param>
+    /// <param name="masker">What may not be written down.</param>
+    /// <param name="isAsItCame">True when it is the operation's <c>Request</c>, byte for byte.</param>
+    public static Masked<ReadOnlyMemory<byte>> Of(Operation operation, Masker masker, out bool isAsItCame)
     {
+        isAsItCame = operation.RecordedAs is null;
         var request = operation.RecordedAs ?? operation.Request;
         if (masker.IsEmpty) return new Masked<ReadOnlyMemory<byte>>(request);
         try
         {
             using var masked = new PooledFrame(request.Length + 64);
-            masker.Apply(request.Span, operation.RequestShape, masked);
-            // Mostly nothing was masked, and the request itself is what may be written down.
-            return new Masked<ReadOnlyMemory<byte>>(masked.Written.Span.SequenceEqual(request.Span) ? request : masked.Written.ToArray());
+            // Mostly nothing is masked, and the request itself is what may be written down.
+            if (masker.Apply(request.Span, operation.RequestShape, masked, mustWrite: false) == 0) return new Masked<ReadOnlyMemory<byte>>(request);
+            isAsItCame = false;
+            return new Masked<ReadOnlyMemory<byte>>(masked.Written.ToArray());
         }
         catch (MaskingException)
         {
+            isAsItCame = false;
             return Unreadable;
         }
     }

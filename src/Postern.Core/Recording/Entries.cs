@@ -22,7 +22,11 @@ public sealed record Intent(
     Digest RequestDigest,
     Digest? Definition,
     Decision Decision,
-    OperationId? Parent);
+    OperationId? Parent)
+{
+    /// <summary>True when <see cref="Request"/> is the request as it came, so that <see cref="RequestDigest"/> is its digest too.</summary>
+    public bool IsAsItCame { get; init; }
+}
 
 /// <summary>People's agreement was consumed for this operation: written after the store's compare-and-set, before forwarding (G7).</summary>
 /// <param name="Continues">The operation that opened the hold.</param>

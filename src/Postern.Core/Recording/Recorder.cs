@@ -121,7 +121,9 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         {
             slot.Operation = intent.Operation;
             PayloadWriter.Intent(slot, intent);
-            slot.AppendContent(intent.Request.Value.Span);
+            var request = intent.Request.Value.Span;
+            // Hashed once: most requests are written down as they came.
+            slot.AppendContent(request, intent.IsAsItCame ? intent.RequestDigest : Digest.Of(request));
         }
         catch (Exception fault) when (fault is not RecordingException)
         {
