@@ -336,6 +336,8 @@ internal sealed class Journal : IDisposable
 
     private void Advance()
     {
+        // Nobody waits for what did not happen; only who holds the pen changes it.
+        if (_durable == _segments.Flushed) return;
         lock (_gate)
         {
             _durable = _segments.Flushed;

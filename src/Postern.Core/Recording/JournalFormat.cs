@@ -5,14 +5,14 @@ using System.Runtime.InteropServices;
 namespace Postern.Core.Recording;
 
 /// <summary>
-/// The bytes of a journal, format version 1 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
+/// The bytes of a journal, format version 2 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
 /// records; a record is a head of 32 bytes followed by its payload: one JSON object, then raw content. All integers are
 /// little-endian.
 /// </summary>
 internal static class JournalFormat
 {
     /// <summary>The version this code writes, and the only one it calls good.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     /// <summary>One JSON object per record in UTF-8, then the kept content as it is.</summary>
     public const string Codec = "json+content";

@@ -22,7 +22,7 @@ internal static class JournalRecovery
     /// <exception cref="RecordingException">The journal is damaged, or belongs to another key or version.</exception>
     public static RecoveryResult Run(IJournalStorage storage, JournalSegments segments, JournalPublicKey key, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var scan = new JournalScan(storage, key, strict: false);
+        using var scan = new JournalScan(storage, key, strict: false);
         scan.Run(cancellationToken);
         string? cutFile = null;
         long cutBytes = 0;

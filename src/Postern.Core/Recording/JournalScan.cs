@@ -20,8 +20,9 @@ internal sealed record ScanProblem(string File, long Offset, long Sequence, stri
 /// walk. Verification (<c>strict</c>) begins at the first record and reads every payload to the last member; recovery begins at the
 /// segment of the oldest intent that can still be open, so that a start takes no longer as the journal grows.
 /// </summary>
-internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key, bool strict)
+internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key, bool strict) : IDisposable
 {
+    private JournalChain? _chain = new();
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly HashSet<OperationId> _closed = [];
     private bool _isPartial;
@@ -41,9 +42,6 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     /// <summary>The last good sequence.</summary>
     public long Sequence { get; private set; }
 
-    /// <summary>Chain value after it.</summary>
-    public Digest Chain { get; private set; }
-
     /// <summary>Good records since the last checkpoint.</summary>
     public int Unsigned { get; private set; }
 
@@ -62,11 +60,22 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     /// <summary>Called for each checkpoint that is good; lets a verifier compare with what was noted elsewhere.</summary>
     public Action<RecordedCheckpoint>? OnCheckpoint { get; init; }
 
+    /// <summary>The chain behind the last good record, for who writes on from there; the scan has it no longer.</summary>
+    public JournalChain TakeChain()
+    {
+        var chain = _chain ?? throw new InvalidOperationException("the chain was taken before");
+        _chain = null;
+        return chain;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _chain?.Dispose();
+
     /// <summary>Walks to the end, or to the first problem.</summary>
     public void Run(CancellationToken cancellationToken)
     {
         var names = storage.List().Where(name => name.EndsWith(".pjl", StringComparison.Ordinal)).ToList();
-        using var chain = new JournalChain();
+        var chain = _chain ?? throw new InvalidOperationException("the chain was taken before");
         for (var i = strict ? 0 : FirstNeeded(names, chain); i < names.Count; i++)
         {
             if (!JournalFormat.TryReadSegmentName(names[i], out var number) || number != i + 1)
@@ -102,7 +111,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
             needed ??= header.OldestOpen ?? header.First;
             if (header.First > needed) continue;
             if (!Digest.TryParse(header.Previous, out var previous)) return 0;
-            chain.Value = previous;
+            chain.Begin(previous);
             JournalId = header.Journal;
             Sequence = header.First - 1;
             _isPartial = true;
@@ -126,7 +135,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
         }
         if (number > 1 && !string.Equals(header.Journal, JournalId, StringComparison.Ordinal)) return Stop($"the segment belongs to journal {header.Journal}, not to {JournalId}");
         if (header.Segment != number) return Stop($"the header says segment {header.Segment}, the file name {number}");
-        if (!string.Equals(header.Previous, chain.Value.ToString(), StringComparison.Ordinal)) return Stop("the header does not continue the chain of the segment before");
+        if (!string.Equals(header.Previous, chain.Link().ToString(), StringComparison.Ordinal)) return Stop("the header does not continue the chain of the segment before");
         if (!string.Equals(header.Signer, key.KeyId, StringComparison.Ordinal)) return Stop($"the segment is signed with key {header.Signer}; the key given is {key.KeyId}");
         if (header.First != Sequence + 1 || scanner.Head.Sequence != header.First) return Stop($"the header has sequence {scanner.Head.Sequence}, expected {Sequence + 1}");
         if (strict && header.OldestOpen != (_open.Count == 0 ? null : _open.Values.Min())) return Stop("the header does not name the oldest open intent");
@@ -153,7 +162,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
             if (scanner.Head.Type == RecordType.Header) return Stop("a header stands inside a segment");
             if (scanner.Head.Type == RecordType.Checkpoint)
             {
-                if (CheckpointProblem(scanner, chain.Value) is { } wrong) return Stop(wrong, suspectAfter: LastCheckpoint?.Through ?? 0);
+                if (CheckpointProblem(scanner, chain.Link()) is { } wrong) return Stop(wrong, suspectAfter: LastCheckpoint?.Through ?? 0);
             }
             else if (Unsigned >= JournalFormat.RecordsPerCheckpoint)
             {
@@ -170,7 +179,6 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     private void Take(SegmentScanner scanner, JournalChain chain)
     {
         chain.Add(scanner.Stored[..^scanner.Head.ContentLength], scanner.Head.ContentLength == 0 ? null : Digest.Of(scanner.Content));
-        Chain = chain.Value;
         Sequence++;
         Offset = scanner.Next;
         Unsigned = scanner.Head.Type == RecordType.Checkpoint ? 0 : Unsigned + 1;

@@ -13,7 +13,7 @@ internal sealed class JournalSegments : IDisposable
     private readonly IJournalStorage _storage;
     private readonly IJournalSigner _signer;
     private readonly long _segmentBytes;
-    private readonly JournalChain _chain = new();
+    private JournalChain _chain = new();
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly ArrayBufferWriter<byte> _scratch = new(1024);
     private string _journalId = "";
@@ -68,7 +68,8 @@ internal sealed class JournalSegments : IDisposable
         Sequence = scan.Sequence;
         Unsigned = scan.Unsigned;
         foreach (var (operation, sequence) in scan.Open) _open.Add(operation, sequence);
-        _chain.Value = scan.Chain;
+        _chain.Dispose();
+        _chain = scan.TakeChain();
         _flushedLength = _fileLength = scan.Offset;
         _file = _storage.Open(JournalFormat.SegmentName(_segment));
         if (_file.Length != scan.Offset) _file.SetLength(scan.Offset);
@@ -104,7 +105,7 @@ internal sealed class JournalSegments : IDisposable
     /// <summary>Signs the chain so far and puts the signature into the batch.</summary>
     public void AddCheckpoint(DateTimeOffset now)
     {
-        var chain = _chain.Value.ToString();
+        var chain = _chain.Link().ToString();
         var signature = _signer.Sign(CheckpointText.Of(_journalId, Sequence, chain, now));
         var checkpoint = new RecordedCheckpoint(_journalId, Sequence, chain, now, _signer.KeyId, Convert.ToBase64String(signature));
         var record = Frame(RecordType.Checkpoint, _seed, prefix: 0, output => PayloadWriter.Checkpoint(output, checkpoint));
@@ -144,7 +145,7 @@ internal sealed class JournalSegments : IDisposable
         _segment++;
         _flushedLength = _fileLength = 0;
         var header = new RecordedHeader(
-            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Value.ToString(), _open.Count == 0 ? null : _open.Values.Min());
+            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.
         var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
         JournalFormat.WritePrefix(bytes);

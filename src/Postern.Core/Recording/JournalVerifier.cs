@@ -90,7 +90,8 @@ public static class JournalVerifier
 
     private static JournalScan Scan(IJournalStorage storage, JournalPublicKey key, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
     {
-        var scan = new JournalScan(storage, key, strict: true)
+        // What it found outlives its hash.
+        using var scan = new JournalScan(storage, key, strict: true)
         {
             OnCheckpoint = checkpoint => unmet.Remove(new JournalAnchor(checkpoint.Journal, checkpoint.Through, checkpoint.Chain)),
         };

@@ -21,24 +21,23 @@ internal sealed class PayloadMemo
     {
         try
         {
-            var reader = new Utf8JsonReader(json);
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
-            if (!Member(ref reader, "op"u8) || !Text(ref reader, out var op)) return null;
-            if (!Member(ref reader, "session"u8) || !Known(ref reader, json, out var session) || session is null) return null;
-            if (!Member(ref reader, "at"u8) || reader.TokenType != JsonTokenType.String || !reader.TryGetDateTimeOffset(out var at)) return null;
-            if (!Member(ref reader, "identity"u8) || !Slice(ref reader, json, JsonTokenType.StartObject, out var identity)) return null;
-            if (!Member(ref reader, "client"u8) || !Known(ref reader, json, out var client)) return null;
-            if (!Member(ref reader, "connection"u8) || !Slice(ref reader, json, JsonTokenType.StartObject, out var connection)) return null;
-            if (!Member(ref reader, "parts"u8) || !Slice(ref reader, json, JsonTokenType.StartArray, out var parts)) return null;
-            if (!Member(ref reader, "request"u8) || reader.TokenType != JsonTokenType.StartObject) return null;
-            if (!Member(ref reader, "bytes"u8) || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var bytes)) return null;
-            if (!Member(ref reader, "sha256"u8) || !Text(ref reader, out var sha256) || !Ends(ref reader)) return null;
-            if (!Member(ref reader, "definition"u8) || !Known(ref reader, json, out var definition)) return null;
-            if (!Member(ref reader, "decision"u8) || !Slice(ref reader, json, JsonTokenType.StartObject, out var decision)) return null;
-            if (!Member(ref reader, "parent"u8) || !Known(ref reader, json, out var parent)) return null;
-            if (!Ends(ref reader) || reader.Read()) return null;
+            var at = new PayloadCursor(json);
+            if (!at.Take("{\"op\":"u8) || !at.Plain(out var op)) return null;
+            if (!at.Take(",\"session\":"u8) || !at.Text(out var session)) return null;
+            if (!at.Take(",\"at\":"u8) || !at.Time(out var time)) return null;
+            if (!at.Take(",\"identity\":"u8) || !at.Slice((byte)'{', out var identity)) return null;
+            if (!at.Take(",\"client\":"u8) || !Known(ref at, out var client)) return null;
+            if (!at.Take(",\"connection\":"u8) || !at.Slice((byte)'{', out var connection)) return null;
+            if (!at.Take(",\"parts\":"u8) || !at.Slice((byte)'[', out var parts)) return null;
+            if (!at.Take(",\"request\":{\"bytes\":"u8) || !at.Number(out var bytes) || bytes > int.MaxValue) return null;
+            if (!at.Take(",\"sha256\":"u8) || !at.Plain(out var sha256)) return null;
+            if (!at.Take("},\"definition\":"u8) || !Known(ref at, out var definition)) return null;
+            if (!at.Take(",\"decision\":"u8) || !at.Slice((byte)'{', out var decision)) return null;
+            if (!at.Take(",\"parent\":"u8) || !Known(ref at, out var parent)) return null;
+            if (!at.Take("}"u8) || !at.IsAtEnd) return null;
             return new RecordedIntent(
-                op, session, at, _identities.Of(identity), client, _connections.Of(connection), _parts.Of(parts), new RecordedRequest(bytes, sha256), definition, _decisions.Of(decision), parent);
+                op, _texts.Of(session), time, _identities.Of(identity), client, _connections.Of(connection), _parts.Of(parts), new RecordedRequest((int)bytes, sha256), definition,
+                _decisions.Of(decision), parent);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
@@ -51,17 +50,16 @@ internal sealed class PayloadMemo
     {
         try
         {
-            var reader = new Utf8JsonReader(json);
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
-            if (!Member(ref reader, "op"u8) || !Text(ref reader, out var op)) return null;
-            if (!Member(ref reader, "at"u8) || reader.TokenType != JsonTokenType.String || !reader.TryGetDateTimeOffset(out var at)) return null;
-            if (!Member(ref reader, "outcome"u8) || !Known(ref reader, json, out var outcome) || outcome is null) return null;
-            if (!Member(ref reader, "code"u8) || !Known(ref reader, json, out var code)) return null;
-            if (!Member(ref reader, "detail"u8) || !Known(ref reader, json, out var detail)) return null;
-            if (!Member(ref reader, "hold"u8) || !Known(ref reader, json, out var hold)) return null;
-            if (!Member(ref reader, "reply"u8) || !Flow(ref reader, out var reply)) return null;
-            if (!Member(ref reader, "input"u8) || !Flow(ref reader, out var input)) return null;
-            return Ends(ref reader) && !reader.Read() ? new RecordedEnding(op, at, outcome, code, detail, hold, reply, input) : null;
+            var at = new PayloadCursor(json);
+            if (!at.Take("{\"op\":"u8) || !at.Plain(out var op)) return null;
+            if (!at.Take(",\"at\":"u8) || !at.Time(out var time)) return null;
+            if (!at.Take(",\"outcome\":"u8) || !Known(ref at, out var outcome) || outcome is null) return null;
+            if (!at.Take(",\"code\":"u8) || !Known(ref at, out var code)) return null;
+            if (!at.Take(",\"detail\":"u8) || !Known(ref at, out var detail)) return null;
+            if (!at.Take(",\"hold\":"u8) || !Known(ref at, out var hold)) return null;
+            if (!at.Take(",\"reply\":"u8) || !Flow(ref at, out var reply)) return null;
+            if (!at.Take(",\"input\":"u8) || !Flow(ref at, out var input)) return null;
+            return at.Take("}"u8) && at.IsAtEnd ? new RecordedEnding(op, time, outcome, code, detail, hold, reply, input) : null;
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
@@ -69,53 +67,26 @@ internal sealed class PayloadMemo
         }
     }
 
-    private static bool Flow(ref Utf8JsonReader reader, out RecordedFlow? flow)
+    private static bool Flow(ref PayloadCursor at, out RecordedFlow? flow)
     {
         flow = null;
-        if (reader.TokenType == JsonTokenType.Null) return true;
-        if (reader.TokenType != JsonTokenType.StartObject) return false;
-        if (!Number(ref reader, "frames"u8, out var frames) || !Number(ref reader, "bytes"u8, out var bytes)) return false;
-        if (!Number(ref reader, "kept"u8, out var kept) || !Number(ref reader, "masked"u8, out var masked)) return false;
-        if (!Member(ref reader, "sha256"u8) || !Text(ref reader, out var sha256) || !Ends(ref reader)) return false;
+        if (at.Take("null"u8)) return true;
+        if (!at.Take("{\"frames\":"u8) || !at.Number(out var frames)) return false;
+        if (!at.Take(",\"bytes\":"u8) || !at.Number(out var bytes)) return false;
+        if (!at.Take(",\"kept\":"u8) || !at.Number(out var kept)) return false;
+        if (!at.Take(",\"masked\":"u8) || !at.Number(out var masked)) return false;
+        if (!at.Take(",\"sha256\":"u8) || !at.Plain(out var sha256) || !at.Take("}"u8)) return false;
         flow = new RecordedFlow(frames, bytes, kept, masked, sha256);
         return true;
     }
 
-    private static bool Number(ref Utf8JsonReader reader, ReadOnlySpan<byte> name, out long value)
-    {
-        value = 0;
-        return Member(ref reader, name) && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out value);
-    }
-
-    // Stands on the value afterwards.
-    private static bool Member(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
-        reader.Read() && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals(name) && reader.Read();
-
-    private static bool Ends(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType == JsonTokenType.EndObject;
-
-    private static bool Text(ref Utf8JsonReader reader, out string text)
-    {
-        text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
-        return reader.TokenType == JsonTokenType.String;
-    }
-
     /// <summary>A text, or null, that stands in many records.</summary>
-    private bool Known(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, out string? text)
+    private bool Known(ref PayloadCursor at, out string? text)
     {
         text = null;
-        if (reader.TokenType == JsonTokenType.Null) return true;
-        if (reader.TokenType != JsonTokenType.String) return false;
-        text = _texts.Of(json[(int)reader.TokenStartIndex..(int)reader.BytesConsumed]);
-        return true;
-    }
-
-    private static bool Slice(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, JsonTokenType kind, out ReadOnlySpan<byte> slice)
-    {
-        slice = default;
-        if (reader.TokenType != kind) return false;
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        slice = json[start..(int)reader.BytesConsumed];
+        if (at.Take("null"u8)) return true;
+        if (!at.Text(out var quoted)) return false;
+        text = _texts.Of(quoted);
         return true;
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Postern.Core.Operations;
@@ -15,6 +16,12 @@ internal static class PayloadWriter
 {
     // The relaxed encoder escapes what JSON demands and leaves the rest as UTF-8: journals are data, never embedded in HTML.
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    // Who asks, and over which connection, are the same immutable objects in many records: each is written out once.
+    private static readonly ConditionalWeakTable<Identity, byte[]> Identities = [];
+    private static readonly ConditionalWeakTable<Connection, byte[]> Connections = [];
+    private static readonly ConditionalWeakTable<Identity, byte[]>.CreateValueCallback IdentityOf = static identity => Whole(identity, Members);
+    private static readonly ConditionalWeakTable<Connection, byte[]>.CreateValueCallback ConnectionOf = static connection => Whole(connection, Members);
 
     [ThreadStatic]
     private static Utf8JsonWriter? _writer;
@@ -170,24 +177,43 @@ internal static class PayloadWriter
 
     private static void Identity(Utf8JsonWriter json, Identity identity)
     {
-        json.WriteStartObject("identity"u8);
+        json.WritePropertyName("identity"u8);
+        json.WriteRawValue(Identities.GetValue(identity, IdentityOf), skipInputValidation: true);
+    }
+
+    private static void Connection(Utf8JsonWriter json, Connection connection)
+    {
+        json.WritePropertyName("connection"u8);
+        json.WriteRawValue(Connections.GetValue(connection, ConnectionOf), skipInputValidation: true);
+    }
+
+    private static byte[] Whole<T>(T value, Action<Utf8JsonWriter, T> members)
+    {
+        var output = new ArrayBufferWriter<byte>(256);
+        using var json = new Utf8JsonWriter(output, Options);
+        json.WriteStartObject();
+        members(json, value);
+        json.WriteEndObject();
+        json.Flush();
+        return output.WrittenSpan.ToArray();
+    }
+
+    private static void Members(Utf8JsonWriter json, Identity identity)
+    {
         json.WriteString("issuer"u8, identity.Issuer);
         json.WriteString("subject"u8, identity.Subject);
         json.WriteString("kind"u8, identity.Kind switch { IdentityKind.Person => "person"u8, IdentityKind.Workload => "workload"u8, _ => "gateway"u8 });
         Optional(json, "agent"u8, identity.Agent);
         Texts(json, "groups"u8, identity.Groups);
         Optional(json, "name"u8, identity.DisplayName);
-        json.WriteEndObject();
     }
 
-    private static void Connection(Utf8JsonWriter json, Connection connection)
+    private static void Members(Utf8JsonWriter json, Connection connection)
     {
-        json.WriteStartObject("connection"u8);
         json.WriteString("name"u8, connection.Name);
         json.WriteString("protocol"u8, connection.Protocol);
         json.WriteString("target"u8, connection.Target);
         Texts(json, "tags"u8, connection.Tags);
-        json.WriteEndObject();
     }
 
     private static void Parts(Utf8JsonWriter json, ImmutableArray<Part> parts)

@@ -16,7 +16,7 @@ public sealed class RecordingIndex : IDisposable
     /// <summary>The database's name in the data folder.</summary>
     public const string FileName = "recordings.db";
 
-    private const int RecordsPerTransaction = 4_000;
+    private const int RecordsPerTransaction = 12_000;
 
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
 

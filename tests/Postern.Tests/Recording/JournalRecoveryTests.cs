@@ -174,7 +174,7 @@ public sealed class JournalRecoveryTests
         var left = storage.AfterKill();
         await recorder.DisposeAsync();
         using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
-        var scan = new JournalScan(left, key, strict: false);
+        using var scan = new JournalScan(left, key, strict: false);
         scan.Run(CancellationToken.None);
         var whole = Given.Verify(left);
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Recording;
 
@@ -195,7 +196,9 @@ public sealed class JournalVerifierTests
         var occurrence = records.First(record => record.Head.Type == RecordType.Occurrence);
 
         var version = storage.Bytes(First);
-        version[8] = 2;
+        version[8] = 3;
+        var older = storage.Bytes(First);
+        older[8] = 1;
         var codec = storage.Bytes(First);
         Replace(codec, header, "json+content", "json+brotlii");
         Seal(storage, codec, header);
@@ -209,11 +212,37 @@ public sealed class JournalVerifierTests
         Replace(member, occurrence, "\"facts\"", "\"fact5\"");
         Seal(storage, member, occurrence);
 
-        Assert.Contains("version 2", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
+        Assert.Contains("version 3", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
+        Assert.Contains("version 1", Verdict(older).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("codec", Verdict(codec).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("data key", Verdict(dataKey).Bad!.Problem, StringComparison.Ordinal);
         Assert.Equal(occurrence.Head.Sequence, Verdict(type).Bad!.Sequence);
         Assert.Contains("payload", Verdict(member).Bad!.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Links_are_made_as_the_page_of_the_format_says()
+    {
+        var storage = await Given.ClosedJournalAsync(operations: 3);
+        var bytes = storage.Bytes(First);
+        var link = new byte[32];
+        using var covered = new MemoryStream();
+        var checkpoints = 0;
+        foreach (var record in Given.Records(storage))
+        {
+            var stored = bytes.AsSpan((int)record.Offset..(int)record.Next);
+            if (record.Head.Type == RecordType.Checkpoint)
+            {
+                link = SHA256.HashData([.. link, .. covered.ToArray()]);
+                covered.SetLength(0);
+                checkpoints++;
+                Assert.Contains($"\"chain\":\"{Convert.ToHexStringLower(link)}\"", Encoding.UTF8.GetString(stored), StringComparison.Ordinal);
+            }
+            covered.Write(stored[..^record.Head.ContentLength]);
+            if (record.Head.ContentLength > 0) covered.Write(SHA256.HashData(stored[^record.Head.ContentLength..]));
+        }
+
+        Assert.True(checkpoints > 1);
     }
 
     [Fact]
