@@ -45,7 +45,8 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <param name="cancellationToken">Ends the preparation.</param>
     /// <param name="isWhole">True when <paramref name="target"/> is the connection as the configuration writes it.</param>
     /// <param name="disk">A disk for its data; by default that of the test.</param>
-    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null)
+    /// <param name="listen">More listeners, as the configuration writes them: <c>postgres: {…}</c>.</param>
+    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null, string? listen = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-served-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
@@ -53,7 +54,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         await File.WriteAllTextAsync(
             Path.Combine(folder.FullName, "postern.yaml"),
             $$"""
-            listen: { url: "http://127.0.0.1:0", management: {{(disk is null ? "none" : "\"http://127.0.0.1:0\"")}} }
+            listen: { url: "http://127.0.0.1:0", management: {{(disk is null ? "none" : "\"http://127.0.0.1:0\"")}}{{(listen is null ? "" : ", " + listen)}} }
             data: data
             issuers:
               demo: { authority: "{{issuer.Issuer}}", audience: "{{TestGateway.Audience}}", clientId: {{DemoClient.GatewayId}}, clientSecret: {{DemoClient.GatewaySecret}} }

@@ -10,10 +10,17 @@ internal static partial class KillJudge
     /// <param name="recording">What the gateway wrote down.</param>
     /// <param name="seen">How often the target saw each call: <c>read:17</c>.</param>
     /// <param name="answers">What callers received whole, by the same keys.</param>
-    public static IEnumerable<string> Complaints(Recording recording, IReadOnlyDictionary<string, int> seen, IReadOnlyDictionary<string, string> answers)
+    public static IEnumerable<string> Complaints(Recording recording, IReadOnlyDictionary<string, int> seen, IReadOnlyDictionary<string, string> answers) =>
+        Complaints(recording, recording.Calls.ToLookup(story => KeyOf(story.Request), StringComparer.Ordinal), seen, answers.ToDictionary(each => each.Key, each => DoneSentence().Match(each.Value).Value, StringComparer.Ordinal));
+
+    /// <summary>The same for any protocol.</summary>
+    /// <param name="recording">What the gateway wrote down.</param>
+    /// <param name="byRequest">Its operations, by the keys of what they ask.</param>
+    /// <param name="seen">How often the target did each.</param>
+    /// <param name="answers">A sentence of what callers received for each.</param>
+    public static IEnumerable<string> Complaints(Recording recording, ILookup<string, RecordedStory> byRequest, IReadOnlyDictionary<string, int> seen, IReadOnlyDictionary<string, string> answers)
     {
         if (recording.Problem is { } problem) yield return $"the recording does not verify: {problem}";
-        var byRequest = recording.Calls.ToLookup(story => KeyOf(story.Request), StringComparer.Ordinal);
         foreach (var (key, count) in seen)
         {
             // G1: what the target saw has an intent that was permitted. G7: nothing ran more often than it was asked or approved.
@@ -30,10 +37,9 @@ internal static partial class KillJudge
         {
             if (uses.Count() > 1) yield return $"hold {uses.Key} was used {uses.Count()} times";
         }
-        foreach (var (key, answer) in answers)
+        foreach (var (key, sentence) in answers)
         {
             // G2: what a caller received stands in the record.
-            var sentence = DoneSentence().Match(answer).Value;
             if (sentence.Length == 0 || !byRequest[key].Any(story => story.Replies.ToString().Contains(sentence, StringComparison.Ordinal))) yield return $"the caller of {key} received what the record does not hold";
         }
     }
