@@ -132,11 +132,20 @@ public sealed class Fact
     /// <summary>Not bounded: a list over everything, what an opaque statement touches.</summary>
     public bool IsAll { get; }
 
+    /// <summary>
+    /// Values of which these are a part or another name (the parent of a table that inherits). What takes, deny, guard and masks, reaches the
+    /// values through them too; what gives, allow and hold, never looks at them.
+    /// </summary>
+    public ImmutableArray<string> Beside { get; init; } = [];
+
     /// <summary>Neither values nor all.</summary>
     public bool IsEmpty => !IsAll && Values.IsEmpty;
 
     /// <summary>A fact with exactly these values.</summary>
     public static Fact Of(string name, params ImmutableArray<string> values) => new(name, values, isAll: false);
+
+    /// <summary>A fact with these values, and others beside them.</summary>
+    public static Fact Of(string name, ImmutableArray<string> values, ImmutableArray<string> beside) => new(name, values, isAll: false) { Beside = beside };
 
     /// <summary>A fact that is not bounded.</summary>
     public static Fact All(string name) => new(name, [], isAll: true);

@@ -51,6 +51,10 @@ internal sealed class Selector
         {
             if (_literals.Contains(value) || IsPatterned(value)) return true;
         }
+        foreach (var value in fact.Beside)
+        {
+            if (_literals.Contains(value) || IsPatterned(value)) return true;
+        }
         return false;
     }
 

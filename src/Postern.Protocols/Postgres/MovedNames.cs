@@ -41,6 +41,11 @@ internal sealed class MovedNames
             {
                 if (_names.Contains(WithoutSchema(name))) return true;
             }
+            // Columns of a parent are renamed in its parts as well.
+            foreach (var name in tables.Beside)
+            {
+                if (_names.Contains(WithoutSchema(name))) return true;
+            }
         }
         return false;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
@@ -26,6 +27,10 @@ internal sealed partial class PostgresSession
 
     // A statement changed what names mean, and its transaction is not over.
     private bool _hasChangedNames;
+
+    // What later statements mean was changed in a way that nobody reports (a role); how many units were sent since.
+    private bool _isChanged;
+    private long _sinceChanged;
 
     // Of the unit that is worked on.
     private bool _isForwarded;
@@ -110,8 +115,14 @@ internal sealed partial class PostgresSession
     private Operation Build(List<UnitStatement> statements, DateTimeOffset now)
     {
         ImmutableArray<UnitStatement> unit = [.. statements];
-        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now, _replies!.Look);
+        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now, Look);
     }
+
+    /// <summary>
+    /// What the unit means besides its words. Once a role or a setting was changed that the server does not report, and which the end of a
+    /// transaction may change back, no two units mean the same for sure: an approval is then for the next unit of this session alone (attack A01).
+    /// </summary>
+    private string Look => _isChanged ? string.Create(CultureInfo.InvariantCulture, $"{_replies!.Look}\0{_run}\0{_sinceChanged}") : _replies!.Look;
 
     /// <summary>Sends what was judged, and passes on what comes back.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -188,6 +199,8 @@ internal sealed partial class PostgresSession
         await _link!.SyncAsync(undo: _mustUndo && _replies!.Status == (byte)'I').ConfigureAwait(false);
         await _replies!.DrainAsync().ConfigureAwait(false);
         _isOpen = _mustUndo = false;
+        // With the transaction goes what was set in it alone.
+        if (_isChanged) _sinceChanged++;
         _reader.ForgetPortals();
         if (_replies.Status == (byte)'I') _reader.Moved.Clear();
     }
@@ -200,6 +213,8 @@ internal sealed partial class PostgresSession
         if (!hasSucceeded) _reader.ForgetPortals();
         if (_isAnswered) ForgetParsed();
         _reader.Moved.Take(_plan.Moved);
+        foreach (var step in _plan.Statements) _isChanged |= step.Statement.ChangesSession;
+        if (_isChanged) _sinceChanged++;
         if (_plan.EndsWithReady)
         {
             _isOpen = _mustUndo = false;

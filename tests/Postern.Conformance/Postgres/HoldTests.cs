@@ -110,6 +110,58 @@ public sealed partial class HoldTests(SharedCluster shared)
         Assert.Equal("gone", await bed.TruthAsync("select note from orders where id = 2"));
     }
 
+    [Fact]
+    [Guarantee("G7")]
+    [Row("A01")]
+    public async Task An_approval_under_a_role_that_was_set_is_for_the_next_statement_of_that_session_alone()
+    {
+        await using var bed = await PostgresBed.StartAsync(shared, PostgresBed.Policy.Replace("masks:", """
+              - id: support-changes-roles
+                who:  { groups: [support] }
+                on:   { connection: target, statements: [set_role], tables: ["**"] }
+                then: allow
+            masks:
+            """, StringComparison.Ordinal));
+        var role = shared.NewName("clerk");
+        await bed.TruthAsync($"create role {role}; grant {role} to {Cluster.App}; grant all on orders to {role}");
+        await using var plain = new NpgsqlConnection(bed.Connection());
+        await plain.OpenAsync(Test);
+        await using var other = new NpgsqlConnection(bed.Connection());
+        await other.OpenAsync(Test);
+        await RunAsync(other, $"SET ROLE {role}");
+
+        // Agreed to for the clerk: neither for the role that the session began with, nor once anything came in between.
+        await ApproveAsync(other, 7);
+        await RefusedAsync(plain, 7);
+        await RunAsync(other, "SELECT 1");
+        await RefusedAsync(other, 7);
+        // In a transaction that ends, the role may be gone with it.
+        await RunAsync(other, "RESET ROLE");
+        await RunAsync(other, "BEGIN");
+        await RunAsync(other, $"SET LOCAL ROLE {role}");
+        await ApproveAsync(other, 8);
+        await RunAsync(other, "ROLLBACK");
+        await RefusedAsync(other, 8);
+
+        await ApproveAsync(other, 9);
+        Assert.Equal(1, await DeleteAsync(other, 9));
+        Assert.Equal("19", await bed.TruthAsync("select count(*) from orders"));
+
+        static async Task ApproveAsync(NpgsqlConnection connection, int id)
+        {
+            var held = await Assert.ThrowsAsync<PostgresException>(() => DeleteAsync(connection, id));
+            await ApprovalDeskVisit.ApproveAsync(Link().Match(held.MessageText + held.Detail + held.Hint).Value, "bob", "seen", Test);
+        }
+
+        static async Task RefusedAsync(NpgsqlConnection connection, int id) => Assert.Equal("42501", (await Assert.ThrowsAsync<PostgresException>(() => DeleteAsync(connection, id))).SqlState);
+
+        static async Task RunAsync(NpgsqlConnection connection, string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            await command.ExecuteNonQueryAsync(Test);
+        }
+    }
+
     private static async Task<int> DeleteAsync(NpgsqlConnection connection, int id)
     {
         await using var command = new NpgsqlCommand("DELETE FROM orders WHERE id = $1", connection);

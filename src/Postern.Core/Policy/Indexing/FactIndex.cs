@@ -35,5 +35,9 @@ internal sealed class FactIndex
         {
             if (_byValue.TryGetValue(value, out var clauses)) clauses.Find(identity, found);
         }
+        foreach (var value in fact.Beside)
+        {
+            if (_byValue.TryGetValue(value, out var clauses)) clauses.Find(identity, found);
+        }
     }
 }

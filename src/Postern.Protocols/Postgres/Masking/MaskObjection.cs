@@ -78,14 +78,25 @@ internal static class MaskObjection
             if (part.Action != Select) continue;
             var columns = part.FactOrEmpty(SqlVocabulary.Column);
             if (columns.IsAll) return "*";
-            foreach (var column in columns.Values)
-            {
-                if (masker.MasksColumn(column)) return column;
-            }
+            if (Masked(columns, masker) is { } masked) return masked;
         }
         foreach (var column in statement.BeneathViews)
         {
             if (column == ViewReads.Untold || masker.MasksColumn(column)) return column;
+        }
+        return null;
+    }
+
+    /// <summary>A column itself, or one that it is inherited from.</summary>
+    private static string? Masked(Fact columns, Masker masker)
+    {
+        foreach (var column in columns.Values)
+        {
+            if (masker.MasksColumn(column)) return column;
+        }
+        foreach (var column in columns.Beside)
+        {
+            if (masker.MasksColumn(column)) return column;
         }
         return null;
     }
@@ -98,10 +109,7 @@ internal static class MaskObjection
             var columns = part.FactOrEmpty(SqlVocabulary.Column);
             var tables = part.FactOrEmpty(SqlVocabulary.Table);
             if (columns.IsAll || tables.IsAll || part.Action == PostgresActions.Prefix + StatementWords.Opaque || part.Action == PostgresActions.Call) return "*";
-            foreach (var column in columns.Values)
-            {
-                if (masker.MasksColumn(column)) return column;
-            }
+            if (Masked(columns, masker) is { } masked) return masked;
         }
         // What EXECUTE runs stands in the unit as a statement of its own, with an output of its own.
         return null;

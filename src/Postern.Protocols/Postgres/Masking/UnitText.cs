@@ -63,7 +63,11 @@ internal static class UnitText
                 var fact = part.FactOrEmpty(SqlVocabulary.Column);
                 if (fact.IsAll || part.FactOrEmpty(SqlVocabulary.Table).IsAll) return UnitReader.Unbounded;
                 columns.UnionWith(fact.Values);
+                columns.UnionWith(fact.Beside);
             }
+            // What stands beside a view's column is compared with what is beneath it.
+            if (statement.BeneathViews.Contains(ViewReads.Untold)) return UnitReader.Unbounded;
+            columns.UnionWith(statement.BeneathViews);
         }
         return columns.Count == 0 ? UnitReader.WithoutColumns : FrameShape.Cells(new UnitReader(new CellColumns([[.. columns]])));
     }

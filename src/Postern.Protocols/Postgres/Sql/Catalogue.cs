@@ -19,6 +19,13 @@ internal sealed record CatalogueRelation(uint Oid, string Schema, string Name, c
 {
     /// <summary>As policy writes it.</summary>
     public string FullName { get; } = Schema + "." + Name;
+
+    /// <summary>The tables that it is a partition of or inherits from, at any distance. Their own ancestors are not told of here.</summary>
+    public ImmutableArray<CatalogueRelation> Ancestors { get; init; } = [];
+
+    /// <summary>The columns of ancestors whose values stand in this column: inherited columns keep their name.</summary>
+    public IEnumerable<ColumnOrigin> Inherited(string column) =>
+        Ancestors.SelectMany(ancestor => ancestor.Columns.Where(each => each.Name == column).Select(each => new ColumnOrigin(ancestor.Oid, each.Number, $"{ancestor.FullName}.{column}")));
 }
 
 /// <summary>A function, aggregate, window function or procedure.</summary>

@@ -11,6 +11,9 @@ internal sealed class CatalogueBuilder
 {
     // 200 MB of names would be no database of ours; whoever sends more is not answered with more memory.
     private const int MaximumRows = 1_000_000;
+
+    // Partitions of partitions are a handful of levels.
+    private const int MaximumAncestors = 100;
     private readonly List<string?[]>[] _rows = [.. CatalogueQueries.All.Select(_ => new List<string?[]>())];
     private int _count;
 
@@ -38,6 +41,7 @@ internal sealed class CatalogueBuilder
         }
         var relations = _rows[2].Select(row => new CatalogueRelation(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3),
             columns.TryGetValue(Oid(row, 0), out var own) ? own.ToImmutable() : [])).ToList();
+        AddAncestors(relations);
         var functions = _rows[4].Select(row => new CatalogueFunction(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3), Letter(row, 4), Flag(row, 5), Oid(row, 6), Flag(row, 7), Count(row, 8), Count(row, 9),
             Text(row, 10) is { Length: > 0 } names ? [.. names.Split(',')] : [])).ToList();
         var types = _rows[5].Select(row => new CatalogueType(Oid(row, 0), Text(row, 1), Text(row, 2), Letter(row, 3), Oid(row, 4))).ToList();
@@ -64,6 +68,29 @@ internal sealed class CatalogueBuilder
         catch (ArgumentException twice)
         {
             throw new FormatException("the catalogue names something twice", twice);
+        }
+    }
+
+    private void AddAncestors(List<CatalogueRelation> relations)
+    {
+        if (_rows[9].Count == 0) return;
+        var parents = _rows[9].ToLookup(row => Oid(row, 0), row => Oid(row, 1));
+        var byOid = relations.ToLookup(relation => relation.Oid);
+        for (var i = 0; i < relations.Count; i++)
+        {
+            if (!parents.Contains(relations[i].Oid)) continue;
+            // In circles, should a catalogue say so, nobody is met twice.
+            var met = new HashSet<uint>();
+            var next = new Stack<uint>(parents[relations[i].Oid]);
+            var ancestors = ImmutableArray.CreateBuilder<CatalogueRelation>();
+            while (next.TryPop(out var oid))
+            {
+                if (!met.Add(oid)) continue;
+                if (met.Count > MaximumAncestors) throw new FormatException($"a table inherits from more than {MaximumAncestors} others");
+                ancestors.AddRange(byOid[oid]);
+                foreach (var parent in parents[oid]) next.Push(parent);
+            }
+            relations[i] = relations[i] with { Ancestors = ancestors.ToImmutable() };
         }
     }
 

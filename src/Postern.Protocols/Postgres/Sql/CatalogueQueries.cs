@@ -32,5 +32,7 @@ internal static class CatalogueQueries
         "select castsource, casttarget, castfunc from pg_catalog.pg_cast where castfunc >= 16384",
         // 8: what views are defined as; the system's own show no values of tables, or are named by policy
         "select c.oid, pg_catalog.pg_get_viewdef(c.oid) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('v','m') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'",
+        // 9: partitions and tables that inherit, and from which
+        "select i.inhrelid, i.inhparent from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid where c.relkind in ('r','p','f')",
     ];
 }

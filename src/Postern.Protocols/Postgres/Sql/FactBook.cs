@@ -6,7 +6,7 @@ using Postern.Core.Operations;
 namespace Postern.Protocols.Postgres.Sql;
 
 /// <summary>One relation under one statement word: what of it is touched.</summary>
-internal sealed class TableUse(string word, string? table)
+internal sealed class TableUse(string word, string? table, CatalogueRelation? relation = null)
 {
     public string Word { get; } = word;
 
@@ -29,11 +29,16 @@ internal sealed class TableUse(string word, string? table)
         HasWhere &= hasWhere;
     }
 
+    /// <summary>Tables of which this one is a part, and their columns: what denies or guards them reaches it too.</summary>
+    public SortedSet<string> BesideTables { get; } = relation is null ? new(StringComparer.Ordinal) : new(relation.Ancestors.Select(ancestor => ancestor.FullName), StringComparer.Ordinal);
+
+    public SortedSet<string> BesideColumns { get; } = new(StringComparer.Ordinal);
+
     public void Read(string column)
     {
         FactNames.Guard(column);
         IsNoted = true;
-        Columns.Add(column);
+        if (Columns.Add(column) && relation is { Ancestors.IsEmpty: false }) BesideColumns.UnionWith(relation.Inherited(column).Select(inherited => inherited.Name));
     }
 }
 
@@ -58,16 +63,16 @@ internal sealed class FactBook
     {
         FactNames.Guard(relation.Schema);
         FactNames.Guard(relation.Name);
-        return Use(word, relation.FullName);
+        return Use(word, relation.FullName, relation);
     }
 
-    public TableUse Use(string word, string? table)
+    public TableUse Use(string word, string? table, CatalogueRelation? relation = null)
     {
         foreach (var use in _uses)
         {
             if (use.Word == word && use.Table == table) return use;
         }
-        var added = new TableUse(word, table);
+        var added = new TableUse(word, table, relation);
         _uses.Add(added);
         return added;
     }
@@ -95,7 +100,10 @@ internal sealed class FactBook
             {
                 var use = Use(StatementWords.Explain, name);
                 use.Note(hasWhere: false);
-                foreach (var column in part.FactOrEmpty(SqlVocabulary.Column).Values) use.Read(column[(name.Length + 1)..]);
+                var columns = part.FactOrEmpty(SqlVocabulary.Column);
+                foreach (var column in columns.Values) use.Read(column[(name.Length + 1)..]);
+                use.BesideTables.UnionWith(table.Beside);
+                use.BesideColumns.UnionWith(columns.Beside);
             }
             if (runs) continue;
             // What a planner folds into a constant it calls.
@@ -150,8 +158,8 @@ internal sealed class FactBook
         }
         else
         {
-            facts.Add(Fact.Of(SqlVocabulary.Table, use.Table));
-            if (use.Columns.Count > 0) facts.Add(Fact.Of(SqlVocabulary.Column, [.. use.Columns.Select(column => use.Table + "." + column)]));
+            facts.Add(Fact.Of(SqlVocabulary.Table, [use.Table], [.. use.BesideTables]));
+            if (use.Columns.Count > 0) facts.Add(Fact.Of(SqlVocabulary.Column, [.. use.Columns.Select(column => use.Table + "." + column)], [.. use.BesideColumns]));
         }
         return new Part
         {

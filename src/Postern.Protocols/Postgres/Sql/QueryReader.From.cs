@@ -70,7 +70,10 @@ internal sealed partial class QueryReader
     {
         if (catalogue.ViewFlows.TryGetValue(relation.Oid, out var flows)) return flows[place];
         var column = relation.Columns[place];
-        return Flow.Of(new ColumnOrigin(relation.Oid, column.Number, $"{relation.FullName}.{column.Name}"));
+        var own = new ColumnOrigin(relation.Oid, column.Number, $"{relation.FullName}.{column.Name}");
+        if (relation.Ancestors.IsEmpty) return Flow.Of(own);
+        // A mask on the parent means the value, under whatever table it is read (attack M10).
+        return relation.Inherited(column.Name).Select(Flow.Of).Aggregate(Flow.Of(own), Flow.Either);
     }
 
     private static (string? Schema, string Name) RelationName(JsonElement fields)

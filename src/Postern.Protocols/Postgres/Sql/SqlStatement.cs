@@ -64,6 +64,12 @@ internal sealed class SqlStatement
     /// </summary>
     public bool ResetsSettings { get; init; }
 
+    /// <summary>
+    /// What later statements mean may depend on it, in a way that the server does not report: a role, a setting that row security reads, whatever
+    /// an opaque statement does.
+    /// </summary>
+    public bool ChangesSession { get; init; }
+
     /// <summary>False when the server never answers it with DataRows.</summary>
     public bool MayReturnRows { get; init; }
 

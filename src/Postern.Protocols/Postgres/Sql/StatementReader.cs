@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Postern.Core.Operations;
 
 namespace Postern.Protocols.Postgres.Sql;
 
@@ -46,11 +47,21 @@ internal sealed partial class StatementReader
             WritesCatalogue = _writesCatalogue,
             ReplacesView = _replacesView,
             ResetsSettings = _resetsSettings,
+            ChangesSession = ChangesSession(parts),
             MayReturnRows = _mayReturnRows,
             Output = _output,
             Start = start,
             Length = length,
         };
+    }
+
+    private static bool ChangesSession(ImmutableArray<Part> parts)
+    {
+        foreach (var part in parts)
+        {
+            if (part.Action is PostgresActions.Prefix + StatementWords.SetRole or PostgresActions.Prefix + StatementWords.Set or PostgresActions.Prefix + StatementWords.Opaque) return true;
+        }
+        return false;
     }
 
     private void Read(string type, JsonElement fields, JsonElement statement, int start, int length)

@@ -49,5 +49,27 @@ public sealed class CatalogueBuilderTests
     }
 
     [Fact]
+    public void Ancestors_are_found_at_any_distance_and_in_circles_too()
+    {
+        var builder = new CatalogueBuilder();
+        foreach (var oid in (string[])["1", "2", "3", "4"])
+        {
+            builder.Add(2, oid, "public", "t" + oid, "r");
+            builder.Add(3, oid, "email", "1", "25");
+        }
+        builder.Add(3, "1", "own", "2", "25");
+        builder.Add(9, "2", "1");
+        builder.Add(9, "3", "2");
+        builder.Add(9, "4", "4");
+        builder.Add(9, "4", "99");
+        var catalogue = builder.Build();
+
+        Assert.Empty(catalogue.RelationsByOid[1].Ancestors);
+        Assert.Equal(["public.t2.email", "public.t1.email"], catalogue.RelationsByOid[3].Inherited("email").Select(origin => origin.Name));
+        Assert.Empty(catalogue.RelationsByOid[3].Inherited("own2"));
+        Assert.Equal(["t4"], catalogue.RelationsByOid[4].Ancestors.Select(relation => relation.Name));
+    }
+
+    [Fact]
     public void What_is_built_in_is_found_without_its_schema_and_first() => Assert.Equal("pg_catalog", SpecCatalogue.Instance.SearchPath[0]);
 }
