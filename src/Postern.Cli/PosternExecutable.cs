@@ -22,6 +22,8 @@ internal static class PosternExecutable
             WhoAmICommand.Create(shared),
             KubeCommand.Create(surroundings, shared),
             PolicyCommand.Create(surroundings, shared),
+            RequestCommand.Create(shared),
+            GrantsCommand.Create(shared),
             ApprovalsCommand.Create(surroundings, shared),
             SessionsCommand.Create(surroundings, shared),
             VerifyCommand.Create(surroundings, shared),

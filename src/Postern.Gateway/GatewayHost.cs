@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using Postern.Core.Approvals;
+using Postern.Core.Grants;
 using Postern.Core.Pipeline;
 using Postern.Core.Sessions;
 using Postern.Core.Yaml;
@@ -10,9 +11,11 @@ using Postern.Gateway.Api;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
+using Postern.Gateway.Grants;
 using Postern.Gateway.Health;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
+using Postern.Gateway.Pages;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
@@ -122,6 +125,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var index = teardown.Own(OpenIndex(recording, recorder));
         teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
         var holds = teardown.Own(OpenHolds(folder));
+        var grantStore = teardown.Own(OpenGrants(folder));
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
 
         // 4. Who asks, for what, under which policy.
@@ -149,7 +153,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
             ? [teardown.Own(new WebhookChannel(webhook, publicUrl, holds, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
             : [];
         var desk = new ApprovalDesk(holds, recorder, channels, clock);
-        teardown.Own(new HoldSweep(desk, clock, logs.CreateLogger("Postern.Approvals")));
+        var grants = teardown.Own(new GrantDesk(grantStore, holds, desk, policies, leash, recorder, GatewayVocabulary.Itself(publicUrl), clock));
+        desk.Follower = grants;
+        await grants.StartAsync(cancellationToken).ConfigureAwait(false);
+        teardown.Own(new HoldSweep(desk, grants, clock, logs.CreateLogger("Postern.Approvals")));
 
         // 6. The one path.
         var shared = await TellOfSharedAsync(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), cancellationToken).ConfigureAwait(false);
@@ -186,10 +193,12 @@ public sealed partial class GatewayHost : IAsyncDisposable
         clusters?.Map(server);
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
-        new HoldPages(holds, desk, signIn, notes, clock).Map(server);
-        var revocation = new IdentityRevocation(leash, revocations, signIn, desk, protocols, recorder, clock);
+        var pages = new SignedPages(signIn, notes);
+        new HoldPages(holds, desk, pages, notes, clock).Map(server);
+        new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
+        var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
-        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock)]);
+        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

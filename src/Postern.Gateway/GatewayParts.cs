@@ -8,6 +8,7 @@ using Postern.Core.Yaml;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
+using Postern.Gateway.Grants;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
 using Postern.Gateway.Policies;
@@ -59,6 +60,18 @@ public sealed partial class GatewayHost
         try
         {
             return SqliteHoldStore.Open(folder.Path);
+        }
+        catch (InvalidDataException unusable)
+        {
+            throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
+        }
+    }
+
+    private static SqliteGrantStore OpenGrants(DataFolder folder)
+    {
+        try
+        {
+            return SqliteGrantStore.Open(folder.Path);
         }
         catch (InvalidDataException unusable)
         {

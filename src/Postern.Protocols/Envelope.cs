@@ -77,6 +77,7 @@ public static class Envelope
             RetryMode.SameCall => "Repeat the identical call once it is approved.",
             RetryMode.After when refusal.RetryAfter is { } wait => string.Create(CultureInfo.InvariantCulture, $"Try again after {Math.Ceiling(wait.TotalSeconds)} seconds."),
             RetryMode.After => "Try again later.",
+            RetryMode.AfterChange when refusal is { Code: RefusalCode.NotPermitted, RequestUrl: not null } => $"Access may be asked for at {refusal.RequestUrl}; until people agree, repeating it will not help.",
             RetryMode.AfterChange => "Repeating it unchanged will not help.",
             _ => "Do not repeat it.",
         };

@@ -34,6 +34,16 @@ public sealed class EnvelopeTests
         Assert.Equal(name, Write(Denied with { Retry = mode, RetryAfter = TimeSpan.FromSeconds(1.2) }).GetProperty("retry").GetProperty("mode").GetString());
 
     [Fact]
+    public void What_may_be_asked_for_is_said_with_its_place()
+    {
+        var possible = Denied with { RequestUrl = "https://gate.example/request/x", Approvers = ["dba"] };
+
+        Assert.Contains("Access may be asked for at https://gate.example/request/x;", Envelope.TextOf(possible), StringComparison.Ordinal);
+        Assert.True(Write(possible).GetProperty("request").GetProperty("possible").GetBoolean());
+        Assert.Equal("dba", Write(possible).GetProperty("request").GetProperty("approvers")[0].GetString());
+    }
+
+    [Fact]
     public void The_text_is_short_whatever_an_author_wrote()
     {
         var text = Envelope.TextOf(Denied with { Reason = string.Join(' ', Enumerable.Repeat("word", 500)) });

@@ -41,11 +41,23 @@ internal sealed class ControlApi : IDisposable
     /// <param name="what">What is asked for, for the message when there is none, for example <c>session `x`</c>.</param>
     /// <param name="cancellationToken">Interrupt.</param>
     /// <exception cref="CommandException">No answer, a refusal, or an answer that is not JSON.</exception>
-    public async Task<JsonNode> GetAsync(string path, string what, CancellationToken cancellationToken)
+    public Task<JsonNode> GetAsync(string path, string what, CancellationToken cancellationToken) =>
+        SendAsync(() => _http.GetAsync(new Uri(path, UriKind.Relative), cancellationToken), what, cancellationToken);
+
+    /// <summary>Sends a document, and reads the answer.</summary>
+    /// <param name="path">Below <c>/api/v1/</c>, values already escaped.</param>
+    /// <param name="body">What is sent.</param>
+    /// <param name="what">What is asked for, as above.</param>
+    /// <param name="cancellationToken">Interrupt.</param>
+    /// <exception cref="CommandException">No answer, a refusal, or an answer that is not JSON.</exception>
+    public Task<JsonNode> PostAsync(string path, JsonObject body, string what, CancellationToken cancellationToken) =>
+        SendAsync(() => _http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, cancellationToken), what, cancellationToken);
+
+    private async Task<JsonNode> SendAsync(Func<Task<HttpResponseMessage>> send, string what, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellationToken);
+            using var response = await send();
             if (!response.IsSuccessStatusCode) throw await RefusalAsync(response, what, cancellationToken);
             return await response.Content.ReadFromJsonAsync<JsonNode>(cancellationToken) ?? throw NotUnderstood();
         }
@@ -81,6 +93,7 @@ internal sealed class ControlApi : IDisposable
         {
             HttpStatusCode.Unauthorized => new CommandException(ExitCode.LoginNeeded, $"the gateway at `{_gateway}` wants to know who asks; sign in with `postern login`"),
             HttpStatusCode.Forbidden => new CommandException(ExitCode.Denied, $"you may not see {what}{detail}"),
+            HttpStatusCode.BadRequest => new CommandException(ExitCode.Usage, $"the gateway cannot do that{detail}"),
             HttpStatusCode.NotFound => new CommandException(ExitCode.NotFound, $"{what} does not exist, or is not yours to see"),
             HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout =>
                 new CommandException(ExitCode.Unreachable, $"the gateway at `{_gateway}` cannot work at the moment{detail}"),

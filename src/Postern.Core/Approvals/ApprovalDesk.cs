@@ -24,6 +24,9 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
 
     private readonly HoldBell _bell = new();
 
+    /// <summary>Who goes on with what people agreed to; set once, before the first answer.</summary>
+    public IHoldFollower? Follower { private get; set; }
+
     /// <summary>
     /// Consumes an approval of exactly this operation, or opens (or joins) its hold and waits as long as the caller can.
     /// </summary>
@@ -49,6 +52,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             var now = clock.GetUtcNow();
             if (hold is not null && waiting.EndAt(now) is not ClearanceEnd.None and var end) return End(hold, end);
             if (decide() is not Decision.Hold demand) return null;
+            waiting.Grants = demand.Grants;
             if (continues is { Kind: ContinuationKind.Cleared })
             {
                 if (await GoOnAsync(continues, operation, demand, now).ConfigureAwait(false) is { } goneOn) return goneOn;
@@ -78,6 +82,23 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         }
     }
 
+    /// <summary>Opens a hold that no caller waits for, or returns the live one with the same binding.</summary>
+    internal async ValueTask<Hold?> OpenAsync(Hold hold, CancellationToken cancellationToken)
+    {
+        var opened = await store.OpenOrJoinAsync(hold, hold.OpenedAt, cancellationToken).ConfigureAwait(false);
+        if (opened.Id == hold.Id) await AnnounceAsync(opened).ConfigureAwait(false);
+        return opened;
+    }
+
+    /// <summary>Tells everybody on every channel that somebody took access without asking.</summary>
+    internal void Alarm(Grants.Grant grant, RequestEntry entry)
+    {
+        foreach (var channel in channels) channel.Alarm(grant, entry);
+    }
+
+    /// <summary>True when the answers of a hold are enough for these terms.</summary>
+    internal bool IsMet(HoldTerms terms, Hold hold) => Quorum.IsMet(terms, hold.Answers, hold.Requester);
+
     /// <summary>Takes a human's answer. GET requests and tokens never get here; the sign-in must be interactive and fresh (G8).</summary>
     public async ValueTask<AnswerResult> AnswerAsync(string id, Identity person, bool approve, string reason, CancellationToken cancellationToken)
     {
@@ -87,7 +108,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             var hold = await store.FindAsync(id, cancellationToken).ConfigureAwait(false);
             if (hold is null || !MaySee(hold, person)) return AnswerResult.NotFound;
             if (!MayAnswer(hold, person)) return AnswerResult.NotAllowed;
-            if (person.InteractiveSince is not { } since || now - since > FreshSignIn || since > now + TimeSpan.FromMinutes(1)) return AnswerResult.NotFresh;
+            if (!IsFresh(person)) return AnswerResult.NotFresh;
             // An approval that nobody has used is taken back by anyone who could have given it: the no wins (attack A09).
             var takesBack = !approve && hold.State == HoldState.Approved && now < hold.UsableUntil;
             if (!takesBack && (hold.State != HoldState.Open || now >= hold.ExpiresAt)) return AnswerResult.Over;
@@ -107,7 +128,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
                     new("answer", approve ? "approve" : "deny"), new("state", answered.State.ToString()), new("reason", answer.Reason),
                 ]),
                 CancellationToken.None).ConfigureAwait(false);
-            if (answered.State != HoldState.Open) _bell.Ring(hold.Id);
+            if (answered.State != HoldState.Open) await SettleAsync(answered).ConfigureAwait(false);
             return AnswerResult.Accepted;
         }
     }
@@ -118,6 +139,14 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     /// <summary>A person, not the requester, who serves one of the hold's requirements.</summary>
     public bool MayAnswer(Hold hold, Identity person) =>
         person.Kind == IdentityKind.Person && !IsRequester(hold, person) && Quorum.MayServe(hold.Terms, person);
+
+    /// <summary>True for a person who signed in just now, in a browser; never for a token.</summary>
+    public bool IsFresh(Identity person)
+    {
+        ArgumentNullException.ThrowIfNull(person);
+        var now = clock.GetUtcNow();
+        return person.Kind == IdentityKind.Person && person.InteractiveSince is { } since && now - since <= FreshSignIn && since <= now + TimeSpan.FromMinutes(1);
+    }
 
     /// <summary>Ends what is past its time. Called regularly by the gateway; a hold past its time is never used even before.</summary>
     public async ValueTask SweepAsync(CancellationToken cancellationToken)
@@ -140,6 +169,13 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             _bell.Ring(id);
         }
         return ended.Length;
+    }
+
+    // The answer counts and is written down; what follows from it is made up for by whoever follows, if it fails here.
+    private async ValueTask SettleAsync(Hold hold)
+    {
+        _bell.Ring(hold.Id);
+        if (Follower is { } follower && hold.Grant is not null) await follower.SettledAsync(hold).ConfigureAwait(false);
     }
 
     private static bool IsRequester(Hold hold, Identity person) => string.Equals(hold.Requester, person.Key, StringComparison.Ordinal);

@@ -91,7 +91,10 @@ public sealed record Hold
     /// <summary>The answers so far.</summary>
     public ImmutableArray<Answer> Answers { get; init; } = [];
 
-    /// <summary>The operation that used it.</summary>
+    /// <summary>The grant that is asked for; null when an operation is.</summary>
+    public string? Grant { get; init; }
+
+    /// <summary>The operation, or grant, that used it.</summary>
     public OperationId? ConsumedBy { get; init; }
 }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
@@ -32,6 +33,9 @@ public sealed class Waiting : IDisposable
 
     /// <summary>What for.</summary>
     public Operation Operation { get; }
+
+    /// <summary>The grants that the decision under which it waits counted on: when one is over, it is decided again.</summary>
+    internal ImmutableArray<string> Grants { get; set; } = [];
 
     /// <summary>How long at most, in all.</summary>
     public TimeSpan Patience { get; internal set; }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
@@ -19,6 +20,9 @@ public enum ClearanceEnd
 
     /// <summary>A new policy version no longer permits the operation.</summary>
     PolicyChanged,
+
+    /// <summary>The grant that permitted it is over, or was taken back.</summary>
+    GrantEnded,
 
     /// <summary>The gateway stops.</summary>
     Stopping,
@@ -56,6 +60,9 @@ public sealed class Clearance : IDisposable
 
     /// <summary>The version it was permitted under.</summary>
     public PolicyVersion Policy { get; internal set; }
+
+    /// <summary>The grants that the decision counted on; when one is over, it is decided again.</summary>
+    public ImmutableArray<string> Grants { get; internal set; } = [];
 
     /// <summary>The way back to the caller.</summary>
     public ReplyGate Replies { get; }

@@ -39,7 +39,7 @@ public sealed class OperationPipeline(
 
         // 1. Authorize. In memory; an error inside policy is already a deny.
         var policy = policies.Current;
-        var decision = policy.Decide(identity, operation, clock.GetUtcNow());
+        var decision = policy.Decide(identity, operation, clock.GetUtcNow(), leash.Grants.Of(identity));
         var masks = policy.MasksFor(identity, operation);
 
         // 2. Record the intent, durably. What cannot be written down is not done.
@@ -47,7 +47,7 @@ public sealed class OperationPipeline(
         if (decision is Decision.Deny counted && recorder.TryCount(intent))
         {
             meter?.Ended(operation.Connection, decision, Outcome.Denied, counted.Code, clock.GetElapsedTime(begun));
-            await TellAsync(exchange, _refusals.For(operation.Id, counted), callerGone).ConfigureAwait(false);
+            await TellAsync(exchange, _refusals.For(operation.Id, counted, identity), callerGone).ConfigureAwait(false);
             return;
         }
         IAccount account;
@@ -69,7 +69,7 @@ public sealed class OperationPipeline(
             HoldAnswer? answer = null;
             if (decision is Decision.Hold)
             {
-                var again = new Redecision(policies, identity, operation, clock) { Policy = policy, Decision = decision };
+                var again = new Redecision(policies, leash, identity, operation, clock) { Policy = policy, Decision = decision };
                 answer = await AskAsync(exchange, identity, again.Decide, callerGone).ConfigureAwait(false);
                 (policy, decision) = (again.Policy, again.Decision);
                 masks = policy.MasksFor(identity, operation);
@@ -108,7 +108,7 @@ public sealed class OperationPipeline(
                     return;
                 case Decision.Deny deny:
                     ending = new Ending(Outcome.Denied, deny.Code, deny.Reason, null, clock.GetUtcNow());
-                    await TellAsync(exchange, _refusals.For(operation.Id, deny), callerGone).ConfigureAwait(false);
+                    await TellAsync(exchange, _refusals.For(operation.Id, deny, identity), callerGone).ConfigureAwait(false);
                     return;
                 default:
                     throw new InvalidOperationException($"a decision of type `{decision.GetType().Name}` has no step; refusing");
@@ -156,7 +156,7 @@ public sealed class OperationPipeline(
     {
         var id = exchange.Operation.Id;
         var hold = cleared?.Hold.Id;
-        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold };
+        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold, Grants = decision.Grants };
         leash.Hold(clearance, policies);
         try
         {
@@ -190,13 +190,14 @@ public sealed class OperationPipeline(
     {
         ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
         ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
+        ClearanceEnd.GrantEnded => RefusalCode.GrantExpired,
         ClearanceEnd.RecordBroken => RefusalCode.RecordUnavailable,
         _ => RefusalCode.GatewayUnavailable,
     };
 
     private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
     {
-        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
+        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.GrantEnded or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
         _ => fault switch
         {
             UpstreamException upstream => upstream.Code,
@@ -239,7 +240,7 @@ public sealed class OperationPipeline(
     }
 
     /// <summary>A decision that can be taken again, and the last one taken. An object of its own, so that only held calls pay for it.</summary>
-    private sealed class Redecision(IPolicySource policies, Identity identity, Operation operation, TimeProvider clock)
+    private sealed class Redecision(IPolicySource policies, Leash leash, Identity identity, Operation operation, TimeProvider clock)
     {
         public required PolicySet Policy { get; set; }
 
@@ -248,7 +249,7 @@ public sealed class OperationPipeline(
         public Decision Decide()
         {
             Policy = policies.Current;
-            return Decision = Policy.Decide(identity, operation, clock.GetUtcNow());
+            return Decision = Policy.Decide(identity, operation, clock.GetUtcNow(), leash.Grants.Of(identity));
         }
     }
 }

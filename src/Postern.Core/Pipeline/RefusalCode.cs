@@ -33,6 +33,9 @@ public static class RefusalCode
     /// <summary>Nobody answered in time, or the approval was not used in time.</summary>
     public const string HoldExpired = "hold.expired";
 
+    /// <summary>The grant that the operation ran on is over, or was taken back.</summary>
+    public const string GrantExpired = "grant.expired";
+
     /// <summary>The definition changed and waits to be accepted.</summary>
     public const string Quarantined = "definition.quarantined";
 

@@ -14,7 +14,7 @@ internal sealed class Refusals(string publicUrl)
     private const string Denied = "denied";
     private const string Held = "held";
 
-    public Refusal For(OperationId id, Decision.Deny decision)
+    public Refusal For(OperationId id, Decision.Deny decision, Identity identity)
     {
         if (!decision.IsVisible)
         {
@@ -31,9 +31,12 @@ internal sealed class Refusals(string publicUrl)
             {
                 RefusalCode.PolicyError => "The policy could not be evaluated for these arguments, so the call is refused. Check that every expected argument is there.",
                 RefusalCode.Quarantined => "The definition of this changed since it was accepted. It stays unavailable until an administrator accepts it.",
+                _ when decision.Offer is { } offer => $"This is not permitted for you as it stands, but may be asked for: request `{offer.Id}`, for at most {Grants.GrantText.Of(offer.Max)}, with a reason.",
                 _ => "These arguments are not permitted for you here.",
             },
             Alternatives = decision.Alternatives,
+            RequestUrl = decision.Offer is { } possible ? LinkTo(possible, identity) : null,
+            Approvers = decision.Offer is { } asked ? ApproversOf(asked.Terms) : [],
         };
     }
 
@@ -79,6 +82,11 @@ internal sealed class Refusals(string publicUrl)
             DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
             Reason = "The policy changed and no longer permits this call, so it was ended. " + Happened(mayHaveHappened),
         },
+        RefusalCode.GrantExpired => new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
+            Reason = "The access that this call ran on was granted for a time that is over, or was taken back, so the call was ended. " + Happened(mayHaveHappened),
+        },
         RefusalCode.UpstreamUnavailable => Unavailable(id, code, "The target cannot be reached or broke off. " + Happened(mayHaveHappened)),
         RefusalCode.UpstreamInvalid => Unavailable(id, code, "The target's answer could not be passed on safely. " + Happened(mayHaveHappened)),
         RefusalCode.RecordUnavailable => Unavailable(id, code, "The gateway cannot write its record at the moment, so the answer is withheld. " + Happened(mayHaveHappened)),
@@ -99,6 +107,10 @@ internal sealed class Refusals(string publicUrl)
 
     // Groups only: people's names never reach a caller.
     private static string Unqualify(string name) => name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..];
+
+    // The agent that was refused is the one that the access would be for; it names itself and nobody else.
+    private string LinkTo(RequestEntry entry, Identity identity) =>
+        $"{publicUrl}/request/{entry.Id}{(identity.Agent is { } agent ? "?agent=" + Uri.EscapeDataString(agent) : "")}";
 
     private string LinkTo(Hold hold) => $"{publicUrl}/approve/{hold.Id}";
 }

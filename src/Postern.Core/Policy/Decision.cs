@@ -72,6 +72,9 @@ public abstract class Decision
     /// <summary>Rules in <c>mode: report</c> that matched: recorded, without effect.</summary>
     public ImmutableArray<RuleMatch> Reported { get; init; } = [];
 
+    /// <summary>The grants without which some part would not be permitted by what matched; empty when rules alone decided.</summary>
+    public ImmutableArray<string> Grants { get; init; } = [];
+
     /// <summary>The deciding rule and its version, as callers are told it: <c>large-refunds@14</c>; null when no rule decided.</summary>
     public string? RuleLabel => Rules.IsDefaultOrEmpty || !HasDecidingRule ? null : $"{Rules[0].Rule}@{Version.Number}";
 
@@ -96,6 +99,9 @@ public abstract class Decision
         /// False makes the refusal the constant one, in which hidden and absent cannot be told apart.
         /// </summary>
         public bool IsVisible { get; init; }
+
+        /// <summary>What the caller may ask for, so that this would be permitted; null when there is no such thing.</summary>
+        public RequestEntry? Offer { get; init; }
     }
 }
 

@@ -22,12 +22,16 @@ internal sealed class Judgement
     private Operation _operation = null!;
     private DateTimeOffset _now;
     private bool _assumeUnknown;
+    private ActiveGrants _grants;
 
     /// <summary>Rules whose effect counted, in no order, each once.</summary>
     public List<Rule> Matched { get; } = [];
 
     /// <summary>Rules in <c>mode: report</c> that matched.</summary>
     public List<Rule> Reported { get; } = [];
+
+    /// <summary>The entries whose grants gave something, with the grants.</summary>
+    public List<(RequestEntry Entry, string Grant)> Granted { get; } = [];
 
     /// <summary>The first rule whose condition failed, by order of the files, and why.</summary>
     public Rule? Failed { get; private set; }
@@ -47,7 +51,7 @@ internal sealed class Judgement
     /// Reads the operation. With <paramref name="isQuestion"/> what is unknown counts as possible; without, it takes and
     /// does not give, so that a decision never rests on what nobody knows.
     /// </summary>
-    public static Judgement Of(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, bool isQuestion, bool assumeUnknown)
+    public static Judgement Of(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants, bool isQuestion, bool assumeUnknown)
     {
         var judgement = t_spare ?? new Judgement();
         t_spare = null;
@@ -56,6 +60,7 @@ internal sealed class Judgement
         judgement._operation = operation;
         judgement._now = now;
         judgement._assumeUnknown = assumeUnknown;
+        judgement._grants = grants;
         judgement._noted.Begin();
         if (operation.Parts.IsDefaultOrEmpty) judgement.IsUngiven = true;
         else foreach (var part in operation.Parts) judgement.Judge(part, isQuestion);
@@ -66,6 +71,8 @@ internal sealed class Judgement
     {
         Matched.Clear();
         Reported.Clear();
+        Granted.Clear();
+        _grants = default;
         _found.Clear();
         Failed = null;
         Failure = null;
@@ -85,7 +92,8 @@ internal sealed class Judgement
         foreach (var clause in _found)
         {
             var rule = clause.Rule;
-            if (!rule.IsInForce(_now) || !clause.Matches(part, _index.Vocabulary!, hasDefinition) || !rule.Who.Includes(_identity) || !_seen.Add(rule)) continue;
+            string? grant = null;
+            if (!rule.IsInForce(_now) || !clause.Matches(part, _index.Vocabulary!, hasDefinition) || !rule.Who.Includes(_identity) || !IsInForce(rule, out grant) || !_seen.Add(rule)) continue;
             var outcome = Evaluate(rule, part, _assumeUnknown, out var error);
             if (rule.IsReport)
             {
@@ -113,6 +121,7 @@ internal sealed class Judgement
                     break;
             }
             Note(Matched, rule);
+            if (grant is not null) Note(rule.Request!, grant);
             IsForbidden |= rule.Effect == RuleEffect.Deny;
             isHeld |= rule.Effect is RuleEffect.Hold or RuleEffect.Guard;
         }
@@ -125,13 +134,34 @@ internal sealed class Judgement
     {
         _found.Clear();
         _index.Givers.Find(_identity, _found);
+        (RequestEntry Entry, string Grant)? granted = null;
         foreach (var clause in _found)
         {
             var rule = clause.Rule;
-            if (!rule.IsInForce(_now) || !rule.Who.Includes(_identity)) continue;
-            if (Evaluate(rule, part: null, assumeUnknown: true, out _) is Outcome.True or Outcome.Unknown) return true;
+            if (!rule.IsInForce(_now) || !rule.Who.Includes(_identity) || !IsInForce(rule, out var grant)) continue;
+            if (Evaluate(rule, part: null, assumeUnknown: true, out _) is not (Outcome.True or Outcome.Unknown)) continue;
+            if (grant is null) return true;
+            granted ??= (rule.Request!, grant);
         }
-        return false;
+        if (granted is not { } by) return false;
+        Note(by.Entry, by.Grant); // nothing else gives it: what hangs on it ends with the grant
+        return true;
+    }
+
+    // What may be asked for is given to nobody but who was granted it.
+    private bool IsInForce(Rule rule, out string? grant)
+    {
+        grant = null;
+        return rule.Request is null || (grant = _grants.Find(rule.Request, _now)) is not null;
+    }
+
+    private void Note(RequestEntry entry, string grant)
+    {
+        foreach (var noted in Granted)
+        {
+            if (string.Equals(noted.Grant, grant, StringComparison.Ordinal)) return;
+        }
+        Granted.Add((entry, grant));
     }
 
     private Outcome Evaluate(Rule rule, Part? part, bool assumeUnknown, out string? error)

@@ -14,8 +14,8 @@ namespace Postern.Core.Policy;
 /// </summary>
 public static class PolicyLoader
 {
-    private static readonly ImmutableArray<string> Keys = ["version", "rules", "masks", "tests", "definitions"];
-    private static readonly ImmutableArray<string> NotEnforced = ["requests", "labels"];
+    private static readonly ImmutableArray<string> Keys = ["version", "rules", "masks", "requests", "tests", "definitions"];
+    private static readonly ImmutableArray<string> NotEnforced = ["labels"];
 
     /// <summary>Loads several files as one policy; their order says nothing.</summary>
     /// <param name="files">The files as read.</param>
@@ -27,10 +27,12 @@ public static class PolicyLoader
         var context = new LoadContext(environment);
         var rules = new List<ReadRule>();
         var masks = new List<Mask>();
+        var requests = new List<YamlNode>();
         var tests = ImmutableArray.CreateBuilder<PolicyTest>();
         var ids = new Dictionary<string, YamlNode>(StringComparer.Ordinal);
         var declared = ImmutableArray.CreateBuilder<IDefinitionCatalogue>();
-        foreach (var file in files) Read(context, file, rules, masks, tests, ids, declared);
+        foreach (var file in files) Read(context, file, rules, masks, requests, tests, ids, declared);
+        ReadRequests(context, requests, rules, ids);
         RuleChecks.Run(context, new KnownDefinitions(environment.Definitions, declared.DrainToImmutable()), [.. rules], [.. tests]);
         if (context.HasErrors) return new PolicyLoadResult(null, context.ProblemsOf(files));
 
@@ -38,7 +40,7 @@ public static class PolicyLoader
         return new PolicyLoadResult(set, context.ProblemsOf(files)) { Tests = tests.DrainToImmutable() };
     }
 
-    private static void Read(LoadContext context, PolicyFile file, List<ReadRule> rules, List<Mask> masks, ImmutableArray<PolicyTest>.Builder tests, Dictionary<string, YamlNode> ids, ImmutableArray<IDefinitionCatalogue>.Builder declared)
+    private static void Read(LoadContext context, PolicyFile file, List<ReadRule> rules, List<Mask> masks, List<YamlNode> requests, ImmutableArray<PolicyTest>.Builder tests, Dictionary<string, YamlNode> ids, ImmutableArray<IDefinitionCatalogue>.Builder declared)
     {
         var problems = new List<SourceProblem>();
         var root = YamlReader.Read(file.Path, file.Text, problems);
@@ -52,6 +54,7 @@ public static class PolicyLoader
             CheckUnique(context, read.Node, ids);
             rules.Add(read);
         }
+        requests.AddRange(List(context, root, "requests"));
         foreach (var node in List(context, root, "masks"))
         {
             if (MaskReader.Read(context, node, masks.Count) is not { } mask) continue;
@@ -64,6 +67,17 @@ public static class PolicyLoader
         foreach (var node in List(context, root, "tests"))
         {
             if (TestReader.Read(context, node, definitions) is { } test) tests.Add(test);
+        }
+    }
+
+    // After the rules of every file, so that the places of rules do not depend on what may be asked for.
+    private static void ReadRequests(LoadContext context, List<YamlNode> nodes, List<ReadRule> rules, Dictionary<string, YamlNode> ids)
+    {
+        foreach (var node in nodes)
+        {
+            if (RequestReader.Read(context, node, rules.Count) is not { } read) continue;
+            CheckUnique(context, read.Node, ids);
+            rules.Add(read);
         }
     }
 

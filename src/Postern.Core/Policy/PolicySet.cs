@@ -15,6 +15,7 @@ namespace Postern.Core.Policy;
 public sealed class PolicySet
 {
     private const int IndexedAtOnce = 200_000;
+    private const int MaxOffers = 8;
 
     private readonly ImmutableArray<Rule> _rules;
     private readonly ImmutableArray<Mask> _masks;
@@ -28,6 +29,7 @@ public sealed class PolicySet
         Version = version;
         _rules = rules;
         _masks = masks;
+        Requests = [.. rules.Select(rule => rule.Request).OfType<RequestEntry>()];
         _cabinet = new MaskCabinet(masks, environment.HashKey);
         _vocabularies = environment.Vocabularies
             .SelectMany(vocabulary => vocabulary.Protocols.Select(protocol => (protocol, vocabulary)))
@@ -40,12 +42,15 @@ public sealed class PolicySet
     /// <summary>Which version this is.</summary>
     public PolicyVersion Version { get; }
 
+    /// <summary>What may be asked for, in the order of the files.</summary>
+    public ImmutableArray<RequestEntry> Requests { get; }
+
     /// <summary>Decides one operation (policy.md section 2). Never throws: an error inside policy is a deny.</summary>
-    public Decision Decide(Identity identity, Operation operation, DateTimeOffset now)
+    public Decision Decide(Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants = default)
     {
         try
         {
-            return DecideOrThrow(identity, operation, now);
+            return DecideOrThrow(identity, operation, now, grants);
         }
         catch (Exception fault)
         {
@@ -58,14 +63,14 @@ public sealed class PolicySet
     /// Three-valued: what could become of the operation, whose unknown variables are marked so. Lists show what is not
     /// <see cref="Possibility.Never"/>.
     /// </summary>
-    public Possibility Consider(Identity identity, Operation operation, DateTimeOffset now)
+    public Possibility Consider(Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants = default)
     {
         try
         {
             var index = IndexOf(operation.Connection);
             if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation) is Decision.Allow ? Possibility.Always : Possibility.Never;
             if (index.Vocabulary is null || operation.IsQuarantined) return Possibility.Never;
-            return Ask(index, identity, operation, now, assumeUnknown: false);
+            return Ask(index, identity, operation, now, grants, assumeUnknown: false);
         }
         catch (Exception)
         {
@@ -88,34 +93,62 @@ public sealed class PolicySet
         return _cabinet.Plan(caller, record);
     }
 
-    private Decision DecideOrThrow(Identity identity, Operation operation, DateTimeOffset now)
+    private Decision DecideOrThrow(Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants)
     {
         var index = IndexOf(operation.Connection);
         if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation);
         if (index.Vocabulary is null) return new Decision.Deny(Version, [], $"nothing here speaks `{operation.Connection.Protocol}`", RefusalCode.NotPermitted);
 
-        var judgement = Judgement.Of(index, identity, operation, now, isQuestion: false, assumeUnknown: false);
+        var judgement = Judgement.Of(index, identity, operation, now, grants, isQuestion: false, assumeUnknown: false);
         var verdict = Verdict.Of(judgement, Version);
         judgement.Release();
 
-        if (verdict is Decision.Deny deny) return Verdict.WithVisibility(deny, CouldBePermitted(index, identity, operation, now));
+        if (verdict is Decision.Deny deny)
+        {
+            var offer = OfferFor(index, identity, operation, now, grants, deny);
+            return Verdict.WithVisibility(deny, offer is not null || CouldBePermitted(index, identity, operation, now, grants), offer);
+        }
         if (operation.IsQuarantined) return Quarantined(verdict);
         return operation.ObjectionTo?.Invoke(MasksFor(identity, operation).Caller) is { } objection ? Unmaskable(verdict, objection) : verdict;
     }
 
     internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
 
-    private bool CouldBePermitted(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now) =>
-        Ask(index, identity, operation, now, assumeUnknown: true) != Possibility.Never;
+    private static bool CouldBePermitted(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants) =>
+        Ask(index, identity, operation, now, grants, assumeUnknown: true) != Possibility.Never;
 
-    private static Possibility Ask(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, bool assumeUnknown)
+    private static Possibility Ask(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants, bool assumeUnknown)
     {
-        var judgement = Judgement.Of(index, identity, operation, now, isQuestion: true, assumeUnknown);
+        var judgement = Judgement.Of(index, identity, operation, now, grants, isQuestion: true, assumeUnknown);
         var possibility = judgement.IsForbidden || judgement.IsUngiven || judgement.Failed is not null ? Possibility.Never
             : judgement.IsOpen || judgement.IsHeld ? Possibility.Possible
             : Possibility.Always;
         judgement.Release();
         return possibility;
+    }
+
+    /// <summary>The first entry that would permit it, by itself if there is one that does; null when nothing that may be asked for does.</summary>
+    private static RequestEntry? OfferFor(ConnectionIndex index, Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants, Decision.Deny deny)
+    {
+        if (!index.HasRequests || deny.HasDecidingRule || operation.IsQuarantined) return null;
+        ImmutableArray<RequestEntry> lacking = [];
+        var judgement = Judgement.Of(index, identity, operation, now, grants.AndAll(), isQuestion: false, assumeUnknown: false);
+        if (!judgement.IsForbidden && !judgement.IsUngiven && judgement.Failed is null)
+        {
+            foreach (var (entry, _) in judgement.Granted)
+            {
+                if (grants.Find(entry, now) is null) lacking = lacking.Add(entry);
+            }
+        }
+        judgement.Release();
+        foreach (var entry in lacking.Length > MaxOffers ? lacking[..MaxOffers] : lacking)
+        {
+            var alone = Judgement.Of(index, identity, operation, now, grants.And(entry.Id), isQuestion: false, assumeUnknown: false);
+            var suffices = !alone.IsUngiven;
+            alone.Release();
+            if (suffices) return entry;
+        }
+        return lacking.IsEmpty ? null : lacking[0];
     }
 
     // The gateway's own errands: a closed list that no policy widens.

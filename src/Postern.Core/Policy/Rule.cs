@@ -33,6 +33,9 @@ internal sealed class Rule
     /// <summary>Hold and guard: what they demand.</summary>
     public HoldTerms? Terms { get; init; }
 
+    /// <summary>The entry under <c>requests:</c> that this rule is: an allow that counts for whoever has a grant under it, and nobody else.</summary>
+    public RequestEntry? Request { get; init; }
+
     /// <summary>Allow and hold give; guard and deny only take.</summary>
     public bool Gives => Effect is RuleEffect.Allow or RuleEffect.Hold;
 
@@ -42,6 +45,7 @@ internal sealed class Rule
 
     public string Reason => field ??= Effect switch
     {
+        RuleEffect.Allow when Request is not null => $"permitted by a grant under `{Id}`",
         RuleEffect.Allow => $"permitted by `{Id}`",
         RuleEffect.Deny => $"forbidden by `{Id}`",
         _ => $"held by `{Id}`",

@@ -27,23 +27,27 @@ internal static class Verdict
         if (judgement.IsHeld)
         {
             var rule = First(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard);
-            return new Decision.Hold(version, Matches(judgement.Matched, rule), rule.Reason, Terms(judgement.Matched)) { Message = Message(judgement.Matched), Alternatives = Alternatives(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard), Reported = reported };
+            return new Decision.Hold(version, Matches(judgement.Matched, rule), rule.Reason, Terms(judgement.Matched)) { Grants = Grants(judgement), Message = Message(judgement.Matched), Alternatives = Alternatives(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard), Reported = reported };
         }
-        if (judgement.Matched is [var only]) return new Decision.Allow(version, only.OnlyMatch, only.Reason) { Message = only.Message, Alternatives = only.Alternatives, Reported = reported };
-        if (judgement.Matched.Count == 0) return new Decision.Allow(version, [], "part of what is permitted on this connection") { HasDecidingRule = false, Reported = reported };
+        if (judgement.Matched is [var only]) return new Decision.Allow(version, only.OnlyMatch, only.Reason) { Grants = Grants(judgement), Message = only.Message, Alternatives = only.Alternatives, Reported = reported };
+        if (judgement.Matched.Count == 0) return new Decision.Allow(version, [], "part of what is permitted on this connection") { HasDecidingRule = false, Grants = Grants(judgement), Reported = reported };
         var allowed = First(judgement.Matched, RuleEffect.Allow);
-        return new Decision.Allow(version, Matches(judgement.Matched, allowed), allowed.Reason) { Message = allowed.Message, Reported = reported };
+        return new Decision.Allow(version, Matches(judgement.Matched, allowed), allowed.Reason) { Grants = Grants(judgement), Message = allowed.Message, Reported = reported };
     }
 
     /// <summary>The same refusal, with what the caller may know of it.</summary>
-    public static Decision.Deny WithVisibility(Decision.Deny deny, bool isVisible) => new(deny.Version, deny.Rules, deny.Reason, deny.Code)
+    public static Decision.Deny WithVisibility(Decision.Deny deny, bool isVisible, RequestEntry? offer) => new(deny.Version, deny.Rules, deny.Reason, deny.Code)
     {
         Message = deny.Message,
         Alternatives = deny.Alternatives,
         Reported = deny.Reported,
         HasDecidingRule = deny.HasDecidingRule,
         IsVisible = isVisible,
+        Offer = offer,
     };
+
+    private static ImmutableArray<string> Grants(Judgement judgement) =>
+        judgement.Granted.Count == 0 ? [] : [.. judgement.Granted.Select(granted => granted.Grant)];
 
     private static Rule First(List<Rule> rules, RuleEffect effect, RuleEffect? other = null)
     {

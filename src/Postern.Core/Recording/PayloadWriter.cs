@@ -248,6 +248,7 @@ internal static class PayloadWriter
         Hex(json, "hash"u8, decision.Version.Hash);
         Rules(json, "rules"u8, decision.Rules);
         Rules(json, "reported"u8, decision.Reported);
+        if (!decision.Grants.IsDefaultOrEmpty) Texts(json, "grants"u8, decision.Grants);
         json.WriteEndObject();
     }
 

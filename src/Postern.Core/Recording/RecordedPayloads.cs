@@ -67,7 +67,8 @@ public sealed record RecordedRule(string Rule, string Effect);
 /// <param name="Hash">The policy version's digest in hex.</param>
 /// <param name="Rules">Matching rules, the deciding one first.</param>
 /// <param name="Reported">Rules in report mode that matched.</param>
-public sealed record RecordedDecision(string Kind, string? Code, string Reason, int Version, string Hash, ImmutableArray<RecordedRule> Rules, ImmutableArray<RecordedRule> Reported)
+/// <param name="Grants">Grants that it counted on; absent when there were none.</param>
+public sealed record RecordedDecision(string Kind, string? Code, string Reason, int Version, string Hash, ImmutableArray<RecordedRule> Rules, ImmutableArray<RecordedRule> Reported, ImmutableArray<string> Grants = default)
 {
     /// <summary>The deciding rule with its version, or null when none decided.</summary>
     [JsonIgnore]

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Postern.Core.Approvals;
+using Postern.Core.Grants;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
@@ -24,6 +25,7 @@ public sealed class Leash : IDisposable
     private readonly ITimer _sweep;
     private volatile TaskCompletionSource? _drained;
     private volatile bool _stopping;
+    private volatile IPolicySource? _policies;
 
     /// <summary>Starts the sweep.</summary>
     /// <param name="clock">All time.</param>
@@ -32,11 +34,15 @@ public sealed class Leash : IDisposable
     {
         _maxWaiting = maxWaiting;
         _clock = clock;
+        Grants = new GrantBook(clock);
         _sweep = clock.CreateTimer(static state => ((Leash)state!).Sweep(), this, SweepInterval, SweepInterval);
     }
 
     /// <summary>Whose credentials were taken back.</summary>
     public Revocations Revocations { get; } = new();
+
+    /// <summary>What was granted, and until when.</summary>
+    public GrantBook Grants { get; }
 
     /// <summary>How many operations are in flight past their decision.</summary>
     public int Count => _live.Count;
@@ -88,12 +94,27 @@ public sealed class Leash : IDisposable
         var cut = 0;
         foreach (var clearance in _live.Values)
         {
-            if (!IsStillPermitted(clearance, policy, now)) cut++;
+            if (!IsStillPermitted(clearance, policy, now, ClearanceEnd.PolicyChanged)) cut++;
         }
         foreach (var waiting in _waiting.Values)
         {
             // Refused now, or permitted without people: it goes its way. What is still held is decided again when it is used.
-            if (policy.Decide(waiting.Identity, waiting.Operation, now) is not Decision.Hold) waiting.Wake();
+            if (policy.Decide(waiting.Identity, waiting.Operation, now, Grants.Of(waiting.Identity)) is not Decision.Hold) waiting.Wake();
+        }
+        return cut;
+    }
+
+    /// <summary>Decides again what an identity runs, or waits for, on a grant: one of its grants is over. Returns how many were cut.</summary>
+    public int Reconsider(string identityKey)
+    {
+        var cut = 0;
+        foreach (var clearance in _live.Values)
+        {
+            if (!clearance.Grants.IsEmpty && clearance.Identity.Key == identityKey && !IsStillGranted(clearance, _clock.GetUtcNow())) cut++;
+        }
+        foreach (var waiting in _waiting.Values)
+        {
+            if (waiting.Identity.Key == identityKey) waiting.Wake();
         }
         return cut;
     }
@@ -128,9 +149,12 @@ public sealed class Leash : IDisposable
     /// </summary>
     internal void Hold(Clearance clearance, IPolicySource policies)
     {
+        _policies = policies;
         _live[clearance.Operation.Id] = clearance;
         var current = policies.Current;
-        if (!ReferenceEquals(current.Version, clearance.Policy)) IsStillPermitted(clearance, current, _clock.GetUtcNow());
+        var now = _clock.GetUtcNow();
+        if (!ReferenceEquals(current.Version, clearance.Policy)) IsStillPermitted(clearance, current, now, ClearanceEnd.PolicyChanged);
+        else if (!Grants.AreLive(clearance.Identity.Key, clearance.Grants, now)) IsStillGranted(clearance, now);
         if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
         if (Revocations.Covers(clearance.Identity)) clearance.Cut(ClearanceEnd.CredentialEnded);
     }
@@ -158,9 +182,14 @@ public sealed class Leash : IDisposable
         if (_stopping && _live.IsEmpty) _drained?.TrySetResult();
     }
 
-    private static bool IsStillPermitted(Clearance clearance, PolicySet policy, DateTimeOffset now)
+    // A grant is over. Another, or a rule, may give the same; then it goes on.
+    private bool IsStillGranted(Clearance clearance, DateTimeOffset now) =>
+        _policies is { } policies && IsStillPermitted(clearance, policies.Current, now, ClearanceEnd.GrantEnded);
+
+    private bool IsStillPermitted(Clearance clearance, PolicySet policy, DateTimeOffset now, ClearanceEnd otherwise)
     {
-        var permitted = policy.Decide(clearance.Identity, clearance.Operation, now) switch
+        var decision = policy.Decide(clearance.Identity, clearance.Operation, now, Grants.Of(clearance.Identity));
+        var permitted = decision switch
         {
             Decision.Allow => true,
             Decision.Hold => clearance.Approval is not null, // people agreed to exactly this operation, and it is under way
@@ -170,10 +199,11 @@ public sealed class Leash : IDisposable
         {
             clearance.Replies.Remask(policy.MasksFor(clearance.Identity, clearance.Operation));
             clearance.Policy = policy.Version;
+            clearance.Grants = decision.Grants;
         }
         else
         {
-            clearance.Cut(ClearanceEnd.PolicyChanged);
+            clearance.Cut(otherwise);
         }
         return permitted;
     }
@@ -184,10 +214,12 @@ public sealed class Leash : IDisposable
         foreach (var clearance in _live.Values)
         {
             if (now >= clearance.Identity.ExpiresAt) clearance.Cut(ClearanceEnd.CredentialEnded);
+            else if (!Grants.AreLive(clearance.Identity.Key, clearance.Grants, now)) IsStillGranted(clearance, now);
         }
         foreach (var waiting in _waiting.Values)
         {
             if (now >= waiting.Identity.ExpiresAt) waiting.Stop(ClearanceEnd.CredentialEnded);
+            else if (!Grants.AreLive(waiting.Identity.Key, waiting.Grants, now)) waiting.Wake();
         }
     }
 }

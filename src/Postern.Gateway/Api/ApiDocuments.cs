@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
+using Postern.Core.Policy;
 using Postern.Gateway.Approvals;
 
 namespace Postern.Gateway.Api;
@@ -54,16 +55,8 @@ internal static class ApiDocuments
         if (hold.UsableUntil is { } usable) Instant(json, "usableUntil", usable);
         json.WriteBoolean("mine", hold.Requester == viewer.Key);
         json.WriteBoolean("mayAnswer", mayAnswer);
-        json.WriteStartArray("needs");
-        foreach (var requirement in hold.Terms.Requirements)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("count", requirement.Count);
-            Texts(json, "groups", requirement.Groups);
-            Texts(json, "users", requirement.Users);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+        Needs(json, hold.Terms);
+        json.WriteString("grant", hold.Grant);
         json.WriteStartArray("answers");
         foreach (var answer in hold.Answers)
         {
@@ -83,6 +76,21 @@ internal static class ApiDocuments
             json.WriteString("requestDigest", Digest.Of(hold.Request.Span).ToString());
         }
         json.WriteEndObject();
+    }
+
+    /// <summary>Who must agree.</summary>
+    public static void Needs(Utf8JsonWriter json, HoldTerms terms)
+    {
+        json.WriteStartArray("needs");
+        foreach (var requirement in terms.Requirements)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("count", requirement.Count);
+            Texts(json, "groups", requirement.Groups);
+            Texts(json, "users", requirement.Users);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     public static void Instant(Utf8JsonWriter json, string name, DateTimeOffset instant) => json.WriteString(name, instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));

@@ -16,6 +16,12 @@ internal enum ApiAccess
     /// <summary>A bearer token or a browser's session. Reads what concerns oneself; changes nothing.</summary>
     Signed,
 
+    /// <summary>
+    /// A bearer token, or a browser's session with CSRF token. Asks for something that other people must agree to, or gives up something
+    /// of one's own; gains nothing.
+    /// </summary>
+    Asking,
+
     /// <summary>A browser sign-in of the last minutes, with CSRF token; never a bearer token, stolen or not.</summary>
     FreshBrowser,
 }

@@ -23,8 +23,15 @@ internal sealed class ApiSignIn(IAuthenticator authenticator, IPageSession sessi
         if (access == ApiAccess.FreshBrowser)
         {
             var outcome = credential is null
-                ? FromBrowser(context)
+                ? FromBrowser(context, fresh: true)
                 : Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "This needs a person in a browser who signed in just now. A token cannot do it.");
+            if (outcome.Problem is { } problem) await notes.NoteAsync("form.refused", problem.Reason, "gateway").ConfigureAwait(false);
+            return outcome;
+        }
+        if (credential is null && access == ApiAccess.Asking)
+        {
+            // A browser sends its cookie whoever made it ask.
+            var outcome = FromBrowser(context, fresh: false);
             if (outcome.Problem is { } problem) await notes.NoteAsync("form.refused", problem.Reason, "gateway").ConfigureAwait(false);
             return outcome;
         }
@@ -48,11 +55,11 @@ internal sealed class ApiSignIn(IAuthenticator authenticator, IPageSession sessi
         }
     }
 
-    private ApiSignInOutcome FromBrowser(HttpContext context)
+    private ApiSignInOutcome FromBrowser(HttpContext context, bool fresh)
     {
         if (!sessions.TryGet(context, out var person)) return SignInFirst(wasPresented: false);
         if (!sessions.IsOwnForm(context, context.Request.Headers[CsrfHeader])) return Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "The request did not come from a page of this gateway.");
-        if (!sessions.IsFresh(person)) return Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "This needs a sign-in of the last minutes. Sign in again and repeat it.");
+        if (fresh && !sessions.IsFresh(person)) return Refused(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "This needs a sign-in of the last minutes. Sign in again and repeat it.");
         return new ApiSignInOutcome(person, null, WasPresented: false);
     }
 

@@ -120,6 +120,7 @@ internal static class ControlRoutes
             json.WriteStartObject();
             json.WriteNumber("operations", revoked.Operations);
             json.WriteNumber("holds", revoked.Holds);
+            json.WriteNumber("grants", revoked.Grants);
             json.WriteEndObject();
         });
     }
@@ -163,13 +164,9 @@ internal static class ControlRoutes
     private static bool MaySee(ControlParts parts, Identity identity, Connection connection)
     {
         var now = parts.Clock.GetUtcNow();
-        return parts.Policies.Current.Consider(identity, GatewayVocabulary.Glimpse(connection, now), now) != Possibility.Never;
+        IPolicySource policies = parts.Policies;
+        return policies.Consider(identity, GatewayVocabulary.Glimpse(connection, now), now) != Possibility.Never;
     }
 
-    private static bool MayAdminister(ControlParts parts, Identity identity, string admin)
-    {
-        var now = parts.Clock.GetUtcNow();
-        return identity.Kind == IdentityKind.Person
-            && parts.Policies.Current.Decide(identity, GatewayVocabulary.Of(GatewayVocabulary.Itself(parts.PublicUrl), admin, now), now) is Decision.Allow;
-    }
+    private static bool MayAdminister(ControlParts parts, Identity identity, string admin) => Administration.Permits(parts.Policies, identity, admin, parts.PublicUrl, parts.Clock.GetUtcNow());
 }

@@ -1,10 +1,7 @@
 using System.Collections.Immutable;
 using System.Reflection;
-using System.Runtime.CompilerServices;
-using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
@@ -18,9 +15,8 @@ namespace Postern.Gateway.Approvals;
 /// The pages on which people see and answer holds: plain forms, no script. GET shows and never acts; POST acts only for a person
 /// who signed in just now, from a form of ours.
 /// </summary>
-internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSession sessions, RefusalNotes notes, TimeProvider clock)
+internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, SignedPages pages, RefusalNotes notes, TimeProvider clock)
 {
-    private const int MaxForm = 16 * 1024;
     private const int MaxListed = 200;
     private static readonly Lazy<byte[]> _stylesheet = new(static () =>
     {
@@ -50,35 +46,35 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
 
     private async Task HomeAsync(HttpContext context)
     {
-        await OffTheSocketThread();
-        if (!sessions.TryGet(context, out var person))
+        await SignedPages.OffTheSocketThread();
+        if (!pages.Sessions.TryGet(context, out var person))
         {
-            await sessions.ChallengeAsync(context, "/", fresh: false).ConfigureAwait(false);
+            await pages.Sessions.ChallengeAsync(context, "/", fresh: false).ConfigureAwait(false);
             return;
         }
         var now = clock.GetUtcNow();
         var open = (await VisibleAsync(person, context).ConfigureAwait(false)).Where(hold => HoldView.StateAt(hold, now) == HoldState.Open).ToImmutableArray();
-        await WriteAsync(context, StatusCodes.Status200OK, person, "Start", HoldLists.Home(person, [.. open.Where(hold => desk.MayAnswer(hold, person))], [.. open.Where(hold => hold.Requester == person.Key)], now)).ConfigureAwait(false);
+        await pages.WriteAsync(context, StatusCodes.Status200OK, person, "Start", HoldLists.Home(person, [.. open.Where(hold => desk.MayAnswer(hold, person))], [.. open.Where(hold => hold.Requester == person.Key)], now)).ConfigureAwait(false);
     }
 
     private async Task ListAsync(HttpContext context)
     {
-        await OffTheSocketThread();
-        if (!sessions.TryGet(context, out var person))
+        await SignedPages.OffTheSocketThread();
+        if (!pages.Sessions.TryGet(context, out var person))
         {
-            await sessions.ChallengeAsync(context, "/approvals", fresh: false).ConfigureAwait(false);
+            await pages.Sessions.ChallengeAsync(context, "/approvals", fresh: false).ConfigureAwait(false);
             return;
         }
-        await WriteAsync(context, StatusCodes.Status200OK, person, "Approvals", HoldLists.All(await VisibleAsync(person, context).ConfigureAwait(false), clock.GetUtcNow())).ConfigureAwait(false);
+        await pages.WriteAsync(context, StatusCodes.Status200OK, person, "Approvals", HoldLists.All(await VisibleAsync(person, context).ConfigureAwait(false), clock.GetUtcNow())).ConfigureAwait(false);
     }
 
     private async Task ShowAsync(HttpContext context)
     {
-        await OffTheSocketThread();
+        await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
-        if (!sessions.TryGet(context, out var person))
+        if (!pages.Sessions.TryGet(context, out var person))
         {
-            await sessions.ChallengeAsync(context, PathOf(id), fresh: false).ConfigureAwait(false);
+            await pages.Sessions.ChallengeAsync(context, PathOf(id), fresh: false).ConfigureAwait(false);
             return;
         }
         await ShowAsync(context, person, id, StatusCodes.Status200OK, note: null).ConfigureAwait(false);
@@ -93,32 +89,26 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
             return;
         }
         var fields = desk.MayAnswer(hold, person) && (hold.State == HoldState.Approved || hold.Answers.All(answer => answer.Approver != person.Key))
-            ? Html.Of($"<input type=\"hidden\" name=\"{IPageSession.CsrfField}\" value=\"{sessions.IssueCsrf(context)}\">")
+            ? pages.CsrfField(context)
             : null;
         var view = HoldView.Of(hold, person, fields, clock.GetUtcNow());
-        await WriteAsync(context, status, person, "Approval", note is null ? view : Html.Of($"<div class=\"note\" role=\"status\"><p>{note}</p></div>{view}")).ConfigureAwait(false);
+        await pages.WriteAsync(context, status, person, "Approval", SignedPages.Noted(note, view)).ConfigureAwait(false);
     }
 
     private async Task AnswerAsync(HttpContext context)
     {
-        await OffTheSocketThread();
+        await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
 
         // 1. Somebody is signed in, in this browser. A bearer token is not looked at.
-        if (!sessions.TryGet(context, out var person))
+        if (!pages.Sessions.TryGet(context, out var person))
         {
-            await sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
+            await pages.Sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
             return;
         }
 
         // 2. The form is ours: sent by our page, in this session.
-        var form = await FormAsync(context).ConfigureAwait(false);
-        if (form is null || !sessions.IsOwnForm(context, form[IPageSession.CsrfField]))
-        {
-            await notes.NoteAsync("form.refused", "an answer did not come from a form of ours", "gateway", person.Key).ConfigureAwait(false);
-            await WriteAsync(context, StatusCodes.Status403Forbidden, person, "Not accepted", Html.Of($"<h1>Not accepted</h1><p>The answer did not come from a page of this gateway, or that page was too old. Nothing was answered. <a href=\"/approvals\">Open the approval again</a>.</p>")).ConfigureAwait(false);
-            return;
-        }
+        if (await pages.OwnFormAsync(context, person, "/approvals").ConfigureAwait(false) is not { } form) return;
 
         // 3. The answer is one of two words, and a no says why.
         var (answer, reason) = (form["answer"].ToString(), form["reason"].ToString().Trim());
@@ -137,13 +127,10 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
         switch (await desk.AnswerAsync(id, person, answer == "approve", reason, context.RequestAborted).ConfigureAwait(false))
         {
             case AnswerResult.Accepted:
-                // Shown by a GET, so that reloading the page answers nothing again.
-                context.Response.StatusCode = StatusCodes.Status303SeeOther;
-                context.Response.Headers.Location = PathOf(id);
-                PageHeaders.Apply(context);
+                SignedPages.SeeOther(context, PathOf(id));
                 return;
             case AnswerResult.NotFresh:
-                await sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
+                await pages.Sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
                 return;
             case AnswerResult.NotAllowed:
                 await notes.NoteAsync("hold.answer_refused", "the person may not answer it", "gateway", person.Key).ConfigureAwait(false);
@@ -167,38 +154,8 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, IPageSessio
     private async ValueTask<ImmutableArray<Hold>> VisibleAsync(Identity person, HttpContext context) =>
         [.. (await holds.ListAsync(null, MaxListed, context.RequestAborted).ConfigureAwait(false)).Where(hold => desk.MaySee(hold, person))];
 
-    /// <summary>The form, or null when it is too long, no form, or holds a field twice.</summary>
-    private static async ValueTask<IFormCollection?> FormAsync(HttpContext context)
-    {
-        if (!context.Request.HasFormContentType || context.Request.ContentLength is null or > MaxForm) return null;
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } cap) cap.MaxRequestBodySize = MaxForm;
-        try
-        {
-            var form = await context.Request.ReadFormAsync(new FormOptions { BufferBodyLengthLimit = MaxForm, ValueCountLimit = 16, KeyLengthLimit = 64, ValueLengthLimit = MaxForm }, context.RequestAborted).ConfigureAwait(false);
-            return form.Any(field => field.Value.Count != 1) || form.Files.Count > 0 ? null : form;
-        }
-        catch (Exception malformed) when (malformed is InvalidDataException or BadHttpRequestException or IOException)
-        {
-            return null;
-        }
-    }
-
-    private Task NotFoundAsync(HttpContext context, Identity person) => WriteAsync(
+    private Task NotFoundAsync(HttpContext context, Identity person) => pages.WriteAsync(
         context, StatusCodes.Status404NotFound, person, "Not found", Html.Of($"<h1>Nothing here</h1><p class=\"lead\">There is no such approval, or it is not yours to see.</p><p><a href=\"/approvals\">Approvals that you may see</a></p>"));
 
-    private Task WriteAsync(HttpContext context, int status, Identity person, string title, Html content)
-    {
-        var signOut = Html.Of($"<form method=\"post\" action=\"/signout\"><input type=\"hidden\" name=\"{IPageSession.CsrfField}\" value=\"{sessions.IssueCsrf(context)}\"><button class=\"link\" type=\"submit\">Sign out</button></form>");
-        var page = Encoding.UTF8.GetBytes(PageFrame.Of(title, content, person, signOut).ToString());
-        PageHeaders.Apply(context);
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "text/html; charset=utf-8";
-        context.Response.ContentLength = page.Length;
-        return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
-    }
-
     private static string PathOf(string id) => OperationId.TryParse(id, out _) ? $"/approve/{id}" : "/approvals";
-
-    /// <summary>What follows reads the database and draws; the threads that serve sockets must not wait for that.</summary>
-    private static ConfiguredTaskAwaitable OffTheSocketThread() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
 }

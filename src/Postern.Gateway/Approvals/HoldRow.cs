@@ -60,6 +60,8 @@ internal sealed class HoldRow
 
     public string? consumed_by { get; set; }
 
+    public string? grant_id { get; set; }
+
     public static HoldRow Of(Hold hold, KeptRequests kept) => new()
     {
         id = hold.Id,
@@ -83,6 +85,7 @@ internal sealed class HoldRow
         state = StateText(hold.State),
         answers = AnswersText(hold),
         consumed_by = hold.ConsumedBy?.ToString(),
+        grant_id = hold.Grant,
     };
 
     /// <summary>The answers in the one form that is stored and compared.</summary>
@@ -137,6 +140,7 @@ internal sealed class HoldRow
                     _ => throw Damaged(),
                 },
                 Answers = JsonSerializer.Deserialize<ImmutableArray<Answer>>(answers, Json),
+                Grant = grant_id,
                 ConsumedBy = consumed_by is null ? null : Operation(consumed_by),
             };
         }

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Postern.Core.Approvals;
+using Postern.Core.Grants;
 
 namespace Postern.Gateway.Approvals;
 
-/// <summary>Ends holds whose time is over, and with them the requests that were kept.</summary>
+/// <summary>Ends holds and grants whose time is over, and with holds the requests that were kept.</summary>
 internal sealed partial class HoldSweep : IAsyncDisposable
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -11,7 +12,7 @@ internal sealed partial class HoldSweep : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _sweeping;
 
-    public HoldSweep(ApprovalDesk desk, TimeProvider clock, ILogger log) => _sweeping = RunAsync(desk, clock, log, _stopping.Token);
+    public HoldSweep(ApprovalDesk desk, GrantDesk grants, TimeProvider clock, ILogger log) => _sweeping = RunAsync(desk, grants, clock, log, _stopping.Token);
 
     public async ValueTask DisposeAsync()
     {
@@ -20,7 +21,7 @@ internal sealed partial class HoldSweep : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static async Task RunAsync(ApprovalDesk desk, TimeProvider clock, ILogger log, CancellationToken stopping)
+    private static async Task RunAsync(ApprovalDesk desk, GrantDesk grants, TimeProvider clock, ILogger log, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Interval, clock);
         try
@@ -30,6 +31,7 @@ internal sealed partial class HoldSweep : IAsyncDisposable
                 try
                 {
                     await desk.SweepAsync(stopping).ConfigureAwait(false);
+                    await grants.SweepAsync(stopping).ConfigureAwait(false);
                 }
                 catch (Exception fault) when (fault is not OperationCanceledException)
                 {

@@ -19,9 +19,10 @@ internal static class HoldView
         var mine = hold.Requester == viewer.Key;
         return Html.Of(
             $"""
-            <h1>{Title(state, mine)}</h1>
+            <h1>{Title(hold, state, mine)}</h1>
             <p class="lead">{Lead(hold, state, mine, now)}</p>
             {Facts(hold, state, now)}
+            {(hold.Grant is { } grant ? Html.Of($"<p><a href=\"/grants/{grant}\">The access that is asked for, and what became of it</a></p>") : Html.Nothing)}
             {Request(hold, state)}
             {Untrusted(hold)}
             {Answers(hold)}
@@ -48,11 +49,13 @@ internal static class HoldView
 
     public static Html Risk(HoldRisk risk) => Html.Of($"<span class=\"badge {(risk == HoldRisk.High ? "high" : risk == HoldRisk.Medium ? "medium" : "low")}\">{risk.ToString().ToLowerInvariant()} risk</span>");
 
-    private static string Title(HoldState state, bool mine) => state switch
+    private static string Title(Hold hold, HoldState state, bool mine) => state switch
     {
         HoldState.Open when mine => "Waiting for approval",
+        HoldState.Open when hold.Grant is not null => "Give this access?",
         HoldState.Open => "Approve this operation?",
         HoldState.Approved => "Approved",
+        HoldState.Consumed when hold.Grant is not null => "Given",
         HoldState.Consumed => "Approved and carried out",
         HoldState.Denied => "Denied",
         _ => "Expired",
@@ -61,8 +64,10 @@ internal static class HoldView
     private static string Lead(Hold hold, HoldState state, bool mine, DateTimeOffset now) => state switch
     {
         HoldState.Open when mine => $"Nothing was done yet. Someone else must answer before {Clock(hold.ExpiresAt)} ({Instants.Distance(hold.ExpiresAt, now)}). You cannot approve what you asked for.",
+        HoldState.Open when hold.Grant is not null => $"Nothing is permitted yet. Your answer is about exactly the access below; it begins when enough people agreed, and ends by itself. It can be given until {Clock(hold.ExpiresAt)} ({Instants.Distance(hold.ExpiresAt, now)}).",
         HoldState.Open => $"Nothing was done yet. Your answer is about exactly the request below, once. It can be given until {Clock(hold.ExpiresAt)} ({Instants.Distance(hold.ExpiresAt, now)}).",
         HoldState.Approved => $"A caller that still waits goes on by itself; otherwise the identical request may be made once, until {Clock(hold.UsableUntil ?? hold.ExpiresAt)} ({Instants.Distance(hold.UsableUntil ?? hold.ExpiresAt, now)}). Nothing was done yet.",
+        HoldState.Consumed when hold.Grant is not null => "People agreed, and it was given. It can be taken back on its own page.",
         HoldState.Consumed => "The approval was used, once. It cannot be used again.",
         HoldState.Denied => "Nothing was done. Repeating the request will not help.",
         _ => "Nobody answered in time, or the approval was not used in time. Nothing was done.",
@@ -129,7 +134,7 @@ internal static class HoldView
         <label for="reason">Reason <span class="quiet">(recorded; needed to deny)</span></label>
         <textarea id="reason" name="reason" maxlength="{ApprovalDesk.MaxReasonLength}"></textarea>
         <div class="buttons">
-        <button class="approve" type="submit" name="answer" value="approve">Approve once</button>
+        <button class="approve" type="submit" name="answer" value="approve">{(hold.Grant is null ? "Approve once" : "Give access")}</button>
         <button class="deny" type="submit" name="answer" value="deny">Deny</button>
         </div>
         <p class="quiet">You may be asked to sign in again: an answer needs a sign-in of the last {(int)ApprovalDesk.FreshSignIn.TotalMinutes} minutes.</p>
@@ -148,7 +153,7 @@ internal static class HoldView
         </form>
         """);
 
-    private static Html Needs(HoldTerms terms) => Html.Of($"{string.Join("; and ", terms.Requirements.Select(Needs))}");
+    public static Html Needs(HoldTerms terms) => Html.Of($"{string.Join("; and ", terms.Requirements.Select(Needs))}");
 
     private static string Needs(ApproverRequirement requirement)
     {

@@ -16,8 +16,6 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
     /// <summary>The database's name in the data folder.</summary>
     public const string FileName = "holds.db";
 
-    private const int Version = 1;
-
     // Times are 100 ns ticks since year 1 in UTC: exactly what the clock said, and comparable as numbers.
     private const string Schema = """
         create table holds (
@@ -48,6 +46,8 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         create index holds_by_state on holds (state);
         """;
 
+    private const string WithGrants = "alter table holds add column grant_id text;";
+
     private readonly SqliteFile _file;
     private readonly KeptRequests _kept;
 
@@ -65,7 +65,7 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         var file = SqliteFile.Open(
             Path.Combine(folder, FileName),
             ["journal_mode = wal", "synchronous = full", "secure_delete = on", "busy_timeout = 5000", "trusted_schema = off"],
-            Version, Schema);
+            Schema, WithGrants);
         return new SqliteHoldStore(file, kept);
     }
 
@@ -80,9 +80,9 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             sql.Execute(
                 """
                 insert into holds (id, binding, opened_by, requester, requester_name, agent, client_name, connection, target, summary, request, terms, rule, reason,
-                    policy_version, opened_at, expires_at, usable_until, state, answers, consumed_by)
+                    policy_version, opened_at, expires_at, usable_until, state, answers, consumed_by, grant_id)
                 values (@id, @binding, @opened_by, @requester, @requester_name, @agent, @client_name, @connection, @target, @summary, @request, @terms, @rule, @reason,
-                    @policy_version, @opened_at, @expires_at, @usable_until, @state, @answers, @consumed_by)
+                    @policy_version, @opened_at, @expires_at, @usable_until, @state, @answers, @consumed_by, @grant_id)
                 """,
                 HoldRow.Of(hold, _kept), transaction);
             return hold;

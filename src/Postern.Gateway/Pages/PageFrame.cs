@@ -19,7 +19,7 @@ internal static class PageFrame
         <body>
         <header class="top"><div>
         <a class="brand" href="/">Postern</a>
-        {(person is null ? Html.Nothing : Html.Of($"<nav aria-label=\"Pages\"><a href=\"/approvals\">Approvals</a></nav><div class=\"me\"><span>{Html.Foreign(person.DisplayName ?? person.Subject)}</span>{signOut}</div>"))}
+        {(person is null ? Html.Nothing : Html.Of($"<nav aria-label=\"Pages\"><a href=\"/approvals\">Approvals</a><a href=\"/grants\">Access</a></nav><div class=\"me\"><span>{Html.Foreign(person.DisplayName ?? person.Subject)}</span>{signOut}</div>"))}
         </div></header>
         <main>
         {content}

@@ -19,7 +19,13 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Taking back everything that an identity holds; everyone may do so for themselves.</summary>
     public const string RevokeIdentities = "identities.revoke";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities];
+    /// <summary>Seeing everybody's grants, not only one's own and those that one could have agreed to.</summary>
+    public const string ReadGrants = "grants.read";
+
+    /// <summary>Taking back anybody's grant.</summary>
+    public const string RevokeGrants = "grants.revoke";
+
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, ReadGrants, RevokeGrants];
 
     private const string AdminFact = "admin";
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Core.Sessions;
@@ -36,6 +37,8 @@ internal sealed partial class PolicyStore : IPolicySource, IDisposable
     }
 
     public PolicySet Current => _status.Set;
+
+    public ActiveGrants GrantsOf(Identity identity) => _leash.Grants.Of(identity);
 
     public PolicyStatus Status => _status;
 

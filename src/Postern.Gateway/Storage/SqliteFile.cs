@@ -17,10 +17,12 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>Opens or makes the file, readable by its owner only.</summary>
     /// <param name="path">The file.</param>
     /// <param name="pragmas">Settings of the connection, each run by itself.</param>
-    /// <param name="version">The shape that <paramref name="schema"/> makes, from 1.</param>
-    /// <param name="schema">Makes the shape in an empty file.</param>
+    /// <param name="steps">Each makes the next shape out of the one before, the first out of an empty file; a file is brought to the last.</param>
     /// <exception cref="InvalidDataException">It cannot be opened, or is of another version.</exception>
-    public static SqliteFile Open(string path, IEnumerable<string> pragmas, int version, string schema)
+    public static SqliteFile Open(string path, IEnumerable<string> pragmas, params ReadOnlySpan<string> steps) => Open(path, pragmas, steps.Length, steps);
+
+    /// <summary>The same for a file whose older shapes are not brought further: the last step makes shape <paramref name="version"/>.</summary>
+    public static SqliteFile Open(string path, IEnumerable<string> pragmas, int version, params ReadOnlySpan<string> steps)
     {
         SqliteSetup.Use();
         if (!OperatingSystem.IsWindows() && !File.Exists(path))
@@ -34,12 +36,13 @@ internal sealed class SqliteFile : IDisposable
             connection.Open();
             foreach (var pragma in pragmas) connection.Execute($"pragma {pragma}");
             var found = connection.ExecuteScalar<int>("pragma user_version");
-            if (found != 0 && found != version) throw new InvalidDataException($"`{path}` has shape {found}, expected {version}; use the Postern that wrote it, or restore a backup");
-            if (found == 0)
+            var oldest = version - steps.Length;
+            if (found > version || (found != 0 && found <= oldest)) throw new InvalidDataException($"`{path}` has shape {found}, expected {(oldest + 1 == version ? "" : "at most ")}{version}; use the Postern that wrote it, or restore a backup");
+            for (var step = found == 0 ? 0 : found - oldest; step < steps.Length; step++)
             {
                 using var transaction = connection.BeginTransaction();
-                connection.Execute(schema, transaction: transaction);
-                connection.Execute($"pragma user_version = {version}", transaction: transaction);
+                connection.Execute(steps[step], transaction: transaction);
+                connection.Execute($"pragma user_version = {oldest + step + 1}", transaction: transaction);
                 transaction.Commit();
             }
             return new SqliteFile(connection);

@@ -78,7 +78,7 @@ internal sealed class HttpEndpoint
         if (operation is null) ask = null;
 
         // 5. What people may have to see must be there whole, before it is asked for.
-        if (ask is { Body: AskBody.Stream } streamed && _services.Policies.Current.Decide(identity, operation!, _services.Clock.GetUtcNow()) is Decision.Hold)
+        if (ask is { Body: AskBody.Stream } streamed && _services.Policies.Decide(identity, operation!, _services.Clock.GetUtcNow()) is Decision.Hold)
         {
             (ask, fault) = await AskReader.WithContentAsync(http, streamed, AskBody.Bytes).ConfigureAwait(false);
             if (ask is not null) (operation, document) = Operation(connection, ask, ref fault);

@@ -58,6 +58,7 @@ internal static class KubernetesStatus
             if (refusal.RequestUrl is { } url) text.Append("; approve at ").Append(url);
             text.Append("; then repeat the identical command");
         }
+        if (refusal is { Code: RefusalCode.NotPermitted, RequestUrl: { } ask }) text.Append("; access may be asked for at ").Append(ask);
         if (!refusal.Alternatives.IsDefaultOrEmpty) text.Append("; permitted instead: ").AppendJoin(", ", refusal.Alternatives);
         return text.Append(" (decision ").Append(refusal.DecisionId.ToString()).Append(')').ToString();
     }

@@ -50,6 +50,7 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
     {
         var now = services.Clock.GetUtcNow();
         var policy = services.Policies.Current;
+        var grants = services.Policies.GrantsOf(identity);
         var output = new ArrayBufferWriter<byte>(256);
         output.Write("["u8);
         var isFirst = true;
@@ -64,7 +65,7 @@ internal sealed class McpListFilter(ProtocolServices services, McpDefinitions de
             // What changed or appeared since it was accepted is hidden: nobody's model reads its new words.
             if (pin.IsQuarantined) continue;
             var operation = McpOperations.ForListing(origin, fact, item.Name, pin, now);
-            if (policy.Consider(identity, operation, now) == Possibility.Never) continue;
+            if (policy.Consider(identity, operation, now, grants) == Possibility.Never) continue;
             if (RelaxedFor(policy.MasksFor(identity, operation).Caller, item) is not { } document) continue;
             if (!isFirst) output.Write(","u8);
             isFirst = false;

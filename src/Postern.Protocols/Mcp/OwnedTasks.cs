@@ -87,7 +87,7 @@ internal sealed class OwnedTasks(McpGateway gateway)
         if (begun.Values is not [{ } name]) return false;
         var now = gateway.Services.Clock.GetUtcNow();
         var pin = gateway.Definitions.PinOf(origin.Connection.Name, begun.Name, name);
-        return gateway.Services.Policies.Current.Consider(identity, McpOperations.ForListing(origin, begun.Name, name, pin, now), now) != Possibility.Never;
+        return gateway.Services.Policies.Consider(identity, McpOperations.ForListing(origin, begun.Name, name, pin, now), now) != Possibility.Never;
     }
 
     private static Part Unknown(string method) => new() { Action = McpActions.Extension, Facts = [Fact.Of(McpVocabulary.Extension, $"{method}#unknown")] };

@@ -46,14 +46,14 @@ internal sealed class ServerNotices(McpGateway gateway, Identity identity, McpOr
     private bool MayRead(string uri)
     {
         var now = gateway.Services.Clock.GetUtcNow();
-        return gateway.Services.Policies.Current.Consider(identity, McpOperations.ForListing(origin, McpVocabulary.Uri, uri, default, now), now) != Possibility.Never;
+        return gateway.Services.Policies.Consider(identity, McpOperations.ForListing(origin, McpVocabulary.Uri, uri, default, now), now) != Possibility.Never;
     }
 
     /// <summary>Beyond the specification: by name, in <c>extensions</c>, as requests are.</summary>
     private bool IsPermitted(string method)
     {
         var now = gateway.Services.Clock.GetUtcNow();
-        return gateway.Services.Policies.Current.Decide(identity, McpOperations.OfExtensionNotice(origin, method, operation.Id, now), now) is Decision.Allow;
+        return gateway.Services.Policies.Decide(identity, McpOperations.OfExtensionNotice(origin, method, operation.Id, now), now) is Decision.Allow;
     }
 
     /// <summary>A target may take back what it asked, and the stateless era's servers end a subscription with it.</summary>

@@ -97,7 +97,7 @@ internal sealed partial class PostgresSession
         {
             // What is only prepared runs nothing: it passes unless no values at all could make it permitted.
             var later = Build(_plan.OnlyPrepared, now);
-            if (_services.Policies.Current.Consider(_admitted.Identity, later, now) == Possibility.Never) return Build([.. _plan.Statements, .. _plan.OnlyPrepared], now);
+            if (_services.Policies.Consider(_admitted.Identity, later, now) == Possibility.Never) return Build([.. _plan.Statements, .. _plan.OnlyPrepared], now);
         }
         return unit.Count > 0 ? Build(unit, now) : new Operation
         {

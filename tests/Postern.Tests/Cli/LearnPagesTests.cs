@@ -7,6 +7,7 @@ public sealed class LearnPagesTests
     [InlineData("policy.md", "<!-- policy: ")]
     [InlineData("masking.md", "<!-- policy: ")]
     [InlineData("approvals.md", "<!-- policy: ")]
+    [InlineData("grants.md", "<!-- policy: ")]
     [InlineData("http.md", "<!-- policy: ")]
     public async Task The_commands_of_the_page_succeed_on_every_policy_of_the_page(string page, string mark)
     {

@@ -1,11 +1,13 @@
 using System.Collections.Immutable;
 using System.Text;
 using Postern.Core.Approvals;
+using Postern.Core.Grants;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Sessions;
 using Postern.Gateway.Approvals;
+using Postern.Gateway.Grants;
 using Postern.Tests.Doubles;
 using Postern.Tests.Gateway;
 
@@ -23,7 +25,10 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         HashKey = new byte[32],
     };
 
+    private static readonly Connection Itself = new("gateway", "gateway", "https://gate.example", []);
+
     private readonly TemporaryFolder? _folder;
+    private readonly TemporaryFolder _grantFolder = new();
     private int _version;
 
     public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000)
@@ -32,6 +37,9 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         Current = Load(policy);
         Leash = new Leash(Clock, maxWaiting);
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
+        GrantStore = SqliteGrantStore.Open(_grantFolder.Path);
+        Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
+        Desk.Follower = Grants;
         Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
     }
 
@@ -43,11 +51,30 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
 
     public ToyGuide Guide { get; } = new();
 
-    public Leash Leash { get; }
+    public Leash Leash { get; private set; }
 
-    public ApprovalDesk Desk { get; }
+    public ApprovalDesk Desk { get; private set; }
 
-    public OperationPipeline Pipeline { get; }
+    public OperationPipeline Pipeline { get; private set; }
+
+    public SqliteGrantStore GrantStore { get; }
+
+    public GrantDesk Grants { get; private set; }
+
+    public ActiveGrants GrantsOf(Identity identity) => Leash.Grants.Of(identity);
+
+    /// <summary>What a restart leaves of grants: the store alone, with nothing in memory.</summary>
+    public async Task RestartGrantsAsync()
+    {
+        Leash.Dispose();
+        Grants.Dispose();
+        Leash = new Leash(Clock);
+        Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
+        Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
+        Desk.Follower = Grants;
+        Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
+        await Grants.StartAsync(CancellationToken.None);
+    }
 
     public PolicySet Current { get; private set; }
 
@@ -78,6 +105,9 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
     public void Dispose()
     {
         Leash.Dispose();
+        Grants.Dispose();
+        GrantStore.Dispose();
+        _grantFolder.Dispose();
         if (_folder is null) return;
         ((SqliteHoldStore)Holds).Dispose();
         _folder.Dispose();

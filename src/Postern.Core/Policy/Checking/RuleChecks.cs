@@ -15,10 +15,18 @@ internal static class RuleChecks
         foreach (var (rule, node) in rules)
         {
             FieldChecks.Run(context, definitions, rule, node);
-            CheckLiterals(context, definitions, rule, node);
+            CheckLiterals(context, definitions, rule, rule.Request is null ? node : node.Find("grant")!);
             if (rule.Effect == RuleEffect.Allow) CheckBounds(context, rule, node);
             if (rule.Effect == RuleEffect.Allow && rule.Who is { Agents: not null, Users: null, Groups: null, Workloads: null }) context.Warn(node.Find("who")!, $"`{rule.Id}` trusts `agents` alone: a client's id is claimed, not proven; add `users`, `groups` or `workloads`");
             if (!tested.Contains(rule.Id)) context.Warn(node, $"`{rule.Id}` has no test; write one with `expect: {{rule: {rule.Id}}}`");
+        }
+        foreach (var test in tests)
+        {
+            foreach (var grant in test.Grants)
+            {
+                var known = rules.Where(read => read.Rule.Request is not null).Select(read => read.Rule.Id).ToList();
+                if (!known.Contains(grant)) context.Add(ProblemSeverity.Error, test.File, test.Line, 1, $"`{test.Name}`: nothing under `requests` is called `{grant}`{NearestWord.Hint(grant, known)}");
+            }
         }
         ReachChecks.Run(context, rules);
     }

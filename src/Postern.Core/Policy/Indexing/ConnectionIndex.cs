@@ -20,6 +20,7 @@ internal sealed class ConnectionIndex
         _patterns = new WhoIndex(placed[null]);
         _wholeConnectionDenies = new WhoIndex(clauses.Where(clause => clause.Rule.Effect == RuleEffect.Deny && clause.Entry.IsWholeConnection));
         Givers = new WhoIndex(clauses.Where(clause => clause.Rule.Gives && !clause.Rule.IsReport).DistinctBy(clause => clause.Rule));
+        HasRequests = clauses.Exists(clause => clause.Rule.Request is not null);
         Masks = [.. masks.Where(mask => mask.On.IsEmpty || mask.On.Any(entry => entry.IsOn(connection)))];
     }
 
@@ -30,6 +31,9 @@ internal sealed class ConnectionIndex
 
     /// <summary>One clause of each rule that could permit something here.</summary>
     public WhoIndex Givers { get; }
+
+    /// <summary>True when something here may be asked for.</summary>
+    public bool HasRequests { get; }
 
     /// <summary>The masks that may touch something here.</summary>
     public ImmutableArray<Mask> Masks { get; }

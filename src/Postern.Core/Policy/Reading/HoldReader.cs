@@ -23,15 +23,22 @@ internal static class HoldReader
             context.Error(node, "`hold` must say who agrees: `approvers: {groups: [...]}`");
             return null;
         }
+        var requirements = Requirements(context, approvers);
+        var expires = node.Find("expires") is { } expiresNode ? context.Duration(expiresNode, "`expires`") : DefaultExpires;
+        var valid = node.Find("valid") is { } validNode ? context.Duration(validNode, "`valid`") : DefaultValid;
+        var risk = node.Find("risk") is { } riskNode ? context.Word(riskNode, "`risk`", Risks) : HoldRisk.Medium;
+        return new HoldTerms(requirements, expires ?? DefaultExpires, valid ?? DefaultValid, risk ?? HoldRisk.Medium);
+    }
+
+    /// <summary>A list: each must be met.</summary>
+    public static ImmutableArray<ApproverRequirement> Requirements(LoadContext context, YamlNode approvers)
+    {
         var requirements = ImmutableArray.CreateBuilder<ApproverRequirement>();
         foreach (var item in context.Items(approvers, "`approvers`"))
         {
             if (Requirement(context, item) is { } requirement) requirements.Add(requirement);
         }
-        var expires = node.Find("expires") is { } expiresNode ? context.Duration(expiresNode, "`expires`") : DefaultExpires;
-        var valid = node.Find("valid") is { } validNode ? context.Duration(validNode, "`valid`") : DefaultValid;
-        var risk = node.Find("risk") is { } riskNode ? context.Word(riskNode, "`risk`", Risks) : HoldRisk.Medium;
-        return new HoldTerms(requirements.DrainToImmutable(), expires ?? DefaultExpires, valid ?? DefaultValid, risk ?? HoldRisk.Medium);
+        return requirements.DrainToImmutable();
     }
 
     private static ApproverRequirement? Requirement(LoadContext context, YamlNode node)

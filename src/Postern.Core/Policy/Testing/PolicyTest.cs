@@ -16,6 +16,9 @@ internal sealed record PolicyTest
 
     public required Identity As { get; init; }
 
+    /// <summary>Entries under <c>requests:</c> that count as granted.</summary>
+    public ImmutableArray<string> Grants { get; init; } = [];
+
     /// <summary>Null: the instant of the run.</summary>
     public DateTimeOffset? At { get; init; }
 

@@ -32,7 +32,7 @@ public static class PolicyTests
         {
             return Result(test, [$"`ask` cannot be understood: {unreadable.Message}"], "");
         }
-        var decision = set.Decide(test.As, operation, at);
+        var decision = set.Decide(test.As, operation, at, ActiveGrants.Assuming(test.Grants));
         var (word, code) = decision switch
         {
             Decision.Allow => ("allow", null),

@@ -11,8 +11,8 @@ namespace Postern.Core.Policy.Testing;
 internal static class TestReader
 {
     private static readonly ImmutableArray<string> Keys = ["name", "as", "at", "ask", "reply", "expect"];
-    private static readonly ImmutableArray<string> AsKeys = ["user", "groups", "agent", "workload"];
-    private static readonly ImmutableArray<string> AsNotEnforced = ["labels", "grants"];
+    private static readonly ImmutableArray<string> AsKeys = ["user", "groups", "agent", "workload", "grants"];
+    private static readonly ImmutableArray<string> AsNotEnforced = ["labels"];
     private static readonly ImmutableArray<string> ExpectKeys = ["decision", "rule", "code", "reply"];
     private static readonly ImmutableArray<(string, int)> Decisions = [.. PolicyTest.Decisions.Select((word, index) => (word, index))];
 
@@ -49,6 +49,7 @@ internal static class TestReader
             File = node.File,
             Line = node.Line,
             As = identity,
+            Grants = node.Find("as")?.Find("grants") is { } grants ? context.Texts(grants, "`grants`") : [],
             At = node.Find("at") is { } at ? context.Instant(at, "`at`") : null,
             Connection = connection,
             Ask = ask,

@@ -14,7 +14,7 @@ public sealed class FullDatabaseTests
     public async Task A_transaction_that_found_no_room_leaves_room_for_the_next(bool failsAtCommit)
     {
         using var folder = new TemporaryFolder();
-        using var file = SqliteFile.Open(Path.Combine(folder.Path, "some.db"), ["journal_mode = wal"], 1, "create table grain (id integer primary key, bytes blob); create table child (parent integer references grain (id) deferrable initially deferred);");
+        using var file = SqliteFile.Open(Path.Combine(folder.Path, "some.db"), ["journal_mode = wal"], "create table grain (id integer primary key, bytes blob); create table child (parent integer references grain (id) deferrable initially deferred);");
         await file.RunAsync("pragma foreign_keys = on");
         var pages = await file.InTransactionAsync((sql, transaction) => sql.ExecuteScalar<int>("pragma page_count", transaction: transaction), CancellationToken.None);
         // SQLite's own limit of a file's size gives the same fault at the same places as a disk that is full.
