@@ -40,6 +40,68 @@ internal static class JsonBrackets
         return EndOfFew(utf8, at, open, text != 0, escaped != 0);
     }
 
+    /// <summary>
+    /// From <paramref name="at"/> (outside any text, in an array or object): where the array or object is closed, or else the last comma of
+    /// its own, not of what it holds; -1 when neither is in these bytes.
+    /// </summary>
+    public static int LastBetween(ReadOnlySpan<byte> utf8, int at)
+    {
+        ref var first = ref MemoryMarshal.GetReference(utf8);
+        var open = 0;
+        var last = -1;
+        uint text = 0;
+        uint escaped = 0;
+        for (; at + Block <= utf8.Length; at += Block)
+        {
+            var bytes = Vector256.LoadUnsafe(ref first, (nuint)at);
+            var quotes = Vector256.Equals(bytes, Vector256.Create((byte)'"')).ExtractMostSignificantBits();
+            var backslashes = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits();
+            if ((backslashes | escaped) != 0) quotes &= ~Escaped(backslashes, ref escaped);
+            var texts = WithinTexts(quotes) ^ text;
+            text = (uint)((int)texts >> (Block - 1));
+            var folded = bytes | Vector256.Create((byte)0x20);
+            var closes = Vector256.Equals(folded, Vector256.Create((byte)'}')).ExtractMostSignificantBits() & ~texts;
+            var opens = Vector256.Equals(folded, Vector256.Create((byte)'{')).ExtractMostSignificantBits() & ~texts;
+            // Mostly the block is wholly within something that is held, or holds no bracket at all.
+            if (open > BitOperations.PopCount(closes))
+            {
+                open += BitOperations.PopCount(opens) - BitOperations.PopCount(closes);
+                continue;
+            }
+            var commas = Vector256.Equals(bytes, Vector256.Create((byte)',')).ExtractMostSignificantBits() & ~texts;
+            if ((opens | closes) == 0)
+            {
+                if (open == 0 && commas != 0) last = at + (Block - 1) - BitOperations.LeadingZeroCount(commas);
+                continue;
+            }
+            for (var all = opens | closes | commas; all != 0; all &= all - 1)
+            {
+                var bit = all & (0 - all);
+                var place = at + BitOperations.TrailingZeroCount(bit);
+                if ((opens & bit) != 0) open++;
+                else if ((closes & bit) == 0) last = open == 0 ? place : last;
+                else if (--open < 0) return place;
+            }
+        }
+        return LastOfFew(utf8, at, open, text != 0, escaped != 0, last);
+    }
+
+    private static int LastOfFew(ReadOnlySpan<byte> utf8, int at, int open, bool isText, bool isEscaped, int last)
+    {
+        for (; at < utf8.Length; at++)
+        {
+            var current = utf8[at];
+            if (isEscaped) isEscaped = false;
+            else if (current == '\\') isEscaped = true;
+            else if (current == '"') isText = !isText;
+            else if (isText) continue;
+            else if (current is (byte)'{' or (byte)'[') open++;
+            else if (current == ',') last = open == 0 ? at : last;
+            else if (current is (byte)'}' or (byte)']' && --open < 0) return at;
+        }
+        return last;
+    }
+
     /// <summary>The place of the bracket that closes the last of those open; -1 when it is not here.</summary>
     private static int Closing(uint opens, uint closes, int open)
     {

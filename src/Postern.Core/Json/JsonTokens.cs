@@ -80,18 +80,20 @@ internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
         return at < _length ? Item(at) : _areMany && _inside == 0 ? false : throw NotJson();
     }
 
+    /// <summary>Where reading goes on.</summary>
+    public readonly int Place => _at;
+
+    /// <summary>Arrays and objects around the place where reading goes on, when a member or item may begin or its container end there; 0 elsewhere.</summary>
+    public readonly int Container => _isBehindValue || _isOpened ? _inside : 0;
+
     /// <summary>
-    /// With the opening bracket of an array or object just read, in a document known to be JSON: goes on behind its closing bracket
-    /// when that stands before this offset. False, and nothing happens, when it does not.
+    /// Where <see cref="Container"/> is above 0, in a document known to be JSON: leaves out members and items that end before this offset,
+    /// as many as there are, without a look at what they are. What is read next is the one around the offset, or the container's end.
     /// </summary>
-    public bool TrySkip(int before)
+    public void GoTowards(int offset)
     {
-        var end = JsonBrackets.EndOf(MemoryMarshal.CreateReadOnlySpan(ref _utf8, Math.Min(before, _length)), _at);
-        if (end < 0) return false;
-        (_at, _isOpened, _isBehindValue) = (end, false, true);
-        _levels >>= 1;
-        _inside--;
-        return true;
+        var place = JsonBrackets.LastBetween(MemoryMarshal.CreateReadOnlySpan(ref _utf8, Math.Min(offset, _length)), _at);
+        if (place >= 0) (_at, _isOpened, _isBehindValue) = (place, false, true);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -19,7 +19,10 @@ internal sealed partial class MaskRun
     // Where paths may lead to; null when nobody can say without following them.
     private Detection.PlaceList? _leads;
 
-    // True when arrays and objects without any such place are left out.
+    // Fewer bytes than this are read as quickly as they are left out.
+    private const int WorthSkipping = 24;
+
+    // True when members and items without any such place are left out.
     private bool _maySkip;
 
     /// <summary>What is known of the value at one depth.</summary>
@@ -100,7 +103,7 @@ internal sealed partial class MaskRun
             _suspects = space.Suspects;
             _detectors.Suspect(utf8, _suspects);
             space.Leads.Clear();
-            if (_paths.TryFindLeads(utf8, space.Leads)) _leads = space.Leads;
+            if (_paths.TryFindLeads(utf8, isRead, space.Leads)) _leads = space.Leads;
             if (_leads is { IsEmpty: true }) _paths = PathSet.None;
         }
         // Where no text is suspect, no number can be a card either: both are looked for in the same bytes.
@@ -119,8 +122,26 @@ internal sealed partial class MaskRun
             PathStates = Space.Of(ref space.PathStates, _paths.Words),
         };
         var tokens = new JsonTokens(utf8, areMany);
-        while (tokens.Read()) Token(ref tokens, ref walk, ref output);
+        do
+        {
+            if (_maySkip && tokens.Container is > 0 and var around && MaySkipIn(around - 1, ref walk))
+            {
+                var next = Math.Min(_suspects!.NextFrom(tokens.Place), _leads!.NextFrom(tokens.Place));
+                if (next - tokens.Place >= WorthSkipping) tokens.GoTowards(next);
+            }
+            if (!tokens.Read()) break;
+            Token(ref tokens, ref walk, ref output);
+        }
+        while (true);
         if (walk.Copied > 0) output.Write(utf8[walk.Copied..]);
+    }
+
+    /// <summary>True when what an array or object holds matters only where a place is named.</summary>
+    private bool MaySkipIn(int depth, ref Walk walk)
+    {
+        ref var level = ref walk.Levels[depth];
+        // INVARIANT: behind its last name a path leads on by position, which no search for names shows (`$..emails[*]`).
+        return level.Rank == 0 && !(level.HasPaths && _paths.GoesOnWithoutName(walk.PathAt(depth, _paths.Words)));
     }
 
     private static void Check(ReadOnlySpan<byte> utf8, bool areMany)
@@ -156,7 +177,6 @@ internal sealed partial class MaskRun
         {
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
                 level.IsArray = token.Kind == JsonTokenType.StartArray;
-                if (_maySkip && level.Rank == 0) token.TrySkip(Math.Min(_suspects!.NextFrom(token.Start), _leads!.NextFrom(token.Start)));
                 break;
             case JsonTokenType.String when !level.IsStructure:
                 Text(ref token, ref walk, level, ref output);

@@ -86,6 +86,11 @@ internal sealed partial class MaskRun
     /// </summary>
     private int Find(ReadOnlySpan<byte> text)
     {
+        if (!_detectors.Any && _masker.Views.IsEmpty)
+        {
+            _hits.Clear();
+            return 0;
+        }
         FindIn(text);
         if (!_detectors.Any || text.IndexOf("\\u"u8) < 0) return 0;
         var undone = ArrayPool<byte>.Shared.Rent(text.Length);

@@ -16,6 +16,9 @@ internal sealed class PathAnchors
     private const int Few = 8;
     private const int Sparse = 512;
 
+    // The same where all that lies between is left out; it bounds the list of places to a twelfth of the document.
+    private const int SparseToSkip = 48;
+
     private readonly byte[][] _names;
 
     private PathAnchors(byte[][] names) => _names = names;
@@ -39,9 +42,10 @@ internal sealed class PathAnchors
     /// inside one of its texts (whose quotes are escaped), and where an escape by number (<c>\u0065</c>) stands, which may spell any.
     /// False, with places missing, when there are so many that following the paths is quicker.
     /// </summary>
-    public bool TryFind(ReadOnlySpan<byte> utf8, PlaceList places)
+    public bool TryFind(ReadOnlySpan<byte> utf8, bool canSkip, PlaceList places)
     {
         var found = 0;
+        var sparse = canSkip ? SparseToSkip : Sparse;
         Span<int> next = stackalloc int[Most + 1];
         for (var i = 0; i <= _names.Length; i++) next[i] = Next(utf8, i, 0);
         while (true)
@@ -52,7 +56,7 @@ internal sealed class PathAnchors
                 if (next[i] < next[first]) first = i;
             }
             if (next[first] == int.MaxValue) return true;
-            if (++found >= Few && next[first] / found < Sparse) return false;
+            if (++found >= Few && next[first] / found < sparse) return false;
             places.Add(next[first]);
             next[first] = Next(utf8, first, next[first] + 1);
         }

@@ -15,6 +15,7 @@ internal sealed class PathSet
     private readonly ulong[] _initial;
     private readonly ulong[] _stays;
     private readonly ulong[] _ends;
+    private readonly ulong[] _nameless;
     private readonly ulong[] _byItem;
     private readonly ulong[] _byAnyName;
     private readonly ulong[] _byOtherName;
@@ -32,6 +33,7 @@ internal sealed class PathSet
         _initial = new ulong[Words];
         _stays = new ulong[Words];
         _ends = new ulong[Words];
+        _nameless = new ulong[Words];
         _byItem = new ulong[Words];
         _byAnyName = new ulong[Words];
         _byOtherName = new ulong[Words];
@@ -43,6 +45,7 @@ internal sealed class PathSet
         foreach (var (steps, value) in all)
         {
             Set(_initial, place);
+            for (var i = LastNamed(steps) + 1; i < steps.Length; i++) Set(_nameless, place + i);
             foreach (var step in steps)
             {
                 if (step.Utf8Name is { } name)
@@ -75,7 +78,10 @@ internal sealed class PathSet
     public bool MayLeadInto(ReadOnlySpan<byte> utf8) => Words > 0 && _anchors?.StandIn(utf8) != false;
 
     /// <summary>Adds the places that a path may lead to, in order. False when following the paths is the only, or the quicker, way to tell.</summary>
-    public bool TryFindLeads(ReadOnlySpan<byte> utf8, Detection.PlaceList places) => Words == 0 || _anchors?.TryFind(utf8, places) == true;
+    /// <param name="utf8">The document.</param>
+    /// <param name="canSkip">True when what stands between such places is left out, which pays off when they are many too.</param>
+    /// <param name="places">Where they go.</param>
+    public bool TryFindLeads(ReadOnlySpan<byte> utf8, bool canSkip, Detection.PlaceList places) => Words == 0 || _anchors?.TryFind(utf8, canSkip, places) == true;
 
     /// <summary>Adds the start of every path to a state.</summary>
     public void Start(Span<ulong> state)
@@ -108,6 +114,26 @@ internal sealed class PathSet
             }
         }
         return best;
+    }
+
+    /// <summary>True when a path can lead to something in here without another name: then no search for names says where.</summary>
+    public bool GoesOnWithoutName(ReadOnlySpan<ulong> state)
+    {
+        for (var i = 0; i < state.Length; i++)
+        {
+            if ((state[i] & _nameless[i]) != 0) return true;
+        }
+        return false;
+    }
+
+    private static int LastNamed(ImmutableArray<PathStep> steps)
+    {
+        var last = -1;
+        for (var i = 0; i < steps.Length; i++)
+        {
+            if (steps[i].Utf8Name is not null) last = i;
+        }
+        return last;
     }
 
     private bool Step(ReadOnlySpan<ulong> state, ulong[] moves, Span<ulong> next)

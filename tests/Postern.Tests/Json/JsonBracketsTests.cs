@@ -45,16 +45,61 @@ public sealed class JsonBracketsTests
     }
 
     [Fact]
-    public void Reading_goes_on_behind_what_was_skipped()
+    public void Reading_goes_on_with_what_stands_around_the_place()
     {
-        var document = "{\"a\":[1,{\"b\":[2]}],\"c\":{\"d\":3},\"e\":4}"u8;
-        var token = new JsonTokens(document);
-        var seen = new StringBuilder();
-        while (token.Read())
+        var document = """{"a":[1,{"b":[2]}],"c":{"d":3},"e":[4,5,6],"f":7}"""u8;
+        Assert.Equal("StartObject0 PropertyName1 StartArray1 Number2 EndArray1 EndObject0 ", Read(document, document.IndexOf((byte)'5')));
+        Assert.Equal("StartObject0 PropertyName1 Number1 EndObject0 ", Read(document, document.IndexOf((byte)'7')));
+        Assert.Equal("StartObject0 EndObject0 ", Read(document, document.Length));
+        Assert.Equal("StartObject0 PropertyName1 StartObject1 PropertyName2 Number2 EndObject1 EndObject0 ", Read(document, document.IndexOf((byte)'3')));
+
+        static string Read(ReadOnlySpan<byte> document, int place)
         {
-            seen.Append(token.Kind).Append(token.Depth).Append(' ');
-            if (token.Kind is JsonTokenType.StartArray or JsonTokenType.StartObject) seen.Append(token.TrySkip(document.Length - 7) ? "skipped " : "kept ");
+            var token = new JsonTokens(document);
+            var seen = new StringBuilder();
+            while (token.Read())
+            {
+                seen.Append(token.Kind).Append(token.Depth).Append(' ');
+                if (token.Container > 0) token.GoTowards(token.Place <= place ? place : document.Length);
+            }
+            return seen.ToString();
         }
-        Assert.Equal("StartObject0 kept PropertyName1 StartArray1 skipped PropertyName1 StartObject1 skipped PropertyName1 Number1 EndObject0 ", seen.ToString());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void What_is_left_out_ends_at_the_last_comma_of_the_container_or_at_its_end(int seed)
+    {
+        var samples = new JsonSamples(seed);
+        for (var round = 0; round < 300; round++)
+        {
+            var document = Encoding.UTF8.GetBytes(samples.Document(depth: 6));
+            var reader = new Utf8JsonReader(document);
+            while (reader.Read())
+            {
+                if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject)) continue;
+                var from = (int)reader.BytesConsumed;
+                var before = from + samples.Next(document.Length - from + 1);
+                Assert.Equal(Slowly(document, from, before), JsonBrackets.LastBetween(document.AsSpan(0, before), from));
+            }
+        }
+    }
+
+    private static int Slowly(byte[] document, int from, int before)
+    {
+        var (depth, last, isText) = (0, -1, false);
+        for (var at = from; at < before; at++)
+        {
+            var current = (char)document[at];
+            if (isText && current == '\\') at++;
+            else if (current == '"') isText = !isText;
+            else if (isText) continue;
+            else if (current is '[' or '{') depth++;
+            else if (current is ']' or '}' && --depth < 0) return at;
+            else if (current == ',' && depth == 0) last = at;
+        }
+        return last;
     }
 }

@@ -48,6 +48,73 @@ public sealed class MaskScreenTests
         Assert.True(changed > Rounds / 2 && kept > Rounds / 2 && blocked > Rounds / 100, $"{changed} changed, {kept} kept, {blocked} blocked");
     }
 
+    [Fact]
+    [Row("M02"), Row("M16")]
+    public void A_frame_that_was_read_comes_out_the_same_whether_or_not_what_lies_between_was_left_out()
+    {
+        var shape = Shape([["result"], ["rows", "[*]"]], [["id"]]);
+        var read = new FrameShape { Form = FrameForm.Json, Roots = shape.Roots, Structure = shape.Structure, IsRead = true };
+        var whole = new FrameShape { Form = FrameForm.Json, IsRead = true };
+        string[] detectors = [Detectors.Email, Detectors.CreditCard, Detectors.Password];
+        var maskers = new[]
+        {
+            Fields(MaskKind.Redact, "$..email", "$..card"), Fields(MaskKind.Redact, "$.email", "$.deep.card", "$..list[*]"), Fields(MaskKind.Hash, "$.rows[*].email"),
+            Masker.Compile([Rule("m", MaskKind.Redact, ["$..email"], detectors)], Key), Values(MaskKind.Redact, detectors),
+        };
+        var (changed, kept) = (0, 0);
+        for (var seed = 0; seed < Rounds; seed++)
+        {
+            var samples = new JsonSamples(seed);
+            var rows = Enumerable.Range(0, samples.Next(12)).Select(_ => Row(samples, 3));
+            var document = Encoding.UTF8.GetBytes($"{{\"id\":7, \"rows\":[{string.Join(samples.Next(2) == 0 ? "," : " , ", rows)}],\"result\":{Row(samples, 3)} }}");
+            var masker = maskers[samples.Next(maskers.Length)];
+            foreach (var form in new[] { read, whole })
+            {
+                var quick = Outcome(masker, document, form);
+                var slow = Outcome(masker.Unscreened(), document, form);
+                Assert.True(slow == quick, $"seed {seed}: {Encoding.UTF8.GetString(document)}\nexpected {slow}\nfound {quick}");
+                if (quick.Count > 0) changed++;
+                else kept++;
+            }
+        }
+        Assert.True(changed > Rounds / 2 && kept > Rounds / 20, $"{changed} changed, {kept} kept");
+    }
+
+    [Theory]
+    [Row("M02")]
+    [InlineData("$..emails[*]", """{"emails":["bob","alice"],"n":1}""", """{"emails":["[masked:m]","[masked:m]"],"n":1}""")]
+    [InlineData("$.emails[*]", """{"a":[1,2,3],"emails":["bob, the first of all of them","alice"],"n":1}""", """{"a":[1,2,3],"emails":["[masked:m]","[masked:m]"],"n":1}""")]
+    [InlineData("$..emails[*][*]", """{"emails":[["bob"],["alice"]]}""", """{"emails":[["[masked:m]"],["[masked:m]"]]}""")]
+    [InlineData("$.emails.*", """{"emails":{"first":"bob","last":"alice"},"n":"kept as it is"}""", """{"emails":{"first":"[masked:m]","last":"[masked:m]"},"n":"kept as it is"}""")]
+    public void What_a_path_leads_to_by_position_is_not_left_out(string path, string document, string expected) =>
+        Assert.Equal(expected, Fields(MaskKind.Redact, path).Apply(document, new FrameShape { Form = FrameForm.Json, IsRead = true }));
+
+    private static readonly string[] s_names = ["email", "card", "em\\u0061il", "list", "deep", "note", "a", "customer number", "password", "x\\\"email", "paid"];
+
+    private static string Row(JsonSamples samples, int depth)
+    {
+        var members = Enumerable.Range(0, samples.Next(9)).Select(_ => $"\"{s_names[samples.Next(s_names.Length)]}\"{(samples.Next(5) == 0 ? " " : "")}:{(samples.Next(5) == 0 ? "\n " : "")}{Cell(samples, depth)}");
+        return $"{{{string.Join(samples.Next(4) == 0 ? " , " : ",", members)}{(samples.Next(4) == 0 ? " " : "")}}}";
+    }
+
+    private static string Cell(JsonSamples samples, int depth) => samples.Next(14) switch
+    {
+        0 when depth > 0 => Row(samples, depth - 1),
+        1 when depth > 0 => $"[{Cell(samples, depth - 1)},{Cell(samples, depth - 1)} , {Cell(samples, depth - 1)}]",
+        2 => "\"email\"",
+        3 => "\"bob@example.com\"",
+        4 => "4111111111111111",
+        5 => "null",
+        6 => "true",
+        7 => "-12.5e3",
+        8 => "[]",
+        9 => "\"a, b: {c} [d] \\\" , \\\\\"",
+        10 => samples.Document(depth: 2),
+        11 => "\"{\\\"email\\\":\\\"x\\\",\\\"n\\\":[1,2]}\"",
+        12 => "\"\\u0065mail\"",
+        _ => $"\"{new string('w', samples.Next(70))}\"",
+    };
+
     [Theory]
     [Row("N04")]
     [InlineData("""{"result":"{\"n\":-411.108e+013}"}""")]
