@@ -31,6 +31,9 @@ switch (args)
     case ["masks"]:
         Postern.Benchmarks.MaskingBenchmarks.Run(Console.Out);
         return 0;
+    case ["masks", var line]:
+        Postern.Benchmarks.MaskingBenchmarks.Run(Console.Out, line);
+        return 0;
     case ["held"]:
         await HeldRun.RunAsync(callers: 10_000);
         return 0;
@@ -56,7 +59,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

@@ -41,34 +41,37 @@ internal static class JsonBrackets
     }
 
     /// <summary>
-    /// From <paramref name="at"/> (outside any text, in an array or object): where the array or object is closed, or else the last comma of
-    /// its own, not of what it holds; -1 when neither is in these bytes.
+    /// From <paramref name="at"/> (outside any text, in an array or object) and before <paramref name="before"/>: where the array or object is
+    /// closed, or else the last comma of its own, not of what it holds; -1 when neither is there.
     /// </summary>
-    public static int LastBetween(ReadOnlySpan<byte> utf8, int at)
+    public static int LastBetween(ReadOnlySpan<byte> utf8, int at, int before)
     {
         ref var first = ref MemoryMarshal.GetReference(utf8);
         var open = 0;
         var last = -1;
         uint text = 0;
         uint escaped = 0;
-        for (; at + Block <= utf8.Length; at += Block)
+        // The last block is read whole where the document has that many bytes; what is not before the end does not count.
+        for (; at < before && at + Block <= utf8.Length; at += Block)
         {
+            var counts = before - at >= Block ? uint.MaxValue : (1U << (before - at)) - 1;
             var bytes = Vector256.LoadUnsafe(ref first, (nuint)at);
             var quotes = Vector256.Equals(bytes, Vector256.Create((byte)'"')).ExtractMostSignificantBits();
             var backslashes = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits();
             if ((backslashes | escaped) != 0) quotes &= ~Escaped(backslashes, ref escaped);
             var texts = WithinTexts(quotes) ^ text;
             text = (uint)((int)texts >> (Block - 1));
+            counts &= ~texts;
             var folded = bytes | Vector256.Create((byte)0x20);
-            var closes = Vector256.Equals(folded, Vector256.Create((byte)'}')).ExtractMostSignificantBits() & ~texts;
-            var opens = Vector256.Equals(folded, Vector256.Create((byte)'{')).ExtractMostSignificantBits() & ~texts;
+            var closes = Vector256.Equals(folded, Vector256.Create((byte)'}')).ExtractMostSignificantBits() & counts;
+            var opens = Vector256.Equals(folded, Vector256.Create((byte)'{')).ExtractMostSignificantBits() & counts;
             // Mostly the block is wholly within something that is held, or holds no bracket at all.
             if (open > BitOperations.PopCount(closes))
             {
                 open += BitOperations.PopCount(opens) - BitOperations.PopCount(closes);
                 continue;
             }
-            var commas = Vector256.Equals(bytes, Vector256.Create((byte)',')).ExtractMostSignificantBits() & ~texts;
+            var commas = Vector256.Equals(bytes, Vector256.Create((byte)',')).ExtractMostSignificantBits() & counts;
             if ((opens | closes) == 0)
             {
                 if (open == 0 && commas != 0) last = at + (Block - 1) - BitOperations.LeadingZeroCount(commas);
@@ -83,7 +86,7 @@ internal static class JsonBrackets
                 else if (--open < 0) return place;
             }
         }
-        return LastOfFew(utf8, at, open, text != 0, escaped != 0, last);
+        return at >= before ? last : LastOfFew(utf8[..before], at, open, text != 0, escaped != 0, last);
     }
 
     private static int LastOfFew(ReadOnlySpan<byte> utf8, int at, int open, bool isText, bool isEscaped, int last)

@@ -92,7 +92,7 @@ internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
     /// </summary>
     public void GoTowards(int offset)
     {
-        var place = JsonBrackets.LastBetween(MemoryMarshal.CreateReadOnlySpan(ref _utf8, Math.Min(offset, _length)), _at);
+        var place = JsonBrackets.LastBetween(MemoryMarshal.CreateReadOnlySpan(ref _utf8, _length), _at, Math.Min(offset, _length));
         if (place >= 0) (_at, _isOpened, _isBehindValue) = (place, false, true);
     }
 

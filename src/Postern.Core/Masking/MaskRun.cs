@@ -121,7 +121,7 @@ internal sealed partial class MaskRun
         Span<byte> replacement = stackalloc byte[Treatment.MaxLength];
         // A field that holds nothing but a card keeps what a card may keep.
         var isCard = _hits.Hits is [{ IsCard: true, Start: 0 } only] && only.End == text.Length;
-        Put(replacement[..treatment.Write(text, isCard, replacement)], isEscaped, ref output);
+        Put(replacement[..treatment.Write(text, isCard, replacement)], isEscaped && !treatment.IsPlain, ref output);
         Count++;
     }
 
@@ -159,7 +159,7 @@ internal sealed partial class MaskRun
     {
         var treatment = _masker.TreatmentOf(hit.Rank);
         Span<byte> replacement = stackalloc byte[Treatment.MaxLength];
-        Put(replacement[..treatment.Write(text, hit.IsCard, replacement)], isEscaped, ref output);
+        Put(replacement[..treatment.Write(text, hit.IsCard, replacement)], isEscaped && !treatment.IsPlain, ref output);
     }
 
     private static void Put(scoped ReadOnlySpan<byte> text, bool isEscaped, ref MaskBuffer output)

@@ -25,7 +25,12 @@ internal sealed class Treatment(string maskId, MaskKind kind, byte[] hashKey)
     private readonly byte[] _marker = Encoding.UTF8.GetBytes($"[masked:{Short(maskId)}]");
     private readonly byte[] _nameMarker = Encoding.UTF8.GetBytes($"[masked:{Short(maskId)}:");
 
+    private IncrementalHash? _idle;
+
     public MaskKind Kind => kind;
+
+    /// <summary>True when what is written needs no escaping in JSON, whatever it stands for.</summary>
+    public bool IsPlain { get; } = kind != MaskKind.Partial && !Short(maskId).AsSpan().ContainsAnyExceptInRange(' ', '~') && !Short(maskId).AsSpan().ContainsAny('"', '\\');
 
     /// <summary>The most bytes that <see cref="Write"/> and <see cref="WriteName"/> write.</summary>
     public const int MaxLength = 256;
@@ -64,17 +69,27 @@ internal sealed class Treatment(string maskId, MaskKind kind, byte[] hashKey)
             {
                 if (char.IsAsciiDigit((char)current) && count < digits.Length) digits[count++] = current;
             }
-            HMACSHA256.HashData(hashKey, digits[..count], hash);
+            Hash(digits[..count], hash);
         }
         else
         {
-            HMACSHA256.HashData(hashKey, text, hash);
+            Hash(text, hash);
         }
         var length = Put("[hash:"u8, destination);
         Convert.TryToHexStringLower(hash[..HashBytes], destination[length..], out var hex);
         length += hex;
         destination[length++] = (byte)']';
         return length;
+    }
+
+    /// <summary>HMAC-SHA-256 with the key, by a digest that was set up before: setting one up costs more than hashing a value.</summary>
+    private void Hash(ReadOnlySpan<byte> text, Span<byte> hash)
+    {
+        // Taken for as long as it is used; who finds none makes one. What is left over goes with the masker.
+        var hmac = Interlocked.Exchange(ref _idle, null) ?? IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, hashKey);
+        hmac.AppendData(text);
+        hmac.GetHashAndReset(hash);
+        if (Interlocked.CompareExchange(ref _idle, hmac, null) is not null) hmac.Dispose();
     }
 
     private int WritePartial(ReadOnlySpan<byte> text, bool isCard, Span<byte> destination)

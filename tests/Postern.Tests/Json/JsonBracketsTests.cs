@@ -82,7 +82,7 @@ public sealed class JsonBracketsTests
                 if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject)) continue;
                 var from = (int)reader.BytesConsumed;
                 var before = from + samples.Next(document.Length - from + 1);
-                Assert.Equal(Slowly(document, from, before), JsonBrackets.LastBetween(document.AsSpan(0, before), from));
+                Assert.Equal(Slowly(document, from, before), JsonBrackets.LastBetween(document, from, before));
             }
         }
     }
