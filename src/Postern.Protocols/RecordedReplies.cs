@@ -11,6 +11,7 @@ public static class RecordedReplies
     public static IReadOnlyList<ReplayItem>? Read(string protocol, IEnumerable<ReadOnlyMemory<byte>> frames) => protocol switch
     {
         Postgres.PostgresOperations.ProtocolName => Postgres.Masking.ReplyText.Read(frames),
+        Kubernetes.KubernetesVocabulary.ProtocolName => Kubernetes.Streams.StreamEventText.Said(frames),
         _ => null,
     };
 }

@@ -75,15 +75,7 @@ internal sealed class HttpReplyWire(HttpContext http) : IReplySink
         return _isHeadOfHead ? default : how.Form is { IsJson: false } form ? FormAsync(content.Value, form, how.IsWhole, cancellationToken) : BodyAsync(content.Value, how.IsWhole, cancellationToken);
     }
 
-    private async ValueTask SwitchAsync(WebSocketOpening opening)
-    {
-        var headers = http.Response.Headers;
-        headers.Upgrade = "websocket";
-        headers["Sec-WebSocket-Accept"] = opening.Accept;
-        if (opening.Protocol is not null) headers["Sec-WebSocket-Protocol"] = opening.Protocol;
-        var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
-        Socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, SubProtocol = opening.Protocol, KeepAliveInterval = TimeSpan.FromSeconds(30) });
-    }
+    private async ValueTask SwitchAsync(WebSocketOpening opening) => Socket = await WebSocketRelay.SwitchAsync(http, opening).ConfigureAwait(false);
 
     private async ValueTask MessageAsync(ReadOnlyMemory<byte> content, WebSocketMessageType type, CancellationToken cancellationToken)
     {

@@ -38,12 +38,9 @@ internal static class WebSocketRelay
 
     public static async ValueTask RunAsync(HttpContext http, HttpAsk ask, HttpReplyWire wire, Clearance clearance, IUpstreamDialer upstreams, ReplyPlace place, CancellationToken cancellationToken)
     {
-        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes));
         var offered = http.Request.Headers["Sec-WebSocket-Protocol"].ToString();
         var headers = HttpForwarder.Headers(ask, clearance.Replies.IsMasked);
-        headers.Add(new("Sec-WebSocket-Key", key));
-        headers.Add(new("Sec-WebSocket-Version", "13"));
-        if (offered.Length > 0) headers.Add(new("Sec-WebSocket-Protocol", offered));
+        var key = AddHandshake(headers, offered);
         var request = new UpstreamRequest("GET", headers) { Target = ask.Target.Text, Body = UpstreamBody.None, Upgrade = "websocket" };
         await using var response = await upstreams.SendAsync(clearance, request, cancellationToken).ConfigureAwait(false);
         if (response.Status != 101)
@@ -51,14 +48,11 @@ internal static class WebSocketRelay
             await new ReplyRelay(clearance, response, place, ask.Method).RunAsync().ConfigureAwait(false);
             return;
         }
-        if (response.Header("Sec-WebSocket-Accept") != AcceptOf(key)) throw Invalid("the target did not answer to the key of the handshake");
-        if (response.Header("Sec-WebSocket-Extensions") is not null) throw Invalid("the target switched on an extension that nobody offered");
-        var protocol = response.Header("Sec-WebSocket-Protocol");
-        if (protocol is not null && !offered.Split(',').Any(each => each.Trim() == protocol)) throw Invalid("the target chose a protocol that nobody offered");
+        var protocol = ProtocolOf(response, key, offered);
 
         var head = new ArrayBufferWriter<byte>(64);
         head.Write("""{"status":101,"headers":{}}"""u8);
-        var opening = new ReplyTag { Switch = new WebSocketOpening(AcceptOf(http.Request.Headers["Sec-WebSocket-Key"].ToString()), protocol) };
+        var opening = new ReplyTag { Switch = new WebSocketOpening(AcceptOf(http), protocol) };
         await clearance.Replies.ReleaseAsync(new ReplyFrame(head.WrittenMemory, ReplyHead.Shape, opening)).ConfigureAwait(false);
         await clearance.Replies.FlushAsync().ConfigureAwait(false);
 
@@ -74,6 +68,41 @@ internal static class WebSocketRelay
         cancellationToken.ThrowIfCancellationRequested();
         await first.ConfigureAwait(false);
     }
+
+    /// <summary>Adds what asks a target to switch; returns the key that it must answer to.</summary>
+    public static string AddHandshake(List<KeyValuePair<string, string>> headers, string offered)
+    {
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes));
+        headers.Add(new("Sec-WebSocket-Key", key));
+        headers.Add(new("Sec-WebSocket-Version", "13"));
+        if (offered.Length > 0) headers.Add(new("Sec-WebSocket-Protocol", offered));
+        return key;
+    }
+
+    /// <summary>The protocol that a target chose when it switched; null for none.</summary>
+    /// <exception cref="UpstreamException">It did not truly switch to what it was asked for.</exception>
+    public static string? ProtocolOf(UpstreamResponse response, string key, string offered)
+    {
+        if (response.Header("Sec-WebSocket-Accept") != AcceptOf(key)) throw Invalid("the target did not answer to the key of the handshake");
+        if (response.Header("Sec-WebSocket-Extensions") is not null) throw Invalid("the target switched on an extension that nobody offered");
+        var protocol = response.Header("Sec-WebSocket-Protocol");
+        if (protocol is not null && !offered.Split(',').Any(each => each.Trim() == protocol)) throw Invalid("the target chose a protocol that nobody offered");
+        return protocol;
+    }
+
+    /// <summary>Switches the caller's connection.</summary>
+    public static async ValueTask<WebSocket> SwitchAsync(HttpContext http, WebSocketOpening opening)
+    {
+        var headers = http.Response.Headers;
+        headers.Upgrade = "websocket";
+        headers["Sec-WebSocket-Accept"] = opening.Accept;
+        if (opening.Protocol is not null) headers["Sec-WebSocket-Protocol"] = opening.Protocol;
+        var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, SubProtocol = opening.Protocol, KeepAliveInterval = TimeSpan.FromSeconds(30) });
+    }
+
+    /// <summary>The caller's own key, answered.</summary>
+    public static string AcceptOf(HttpContext http) => AcceptOf(http.Request.Headers["Sec-WebSocket-Key"].ToString());
 
     // What the caller says: judged when the connection was opened, recorded before it is sent.
     private static async Task UpAsync(WebSocket caller, WebSocket target, Clearance clearance, CancellationToken cancellationToken)
@@ -131,7 +160,8 @@ internal static class WebSocketRelay
         return StrictJson.Check(message.Content.Span) is null ? FrameShape.Json : FrameShape.Bytes;
     }
 
-    private static async Task CloseAsync(WebSocket socket, WebSocketCloseStatus? status, CancellationToken cancellationToken)
+    /// <summary>Says that nothing more comes.</summary>
+    public static async Task CloseAsync(WebSocket socket, WebSocketCloseStatus? status, CancellationToken cancellationToken)
     {
         // The reason is text that nobody masked: the number alone goes on.
         if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived) await socket.CloseOutputAsync(status is null or WebSocketCloseStatus.Empty ? WebSocketCloseStatus.NormalClosure : status.Value, null, cancellationToken).ConfigureAwait(false);
@@ -155,7 +185,7 @@ internal static class WebSocketRelay
     }
 
     /// <summary>One whole message at a time, in a buffer that is used again.</summary>
-    private sealed class Message : IDisposable
+    internal sealed class Message : IDisposable
     {
         private byte[] _buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
         private int _length;

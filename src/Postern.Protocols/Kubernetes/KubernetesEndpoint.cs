@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+using Postern.Protocols.Kubernetes.Streams;
 using Postern.Protocols.Kubernetes.Wire;
 
 namespace Postern.Protocols.Kubernetes;
@@ -47,10 +49,36 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         if (await _identification.OfAsync(http, connection.Name).ConfigureAwait(false) is not { } identity) return;
 
         // 4. What is asked.
-        if (await ReadAsync(http, connection, identity).ConfigureAwait(false) is { } ask)
+        if (await ReadAsync(http, connection, identity).ConfigureAwait(false) is not { } ask) return;
+        if (StreamOpening.IsCarried(ask.Info))
+        {
+            await OpenAsync(http, ask, identity).ConfigureAwait(false);
+        }
+        else
         {
             await _services.Pipeline.RunAsync(new KubernetesExchange(http, gateway, ask, _services.LongestWait), identity, http.RequestAborted).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>A stream into a container. Over SPDY whoever may not hears why; the others hear what to use instead.</summary>
+    private async ValueTask OpenAsync(HttpContext http, KubernetesAsk ask, Identity identity)
+    {
+        var connection = ask.Operation.Connection.Name;
+        if (StreamOpening.IsSpdy(http))
+        {
+            if (_services.Policies.Current.Decide(identity, ask.Operation, _services.Clock.GetUtcNow()) is Decision.Deny)
+                await _services.Pipeline.RunAsync(new KubernetesExchange(http, gateway, ask, TimeSpan.Zero) { Objection = StreamOpening.SpdyFault }, identity, http.RequestAborted).ConfigureAwait(false);
+            else
+                await RefuseAsync(http, 400, "BadRequest", StreamOpening.SpdyFault, connection, identity).ConfigureAwait(false);
+            return;
+        }
+        if (StreamOpening.Read(http, ask.Query, out var fault) is not { } opening)
+        {
+            await RefuseAsync(http, 400, "BadRequest", fault!, connection, identity).ConfigureAwait(false);
+            return;
+        }
+        using var exchange = new StreamExchange(http, gateway, ask, opening);
+        await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
     }
 
     private static ValueTask SayUnauthenticatedAsync(HttpContext http, int status)
@@ -72,11 +100,6 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             return null;
         }
         var target = raw[(Prefix.Length + connection.Name.Length)..];
-        if (UpgradeFault(http) is { } upgrade)
-        {
-            await RefuseAsync(http, 400, "BadRequest", upgrade, connection.Name, identity).ConfigureAwait(false);
-            return null;
-        }
         if (http.Request.Headers.ContentEncoding.Count > 0 || http.Request.Headers.ContentType.Count > 1 || http.Request.Headers.Accept.Count > 1)
         {
             await RefuseAsync(http, 400, "BadRequest", "a body that is encoded, or a header that stands twice, is not read", connection.Name, identity).ConfigureAwait(false);
@@ -96,24 +119,20 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             await RefuseAsync(http, fault.Status, fault.Reason, fault.Message, connection.Name, identity).ConfigureAwait(false);
             return null;
         }
-        if (ask.Info is { Resource: "pods", Group: "", Subresource: "exec" or "attach" or "portforward" })
+        if (!StreamOpening.IsCarried(ask.Info) && UpgradeFault(http, ask.Info) is { } upgrade)
         {
-            await RefuseAsync(http, 400, "BadRequest", $"`{ask.Info.Subresource}` opens a stream, which this gateway does not carry", connection.Name, identity).ConfigureAwait(false);
+            await RefuseAsync(http, 400, "BadRequest", upgrade, connection.Name, identity).ConfigureAwait(false);
             return null;
         }
         return ask;
     }
 
-    /// <summary>
-    /// A switched connection would be a tunnel that nobody reads (G11). SPDY cannot be read at all: its preset compression dictionary has no reader here.
-    /// </summary>
-    private static string? UpgradeFault(HttpContext http)
+    /// <summary>A switched connection that nobody reads would be a tunnel past every mask (G11).</summary>
+    private static string? UpgradeFault(HttpContext http, in RequestInfo info)
     {
-        var upgrade = http.Request.Headers.Upgrade.ToString();
-        if (upgrade.Length == 0) return null;
-        return upgrade.StartsWith("SPDY", StringComparison.OrdinalIgnoreCase)
-            ? "exec, attach and port-forward over SPDY are not carried: SPDY cannot be read, masked or recorded (kubectl 1.31 and newer ask by WebSocket first)"
-            : "exec, attach and port-forward are not carried by this gateway";
+        if (StreamOpening.IsSpdy(http)) return StreamOpening.SpdyFault;
+        if (info is { Resource: "pods", Group: "", Subresource: "portforward" }) return "port-forward is not carried: what kubectl sends for it is SPDY within a WebSocket, which cannot be read, masked or recorded";
+        return http.Request.Headers.Upgrade.Count > 0 ? "only exec and attach are opened by WebSocket here; ask for this without `Upgrade`" : null;
     }
 
     private static string? MediaType(string? contentType)

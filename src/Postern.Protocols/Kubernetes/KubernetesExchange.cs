@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
@@ -14,6 +13,9 @@ internal sealed class KubernetesExchange(HttpContext http, KubernetesGateway gat
     // A kubectl that hears nothing for longer is often ended by whoever runs it; it comes back by itself (decision 0025).
     private static readonly TimeSpan LongestPatience = TimeSpan.FromSeconds(25);
 
+    /// <summary>Why this is not forwarded even where it is permitted; null for what is.</summary>
+    public string? Objection { get; init; }
+
     /// <inheritdoc/>
     public Operation Operation => ask.Operation;
 
@@ -26,12 +28,13 @@ internal sealed class KubernetesExchange(HttpContext http, KubernetesGateway gat
     /// <inheritdoc/>
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
+        if (Objection is not null) throw new UpstreamException(RefusalCode.InvalidRequest, Objection) { NothingWasSent = true };
         var isText = ask.Info.Subresource is "log" || !ask.Info.IsResource;
         var accept = KubernetesAccept.For(http.Request.Headers.Accept, withTables: !clearance.Replies.MasksFields)
             ?? throw new UpstreamException(RefusalCode.InvalidRequest, "the client takes no JSON; protobuf and CBOR cannot be masked") { NothingWasSent = true };
         var headers = new List<KeyValuePair<string, string>>(6) { new("Accept", isText ? accept + ", text/plain" : accept) };
         if (!ask.Body.IsEmpty && ask.Request.ContentType is { } type) headers.Add(new("Content-Type", type));
-        if (gateway.Impersonates(Operation.Connection.Name)) Impersonate(headers, clearance.Identity);
+        gateway.Identify(headers, Operation.Connection.Name, clearance.Identity);
         var request = new UpstreamRequest(ask.Request.Method, headers)
         {
             Target = ask.Request.Target,
@@ -58,20 +61,10 @@ internal sealed class KubernetesExchange(HttpContext http, KubernetesGateway gat
 
     /// <inheritdoc/>
     public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) => RefuseAsync(refusal, cancellationToken);
-
-    /// <summary>
-    /// Names the person to the cluster, so that its audit log and its own rights do too. Every name is below <c>postern:</c>: no group of an
-    /// issuer can become one of the cluster's own, <c>system:masters</c> least of all.
-    /// </summary>
-    private static void Impersonate(List<KeyValuePair<string, string>> headers, Identity identity)
-    {
-        headers.Add(new("Impersonate-User", "postern:" + identity.Key));
-        foreach (var group in identity.Groups) headers.Add(new("Impersonate-Group", string.Create(CultureInfo.InvariantCulture, $"postern:{identity.Issuer}:{group}")));
-    }
 }
 
 /// <summary>A request, read: what is judged, and what of it is sent.</summary>
-internal sealed record KubernetesAsk(Operation Operation, KubernetesRequest Request, RequestInfo Info, ReadOnlyMemory<byte> Body)
+internal sealed record KubernetesAsk(Operation Operation, KubernetesRequest Request, RequestInfo Info, QueryText Query, ReadOnlyMemory<byte> Body)
 {
     /// <summary>True when the reply may be silent for as long as the caller stays: a watch, a log that is followed.</summary>
     public bool IsStream => Info.Verb is "watch" || (Info.Subresource is "log" && Request.Target.Contains("follow=", StringComparison.Ordinal));

@@ -32,7 +32,7 @@ internal static class KubernetesOperations
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
         };
-        ask = new KubernetesAsk(operation, request, info, document.Body);
+        ask = new KubernetesAsk(operation, request, info, query, document.Body);
         return true;
     }
 

@@ -103,21 +103,23 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
         }
     }
 
-    /// <summary>Whole lines at a time: what a detector looks for does not begin in one frame and end in the next, unless it spans lines.</summary>
+    /// <summary>Whole lines at a time where a mask reads them: what a detector looks for does not begin in one frame and end in the next.</summary>
     private async ValueTask LinesAsync()
     {
         await http.Response.StartAsync(clearance.Ended).ConfigureAwait(false);
+        using var lines = new LineCarry();
         while (true)
         {
-            var end = _buffer.AsSpan(0, _count).LastIndexOf((byte)'\n');
-            if (end >= 0)
+            var read = await ReadAsync(lines.HasRest).ConfigureAwait(false);
+            if (!lines.TryAdd(_buffer.AsSpan(0, _count))) throw Invalid("one line of the API server's answer is too long to be read");
+            _count = 0;
+            var ready = read == 0 || !clearance.Replies.IsMasked ? lines.All : lines.Ready();
+            if (ready > 0)
             {
-                await clearance.Replies.ReleaseAsync(new ReplyFrame(_buffer.AsMemory(0, end + 1), FrameShape.Text)).ConfigureAwait(false);
-                Drop(end + 1);
+                await clearance.Replies.ReleaseAsync(new ReplyFrame(lines.Peek(ready), FrameShape.Text)).ConfigureAwait(false);
+                lines.Drop(ready);
             }
-            if (await ReadAsync(_count > 0).ConfigureAwait(false) > 0) continue;
-            if (_count > 0) await clearance.Replies.ReleaseAsync(new ReplyFrame(_buffer.AsMemory(0, _count), FrameShape.Text)).ConfigureAwait(false);
-            return;
+            if (read == 0) return;
         }
     }
 

@@ -73,40 +73,52 @@ internal static class KubernetesStatus
         _ => (403, "Forbidden"),
     };
 
+    /// <summary>A refusal as a document, for a stream that ends with it.</summary>
+    public static ReadOnlyMemory<byte> Document(Refusal refusal)
+    {
+        var (status, reason) = StatusOf(refusal);
+        return Document(status, reason, SentenceOf(refusal), refusal.Code, null, refusal);
+    }
+
     private static Task WriteAsync(HttpContext http, int status, string reason, string message, string code, int? wait, Refusal? refusal, CancellationToken cancellationToken)
     {
-        var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body, Options))
-        {
-            json.WriteStartObject();
-            json.WriteString("kind"u8, "Status"u8);
-            json.WriteString("apiVersion"u8, "v1"u8);
-            json.WriteStartObject("metadata"u8);
-            json.WriteEndObject();
-            json.WriteString("status"u8, "Failure"u8);
-            json.WriteString("message"u8, message);
-            json.WriteString("reason"u8, reason);
-            json.WriteStartObject("details"u8);
-            if (wait is { } seconds) json.WriteNumber("retryAfterSeconds"u8, seconds);
-            json.WriteStartArray("causes"u8);
-            json.WriteStartObject();
-            json.WriteString("reason"u8, code);
-            json.WriteEndObject();
-            json.WriteEndArray();
-            json.WriteEndObject();
-            json.WriteNumber("code"u8, status);
-            if (refusal is not null)
-            {
-                json.WritePropertyName("postern"u8);
-                Envelope.Write(json, refusal);
-            }
-            json.WriteEndObject();
-        }
+        var body = Document(status, reason, message, code, wait, refusal);
         var response = http.Response;
         response.StatusCode = status;
         response.ContentType = "application/json";
-        response.ContentLength = body.WrittenCount;
+        response.ContentLength = body.Length;
         if (wait is { } after) response.Headers.RetryAfter = after.ToString(CultureInfo.InvariantCulture);
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body.WrittenMemory, cancellationToken).AsTask();
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, cancellationToken).AsTask();
+    }
+
+    private static ReadOnlyMemory<byte> Document(int status, string reason, string message, string code, int? wait, Refusal? refusal)
+    {
+        var body = new ArrayBufferWriter<byte>(512);
+        using var json = new Utf8JsonWriter(body, Options);
+        json.WriteStartObject();
+        json.WriteString("kind"u8, "Status"u8);
+        json.WriteString("apiVersion"u8, "v1"u8);
+        json.WriteStartObject("metadata"u8);
+        json.WriteEndObject();
+        json.WriteString("status"u8, "Failure"u8);
+        json.WriteString("message"u8, message);
+        json.WriteString("reason"u8, reason);
+        json.WriteStartObject("details"u8);
+        if (wait is { } seconds) json.WriteNumber("retryAfterSeconds"u8, seconds);
+        json.WriteStartArray("causes"u8);
+        json.WriteStartObject();
+        json.WriteString("reason"u8, code);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteNumber("code"u8, status);
+        if (refusal is not null)
+        {
+            json.WritePropertyName("postern"u8);
+            Envelope.Write(json, refusal);
+        }
+        json.WriteEndObject();
+        json.Flush();
+        return body.WrittenMemory;
     }
 }

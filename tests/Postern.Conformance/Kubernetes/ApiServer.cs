@@ -100,6 +100,16 @@ internal sealed class ApiServer : IAsyncDisposable
         Assert.True(status is 200 or 201 or 409, $"{path}: {status} {body}");
     }
 
+    /// <summary>A merge patch as the administrator.</summary>
+    public async Task<(int Status, string Body)> PatchAsync(string path, string json, CancellationToken cancellationToken)
+    {
+        using var client = Client();
+        using var request = new HttpRequestMessage(HttpMethod.Patch, Url + path) { Content = new StringContent(json, Encoding.UTF8, "application/merge-patch+json") };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Tokens["admin"]);
+        using var response = await client.SendAsync(request, cancellationToken);
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+    }
+
     /// <summary>A connection to it, TLS done, for requests that no client library would write.</summary>
     public async Task<SslStream> ConnectAsync(CancellationToken cancellationToken)
     {

@@ -50,7 +50,8 @@ internal sealed class ClusterBed : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     /// <param name="user">Whose credential is lent.</param>
     /// <param name="impersonates">Whether the cluster is told who asks.</param>
-    public static async Task<ClusterBed> StartAsync(SharedApiServer shared, string policy, CancellationToken cancellationToken, string user = "admin", bool impersonates = false)
+    /// <param name="wait">How long a held request waits; two seconds.</param>
+    public static async Task<ClusterBed> StartAsync(SharedApiServer shared, string policy, CancellationToken cancellationToken, string user = "admin", bool impersonates = false, TimeSpan? wait = null)
     {
         var server = await shared.StartedAsync();
         var space = await shared.NamespaceAsync(cancellationToken);
@@ -77,7 +78,8 @@ internal sealed class ClusterBed : IAsyncDisposable
                         },
                     ],
                     Policy = [file],
-                    Waits = new WaitOptions { Longest = TimeSpan.FromSeconds(2) },
+                    Limits = new LimitOptions { Drain = TimeSpan.FromMilliseconds(500) },
+                    Waits = new WaitOptions { Longest = wait ?? TimeSpan.FromSeconds(2) },
                 },
                 new GatewaySurroundings(), cancellationToken);
             return new ClusterBed(server, issuer, folder, host, space);
@@ -93,14 +95,36 @@ internal sealed class ClusterBed : IAsyncDisposable
     /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
     public string Token(string person) => _issuer.IssueToken(person, client: "demo-agent");
 
+    /// <summary>The same, which is over at an instant of the caller's choice.</summary>
+    public string Token(string person, DateTimeOffset until) => _issuer.IssueToken(person, client: "demo-agent", claims: claims =>
+    {
+        claims["exp"] = until.ToUnixTimeSeconds();
+        claims["iat"] = until.AddMinutes(-5).ToUnixTimeSeconds();
+        claims["nbf"] = until.AddMinutes(-5).ToUnixTimeSeconds();
+    });
+
+    /// <summary>Puts another policy in force, as an operator who edits the file does.</summary>
+    public void Edit(string policy) => File.WriteAllText(Path.Combine(_folder.FullName, "policy.yaml"), policy.Replace("NS", Namespace, StringComparison.Ordinal));
+
     /// <summary>Runs kubectl as a person, in the test's namespace.</summary>
     public Task<PosternRun> KubectlAsync(string person, params string[] arguments) => KubectlAsync(person, null, arguments);
 
     /// <summary>The same with something on its standard input.</summary>
     public async Task<PosternRun> KubectlAsync(string person, string? input, string[] arguments)
     {
-        var authority = Path.Combine(Data, "local-ca.pem");
-        return await RunAsync([$"--server={Url}", $"--certificate-authority={authority}", $"--token={Token(person)}", "-n", Namespace, .. arguments], input);
+        return await RunAsync([.. Place(person), .. arguments], input);
+    }
+
+    /// <summary>What leads a kubectl to the gateway, as a person.</summary>
+    public string[] Place(string person, string? token = null) => [$"--server={Url}", $"--certificate-authority={Path.Combine(Data, "local-ca.pem")}", $"--token={token ?? Token(person)}", "-n", Namespace];
+
+    /// <summary>Starts a kubectl whose output is read while it runs.</summary>
+    public Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(ApiServer.Programs, "kubectl"), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["HOME"] = _folder.FullName;
+        start.Environment["KUBECONFIG"] = Path.Combine(_folder.FullName, "kubeconfig");
+        return Process.Start(start)!;
     }
 
     /// <summary>Runs kubectl with these arguments alone.</summary>

@@ -188,11 +188,12 @@ public sealed class KubectlTests(SharedApiServer shared)
             request.Headers.Upgrade.Add(new("SPDY", "3.1"));
         });
 
-        Assert.NotEqual(0, exec.ExitCode);
-        Assert.Contains("Postern refused this on purpose", exec.Error, StringComparison.Ordinal);
+        Assert.Equal(1, exec.ExitCode);
+        Assert.StartsWith("error: Postern refused this on purpose: This is not permitted for you here", exec.Error, StringComparison.Ordinal);
+        Assert.Single(exec.Error.TrimEnd('\n').Split('\n'));
         Assert.NotEqual(0, forward.ExitCode);
-        Assert.Equal(400, spdy.Status);
-        Assert.Contains("kubectl 1.31 and newer", JsonDocument.Parse(spdy.Body).RootElement.GetProperty("message").GetString()!, StringComparison.Ordinal);
+        Assert.Equal(403, spdy.Status);
+        Assert.Contains("policy.not_permitted", spdy.Body, StringComparison.Ordinal);
     }
 
     [Fact]

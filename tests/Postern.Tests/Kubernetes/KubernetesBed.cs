@@ -36,7 +36,8 @@ internal sealed class KubernetesBed : IAsyncDisposable
 
     public GatewayHost Host { get; }
 
-    public static async Task<KubernetesBed> StartAsync()
+    /// <param name="policy">In place of <see cref="Rules"/>.</param>
+    public static async Task<KubernetesBed> StartAsync(string policy = Rules)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600" });
@@ -53,18 +54,24 @@ internal sealed class KubernetesBed : IAsyncDisposable
                     Patience = new UpstreamPatience { Connect = TimeSpan.FromSeconds(5), Head = TimeSpan.FromSeconds(5), Idle = TimeSpan.FromSeconds(5) },
                 },
             ],
-            Policy = [folder.Write("policy.yaml", Rules)],
+            Policy = [folder.Write("policy.yaml", policy)],
             Waits = new WaitOptions { Longest = TimeSpan.Zero },
             Limits = new LimitOptions { Drain = TimeSpan.FromMilliseconds(200) },
         });
         return new KubernetesBed(folder, issuer, target, host);
     }
 
+    /// <summary>A token of one of the demo's people.</summary>
+    public string TokenOf(string person) => _issuer.IssueToken(person, Host.PublicUrl, "demo-agent");
+
+    /// <summary>Puts another policy in force, as an operator who edits the file does.</summary>
+    public void Edit(string policy) => _folder.Write("policy.yaml", policy);
+
     /// <summary>Sends one request and returns the whole answer.</summary>
     public async Task<HttpAnswer> SendAsync(string method, string path, string? body = null, string type = "application/json", Action<HttpRequestMessage>? change = null, string? token = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Host.Url + "/k8s/prod" + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + (token ?? _issuer.IssueToken("alice", Host.PublicUrl, "demo-agent")));
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + (token ?? TokenOf("alice")));
         if (body is not null)
         {
             request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
