@@ -189,10 +189,11 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 7. What is served, and where.
         var hosts = new HostNames(publicUrl, listener.Url, [.. options.AllowedHosts, .. clusters?.Hosts ?? []]);
-        var server = new GatewayServer(hosts, notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, clusters, logs);
+        var server = new GatewayServer(hosts, notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, clusters, logs, clock);
         clusters?.Map(server);
         server.MapIdentity(signIn, services);
         foreach (var protocol in protocols) protocol.Map(server, services);
+        hosts.Lead(LeadingIn(options, protocols));
         var pages = new SignedPages(signIn, notes);
         new HoldPages(holds, desk, pages, notes, clock).Map(server);
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);

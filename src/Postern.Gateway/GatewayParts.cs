@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
@@ -106,9 +107,21 @@ public sealed partial class GatewayHost
                 Credential = connection.Credential is { } credential ? new UpstreamCredential(credential.Header, () => credential.Value) : null,
                 Authorities = connection.Authorities is { } file ? AuthoritiesFile.Read(file) : null,
                 Patience = connection.Patience,
+                IsHttp2 = connection.IsHttp2,
             },
             StringComparer.Ordinal);
         return name => targets.GetValueOrDefault(name);
+    }
+
+    /// <summary>The host names of connections, each with what serves it.</summary>
+    private static IEnumerable<KeyValuePair<string, Endpoint>> LeadingIn(GatewayOptions options, ImmutableArray<IProtocol> protocols)
+    {
+        foreach (var connection in options.Connections)
+        {
+            if (connection.HostNames.IsEmpty || protocols.First(protocol => protocol.Name == connection.Protocol).AtHost(connection.Name) is not { } serve) continue;
+            var endpoint = new Endpoint(serve, EndpointMetadataCollection.Empty, $"host of `{connection.Name}`");
+            foreach (var name in connection.HostNames) yield return new(name, endpoint);
+        }
     }
 
     private static RawListener RawListenerOf(BoundListener bound, ImmutableArray<IProtocol> protocols, ServedCertificate? certificate, GatewayOptions options, TimeProvider clock, ILoggerFactory logs) => new(

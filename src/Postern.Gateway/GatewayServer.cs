@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,13 +17,16 @@ namespace Postern.Gateway;
 /// <summary>The data listener: what every request passes before any route sees it, and what every fault becomes.</summary>
 internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes, ILogger log)
 {
-    public WebApplication Build(BoundListener listener, GatewayOptions options, ServedCertificate? certificate, ClusterListener? clusters, ILoggerFactory logs)
+    private ImmutableArray<System.Net.IPNetwork> _proxies = [];
+
+    public WebApplication Build(BoundListener listener, GatewayOptions options, ServedCertificate? certificate, ClusterListener? clusters, ILoggerFactory logs, TimeProvider clock)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
         builder.Services.AddSingleton(logs);
         builder.Services.AddRoutingCore();
-        KestrelSettings.Apply(builder, listener, options.Limits, certificate, clusters);
+        KestrelSettings.Apply(builder, listener, options.Limits, certificate, clusters, clock);
         var app = builder.Build();
+        _proxies = options.BehindProxy;
         if (!options.BehindProxy.IsEmpty) app.UseForwardedHeaders(Forwarded(options));
         app.Use(GuardAsync);
         app.UseRouting();
@@ -35,16 +40,19 @@ internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes,
     {
         try
         {
-            if (StrictRequests.Complaint(context) is { } complaint)
+            var own = hosts.ConnectionAt(context.Request);
+            if (StrictRequests.Complaint(context, isTargetsOwn: own is not null) is { } complaint)
             {
                 await RefuseAsync(context, StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, complaint).ConfigureAwait(false);
                 return;
             }
-            if (!hosts.AreOurs(context.Request))
+            if ((own is null && !hosts.AreOurs(context.Request)) || !IsNameOfHandshake(context))
             {
                 await RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, RefusalCode.InvalidRequest, "the Host header names another host").ConfigureAwait(false);
                 return;
             }
+            // Before any route: nothing of the gateway's own lies at a connection's name.
+            if (own is not null) context.SetEndpoint(own);
             // What comes behind a request to switch protocols is not looked at: unless it is switched, nothing may come behind it.
             if (context.Request.Headers.Upgrade.Count > 0) CloseUnlessSwitched(context);
             await next(context).ConfigureAwait(false);
@@ -69,6 +77,16 @@ internal sealed partial class GatewayServer(HostNames hosts, RefusalNotes notes,
             if (context.Response.HasStarted) context.Abort();
             else await WriteAsync(context, StatusCodes.Status500InternalServerError, RefusalCode.GatewayUnavailable, "the gateway could not finish this").ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// False when TLS was opened for one name and another is asked for: whoever checked the first (a firewall, a client's certificate check) did not
+    /// see the second. A proxy in front opens its own TLS, under the name by which it knows us.
+    /// </summary>
+    private bool IsNameOfHandshake(HttpContext context)
+    {
+        if (context.Features.Get<ITlsHandshakeFeature>()?.HostName is not { Length: > 0 } name || string.Equals(name, context.Request.Host.Host, StringComparison.OrdinalIgnoreCase)) return true;
+        return context.Features.Get<FramedReader>()?.Peer is { } peer && _proxies.Any(network => network.Contains(peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer));
     }
 
     private static void CloseUnlessSwitched(HttpContext context) => context.Response.OnStarting(static state =>

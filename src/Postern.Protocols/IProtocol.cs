@@ -22,6 +22,9 @@ public interface IProtocol
     /// <summary>Adds the protocol's routes to the gateway's HTTP listener.</summary>
     void Map(IEndpointRouteBuilder endpoints, ProtocolServices services);
 
+    /// <summary>What serves a host name that leads to this connection's root; null where the protocol has none. After <see cref="Map"/>.</summary>
+    Microsoft.AspNetCore.Http.RequestDelegate? AtHost(string connection) => null;
+
     /// <summary>Takes a document that describes a connection's target, before anything is asked.</summary>
     /// <exception cref="FormatException">The protocol reads none, or not this one; the message says why.</exception>
     void Describe(string connection, ReadOnlyMemory<byte> document) => throw new FormatException("this protocol reads no document");

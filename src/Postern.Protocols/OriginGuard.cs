@@ -30,6 +30,19 @@ internal sealed class OriginGuard
         var origins = http.Request.Headers.Origin;
         if (origins.Count == 0) return true;
         if (origins.Count > 1 || origins[0] is not { } origin) return false;
+        return IsPermitted(http, origin);
+    }
+
+    /// <summary>The same at a host name that is a connection's own, which whoever led the request here has looked at.</summary>
+    public bool PermitsAtHost(HttpContext http)
+    {
+        var origins = http.Request.Headers.Origin;
+        if (origins.Count == 0) return true;
+        return origins.Count == 1 && origins[0] is { } origin && (origin == $"{http.Request.Scheme}://{http.Request.Host.Value}" || IsPermitted(http, origin));
+    }
+
+    private bool IsPermitted(HttpContext http, string origin)
+    {
         return _origins.Contains(origin)
             || (Uri.TryCreate(origin, UriKind.Absolute, out var uri) && origin == uri.GetLeftPart(UriPartial.Authority)
                 && string.Equals(uri.Scheme, http.Request.Scheme, StringComparison.Ordinal) && IsListener(http, uri.Authority));

@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using Postern.Core.Pipeline;
 using Postern.Upstreams.Http1;
+using Postern.Upstreams.Http2;
 
 namespace Postern.Upstreams;
 
 /// <summary>
-/// Speaks HTTP/1.1 to targets at the URLs that the administrator configured, and to nothing else: no redirects, no cookies,
+/// Speaks HTTP/1.1, or HTTP/2 where that is configured, to targets at the URLs that the administrator configured, and to nothing else: no redirects, no cookies,
 /// no proxy from the environment, no decompression, and no request is ever sent twice. Connections are kept by target; they carry no
 /// caller's state.
 /// </summary>
@@ -18,6 +19,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
     private readonly Func<string, UpstreamTarget?> _targets;
     private readonly ConditionalWeakTable<UpstreamTarget, HttpOrigin> _origins = [];
     private readonly ConditionalWeakTable<UpstreamTarget, HttpOrigin>.CreateValueCallback _makeOrigin;
+    private readonly ConditionalWeakTable<UpstreamTarget, Http2Origin> _laterOrigins = [];
     private readonly DeadlineWatch _deadlines;
     private readonly ITimer _sweep;
 
@@ -40,7 +42,6 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
         if (!clearance.TryUse()) throw new InvalidOperationException("the clearance was used before");
         var connection = clearance.Operation.Connection.Name;
         var target = _targets(connection) ?? throw NotSent($"connection `{connection}` has no target");
-        var origin = _origins.GetValue(target, _makeOrigin);
         ReadOnlyMemory<byte>? body = request.Body switch
         {
             UpstreamBody.Whole whole => whole.Bytes,
@@ -48,6 +49,9 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             _ => null,
         };
 
+        // A connection that is switched is one of its own, over HTTP/1.1.
+        if (target.IsHttp2 && request.Upgrade is null) return await _laterOrigins.GetValue(target, static one => new Http2Origin(one)).SendAsync(connection, request, body, _deadlines, cancellationToken).ConfigureAwait(false);
+        var origin = _origins.GetValue(target, _makeOrigin);
         var wire = origin.TryTake() ?? await ConnectAsync(connection, target, origin, cancellationToken).ConfigureAwait(false);
         var deadline = _deadlines.Take(cancellationToken);
         if (!request.OnlyListens && request.Body is not UpstreamBody.Streamed) deadline.Set(_deadlines.Clock.GetTimestamp(), target.Patience.Head);
@@ -83,12 +87,13 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
         _sweep.Dispose();
         _deadlines.Dispose();
         foreach (var (_, origin) in _origins) origin.Dispose();
+        foreach (var (_, origin) in _laterOrigins) origin.Dispose();
     }
 
     /// <summary>Sends head, body and end as they come. A target that answers early and closes is heard nevertheless.</summary>
     private async ValueTask UploadAsync(HttpWire wire, UpstreamRequest request, HttpOrigin origin, UpstreamTarget target, UpstreamBody.Streamed upload, Deadline deadline)
     {
-        var sink = new UploadSink(wire, upload.Length, deadline, _deadlines.Clock, target.Patience.Idle);
+        var sink = new WireSink(wire, upload.Length, deadline, _deadlines.Clock, target.Patience.Idle);
         var wasCut = false;
         try
         {
@@ -151,14 +156,14 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
     /// <summary>The body could not be had from the caller, or not be recorded; the target is not to blame.</summary>
     private sealed class UploadException(Exception cause) : Exception(cause.Message, cause);
 
-    private sealed class UploadSink(HttpWire wire, long? length, Deadline deadline, TimeProvider clock, TimeSpan idle) : IInputSink
+    private sealed class WireSink(HttpWire wire, long? length, Deadline deadline, TimeProvider clock, TimeSpan idle) : UploadSink
     {
         public long Sent { get; private set; }
 
         /// <summary>The target's end of the wire failed.</summary>
         public bool IsBroken { get; private set; }
 
-        public ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
         {
             Sent += content.Length;
             // More than was announced would be the beginning of another request (request smuggling).
@@ -166,7 +171,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             return TimedAsync(wire.SendPieceAsync(content, length is null));
         }
 
-        public ValueTask EndAsync() => TimedAsync(wire.EndBodyAsync());
+        public ValueTask EndAsync() => TimedAsync(wire.EndBodyAsync(Trailers));
 
         private async ValueTask TimedAsync(ValueTask write)
         {
@@ -206,6 +211,10 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
                 return wire.Headers();
             }
         }
+
+        public override IReadOnlyList<KeyValuePair<string, string>> Trailers => wire.Trailers;
+
+        public override bool MayTrail => wire.Head.Framing == BodyFraming.Chunked;
 
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
         {

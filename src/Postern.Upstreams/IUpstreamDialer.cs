@@ -42,6 +42,9 @@ public sealed record UpstreamRequest(string Method, IReadOnlyList<KeyValuePair<s
     /// <summary>The body, where it is not what the record's <c>clearance.Operation.Request</c> says; null for that.</summary>
     public UpstreamBody? Body { get; init; }
 
+    /// <summary>True when the target is told that trailers of its response are taken (RFC 9110 section 10.1.4).</summary>
+    public bool TakesTrailers { get; init; }
+
     /// <summary>The protocol that the connection is to be switched to (RFC 9110 section 7.8); null for none.</summary>
     public string? Upgrade { get; init; }
 }
@@ -59,8 +62,11 @@ public abstract class UpstreamResponse : IAsyncDisposable
     /// <summary>Every header, in the target's order; names as the target wrote them, values of visible characters and spaces.</summary>
     public virtual IReadOnlyList<KeyValuePair<string, string>> Headers => [];
 
-    /// <summary>What stood behind the last chunk, once the body was read to its end.</summary>
+    /// <summary>What stood behind the body, once it was read to its end: a read that gave 0.</summary>
     public virtual IReadOnlyList<KeyValuePair<string, string>> Trailers => [];
+
+    /// <summary>True when <see cref="Trailers"/> may stand behind the body, even one whose length is known.</summary>
+    public virtual bool MayTrail => false;
 
     /// <summary>Sends bytes over a connection that was switched to <see cref="UpstreamRequest.Upgrade"/>. One writer at a time, beside one reader.</summary>
     /// <exception cref="InvalidOperationException">It was not switched.</exception>

@@ -18,17 +18,33 @@ public abstract class UpstreamBody
     /// <summary>Bytes that arrive while they are sent; each piece passes the clearance's input gate on its way into the sink.</summary>
     /// <param name="length">How many, where that is known; chunked otherwise.</param>
     /// <param name="pump">Sends all of them. When it throws, the target never sees the end of the body.</param>
-    public static UpstreamBody Of(long? length, Func<IInputSink, ValueTask> pump) => new Streamed(length, pump);
+    public static UpstreamBody Of(long? length, Func<UploadSink, ValueTask> pump) => new Streamed(length, pump);
 
     internal sealed class Whole(ReadOnlyMemory<byte>? bytes) : UpstreamBody
     {
         public ReadOnlyMemory<byte>? Bytes => bytes;
     }
 
-    internal sealed class Streamed(long? length, Func<IInputSink, ValueTask> pump) : UpstreamBody
+    internal sealed class Streamed(long? length, Func<UploadSink, ValueTask> pump) : UpstreamBody
     {
         public long? Length => length;
 
-        public Func<IInputSink, ValueTask> Pump => pump;
+        public Func<UploadSink, ValueTask> Pump => pump;
     }
+}
+
+/// <summary>Where the pieces of a body go on their way to a target.</summary>
+public abstract class UploadSink : IInputSink
+{
+    /// <summary>
+    /// What stands behind the body; set before its end. Lower-case names, values of visible ASCII. Left out where there is no room for it: behind
+    /// a body whose length was announced over HTTP/1.1, and over HTTP/2.
+    /// </summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Trailers { get; set; } = [];
+
+    /// <summary>Fires when nothing more of the body is wanted, because the target has answered in full or is gone.</summary>
+    public virtual CancellationToken Over => CancellationToken.None;
+
+    /// <inheritdoc/>
+    public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 }

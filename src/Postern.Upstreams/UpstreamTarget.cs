@@ -10,6 +10,9 @@ public sealed record UpstreamTarget(Uri Url)
     /// <summary>Certificate authorities that alone are trusted for this target; null for the system's own.</summary>
     public System.Security.Cryptography.X509Certificates.X509Certificate2Collection? Authorities { get; init; }
 
+    /// <summary>True when it is spoken to in HTTP/2: as TLS negotiates it, and by prior knowledge in the clear.</summary>
+    public bool IsHttp2 { get; init; }
+
     /// <summary>How long it may take.</summary>
     public UpstreamPatience Patience { get; init; } = new();
 }

@@ -99,6 +99,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Url = connection.Text("url") ?? "",
             Stdio = connection.Has("stdio") ? Stdio(connection.Section("stdio")) : null,
             OpenApi = connection.Path("openapi"),
+            HostNames = connection.List("hostnames"),
+            IsHttp2 = connection.Text("http2") == "true",
             Tags = connection.List("tags"),
             Postgres = isPostgres ? Postgres(connection, credential) : null,
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),

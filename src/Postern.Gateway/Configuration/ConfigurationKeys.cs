@@ -71,6 +71,8 @@ internal static class ConfigurationKeys
         new("protocol", new Value(ValueKind.Choice) { Choices = protocols }, "How the target speaks.") { IsRequired = true },
         new("url", One(ValueKind.Target), "Where the target is; for `postgres` it is `postgresql://host:port/database`. Either this or `stdio`."),
         new("stdio", Stdio, "A server that the gateway starts itself and speaks to over stdin and stdout. Either this or `url`."),
+        new("hostnames", Many(ValueKind.Text), "Host names of its own for an `http` connection: `https://billing.example/…` is then what `/http/billing/…` is. They lead to the listener, and no other connection has them."),
+        new("http2", One(ValueKind.Switch), "`true`: the target at an `https` URL is spoken to in HTTP/2, and must offer it; one at an `http` URL by prior knowledge. WebSockets still go over HTTP/1.1. `false`: HTTP/1.1.") { Default = "false" },
         new("openapi", One(ValueKind.Path), "An OpenAPI document (3.0 or 3.1, JSON) of an `http` target; policies can then name its operations. Read once, at the start."),
         new("tags", Many(ValueKind.Text), "Words that policies may select by."),
         new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),

@@ -141,6 +141,12 @@ public sealed class ConnectionOptions
     /// <summary>An OpenAPI document (JSON) that names the target's operations, or null. Full path.</summary>
     public string? OpenApi { get; init; }
 
+    /// <summary>Host names that lead to its root, in lower case.</summary>
+    public ImmutableArray<string> HostNames { get; init; } = [];
+
+    /// <summary>True when it is spoken to in HTTP/2.</summary>
+    public bool IsHttp2 { get; init; }
+
     /// <summary>Words that policies may select by.</summary>
     public ImmutableArray<string> Tags { get; init; } = [];
 

@@ -33,6 +33,7 @@ internal static class GatewayOptionsCheck
         {
             if (connection.Name == Policies.GatewayVocabulary.Protocol) yield return ($"connections.{connection.Name}", $"the name `{connection.Name}` stands for the gateway itself; choose another");
             foreach (var problem in Connections.StdioTargets.Problems(connection)) yield return problem;
+            foreach (var problem in Connections.HttpTargets.Problems(connection)) yield return problem;
             if (Described(connection) is { } unreadable) yield return ($"connections.{connection.Name}.openapi", unreadable);
             if (connection.Protocol == Protocols.Http.HttpProtocol.ProtocolName && connection.Url.AsSpan().ContainsAny('?', '#')) yield return ($"connections.{connection.Name}.url", "what is asked goes behind this path, so it has no query");
             foreach (var problem in Connections.PostgresTargets.Problems(connection)) yield return problem;
@@ -42,6 +43,7 @@ internal static class GatewayOptionsCheck
             if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
             if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");
         }
+        foreach (var problem in Connections.HttpTargets.Collisions(options)) yield return problem;
         if (options.Policy.IsEmpty) yield return ("policy", "no policy file is named; without one everything would be refused");
         if (options.Webhook is { } webhook)
         {

@@ -22,7 +22,7 @@ internal static class ManagementServer
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
         builder.Services.AddSingleton(logs);
         builder.Services.AddRoutingCore();
-        KestrelSettings.Apply(builder, listener, new LimitOptions { Body = 1024, Connections = MaxConnections }, certificate: null, clusters: null);
+        KestrelSettings.Apply(builder, listener, new LimitOptions { Body = 1024, Connections = MaxConnections }, certificate: null, clusters: null, TimeProvider.System);
         var app = builder.Build();
         app.UseRouting();
         app.MapGet("/healthz", static (HttpContext context) => AnswerAsync(context, StatusCodes.Status200OK, static json => json.WriteString("status", "alive")));

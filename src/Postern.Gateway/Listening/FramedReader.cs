@@ -1,33 +1,36 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Postern.Gateway.Listening;
 
 /// <summary>
-/// Stands between a connection and Kestrel, and looks at each byte once on its way, where it lies. A head with a fault is still read by
-/// Kestrel, so that the caller can be answered; <see cref="StrictRequests"/> refuses it. A body with one ends there.
+/// Stands between a connection and Kestrel, and looks at each byte once on its way, where it lies. A head of HTTP/1.1 with a fault is still
+/// read by Kestrel, so that the caller can be answered; <see cref="StrictRequests"/> refuses it. Anything else with one ends there.
 /// </summary>
-internal sealed class FramedReader(PipeReader inner) : PipeReader
+internal sealed class FramedReader(PipeReader inner, IConnectionFraming framing) : PipeReader
 {
-    private readonly RequestFraming _framing = new();
     private ReadOnlySequence<byte> _buffer;
     private long _seen;
 
     /// <summary>What is wrong with what came over this connection; null as long as nothing is.</summary>
-    public string? Fault => _framing.Fault;
+    public string? Fault => framing.Fault;
 
-    /// <summary>Puts one into each HTTP/1.1 connection.</summary>
-    public static void Use(ListenOptions listen) => listen.Use(next => connection =>
+    /// <summary>The other end of the connection, whatever a proxy says of others behind it.</summary>
+    public IPAddress? Peer { get; private init; }
+
+    /// <summary>Puts one into each connection: what HTTP/1.1 frames in lines is read strictly, what HTTP/2 frames in binary is counted.</summary>
+    public static void Use(ListenOptions listen, TimeProvider clock) => listen.Use(next => connection =>
     {
-        // Other versions frame in binary, which leaves no such room.
-        var isLater = connection.Features.Get<ITlsHandshakeFeature>() is not null && connection.Features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true;
-        if (isLater) return next(connection);
-        var reader = new FramedReader(connection.Transport.Input);
+        var isLater = connection.Features.Get<ITlsHandshakeFeature>() is not null && connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true;
+        var reader = new FramedReader(connection.Transport.Input, isLater ? new FrameWatch(clock) : new RequestFraming()) { Peer = (connection.RemoteEndPoint as IPEndPoint)?.Address };
         connection.Transport = new Pipe(reader, connection.Transport.Output);
         connection.Features.Set(reader);
         return next(connection);
@@ -67,20 +70,20 @@ internal sealed class FramedReader(PipeReader inner) : PipeReader
     private ReadResult Look(in ReadResult result)
     {
         _buffer = result.Buffer;
-        if (_framing.Fault is null && _buffer.Length > _seen)
+        if (framing.Fault is null && _buffer.Length > _seen)
         {
             if (_buffer.IsSingleSegment)
             {
-                _framing.Read(_buffer.FirstSpan[(int)_seen..]);
+                framing.Read(_buffer.FirstSpan[(int)_seen..]);
             }
             else
             {
-                foreach (var piece in _buffer.Slice(_seen)) _framing.Read(piece.Span);
+                foreach (var piece in _buffer.Slice(_seen)) framing.Read(piece.Span);
             }
             _seen = _buffer.Length;
         }
         // Whoever reads the body is told; no piece of it that comes later counts.
-        return _framing is { Fault: { } fault, IsInBody: true } ? throw new Microsoft.AspNetCore.Http.BadHttpRequestException(fault, StatusCodes.Status400BadRequest) : result;
+        return framing is { Fault: { } fault, IsFatal: true } ? throw new BadHttpRequestException(fault, StatusCodes.Status400BadRequest) : result;
     }
 
     private sealed class Pipe(PipeReader input, PipeWriter output) : IDuplexPipe

@@ -9,7 +9,7 @@ namespace Postern.Gateway.Listening;
 /// readers could see differently. Kestrel's own parser is lenient where this is not: signed and padded lengths, bare line feeds,
 /// doubled headers. Does no I/O, keeps nothing but a line that is not whole yet.
 /// </summary>
-internal sealed class RequestFraming
+internal sealed class RequestFraming : IConnectionFraming
 {
     /// <summary>Longest line of a head or of chunk framing; the server's own limits are narrower.</summary>
     public const int MaxLine = 64 * 1024;
@@ -37,13 +37,16 @@ internal sealed class RequestFraming
         Switched,
     }
 
-    /// <summary>What is wrong; null as long as nothing is. After it nothing is read.</summary>
+    /// <inheritdoc/>
     public string? Fault { get; private set; }
 
     /// <summary>True when the fault lies in a body whose head was sound.</summary>
     public bool IsInBody { get; private set; }
 
-    /// <summary>Reads on. Each byte is given once, in order.</summary>
+    /// <inheritdoc/>
+    public bool IsFatal => IsInBody;
+
+    /// <inheritdoc/>
     public void Read(ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty && Fault is null)

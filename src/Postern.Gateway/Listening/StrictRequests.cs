@@ -13,19 +13,49 @@ internal static class StrictRequests
 {
     private static readonly FrozenSet<string> _methods = FrozenSet.Create(StringComparer.Ordinal, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS");
 
+    private static readonly FrozenSet<string> _ofConnections = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "HTTP2-Settings");
+
     /// <summary>Null when the request can be read in one way only; otherwise what is wrong, without any value of it.</summary>
-    public static string? Complaint(HttpContext context)
+    /// <param name="context">The request.</param>
+    /// <param name="isTargetsOwn">True when its host is a connection's: then its path is the target's, which the protocol reads.</param>
+    public static string? Complaint(HttpContext context, bool isTargetsOwn)
     {
         var request = context.Request;
         var headers = request.Headers;
         if (context.Features.Get<FramedReader>()?.Fault is { } framing) return framing;
         // Exact case: `get` is another method, which some targets take for GET.
-        if (!_methods.Contains(request.Method)) return "the method is none that is served here";
+        if (!_methods.Contains(request.Method) && !SwitchesToWebSocket(context, isTargetsOwn)) return "the method is none that is served here";
+        if (HttpProtocol.IsHttp2(request.Protocol) && Later(headers) is { } later) return later;
         // Two credentials, or one header that a list-joining reader would take for two.
         if (headers.Authorization.Count > 1 || (headers.Authorization.Count == 1 && headers.Authorization[0]!.Contains(','))) return "more than one credential";
         if (Transfer(context, headers.TransferEncoding) is { } transfer) return transfer;
         if (headers.Host.Count != 1) return "expected one Host header";
-        return Target(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (isTargetsOwn) return target.StartsWith('/') ? null : "expected a path as the request target";
+        return Target(target);
+    }
+
+    /// <summary>The one <c>CONNECT</c> there is: a WebSocket over HTTP/2 (RFC 8441), to a target that could have one.</summary>
+    private static bool SwitchesToWebSocket(HttpContext context, bool isTargetsOwn) =>
+        context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" }
+        && (isTargetsOwn || context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith("/http/", StringComparison.Ordinal));
+
+    /// <summary>
+    /// What RFC 9113 section 8.2 calls malformed and the server passes on. A header of another version's connections would be obeyed by a
+    /// target to which the request goes on over that version.
+    /// </summary>
+    private static string? Later(IHeaderDictionary headers)
+    {
+        foreach (var (name, values) in headers)
+        {
+            if (_ofConnections.Contains(name)) return "a header that is of HTTP/1.1 connections only";
+            if (name.AsSpan().ContainsAnyExcept(NameTokens)) return "a header has no name, or one that is not a token";
+            foreach (var value in values)
+            {
+                if (value.AsSpan().ContainsAny(Controls)) return "a header holds control characters";
+            }
+        }
+        return null;
     }
 
     private static string? Transfer(HttpContext context, StringValues transferEncoding)
@@ -90,5 +120,7 @@ internal static class StrictRequests
         return dots is 1 or 2;
     }
 
+    private static readonly System.Buffers.SearchValues<char> NameTokens = System.Buffers.SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    private static readonly System.Buffers.SearchValues<char> Controls = System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 32).Where(character => character != '\t').Select(character => (char)character), '\x7f']);
     private static readonly System.Buffers.SearchValues<char> NameCharacters = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
 }

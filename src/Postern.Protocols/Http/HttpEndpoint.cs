@@ -66,6 +66,23 @@ internal sealed class HttpEndpoint
         await HandleAsync(http, connection, target, basePath).ConfigureAwait(false);
     }
 
+    /// <summary>The same for a host name that is the connection's: what stands in the request line is the target's path.</summary>
+    public async Task HandleAtHostAsync(HttpContext http, string name)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!_origins.PermitsAtHost(http) || _services.Connections.Find(name) is not { Protocol: HttpProtocol.ProtocolName } connection)
+        {
+            await RefuseAsync(http, new AskFault(403, RefusalCode.InvalidRequest, "host or origin is not served here"), "gateway").ConfigureAwait(false);
+            return;
+        }
+        await HandleAsync(http, connection, http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, "").ConfigureAwait(false);
+    }
+
+    /// <param name="http">The request.</param>
+    /// <param name="connection">What it is for.</param>
+    /// <param name="target">Path and query for the target.</param>
+    /// <param name="basePath">Where the connection lies at the host that was asked.</param>
     private async Task HandleAsync(HttpContext http, Connection connection, string target, string basePath)
     {
         // 3. Who asks: one bearer token in one header.
@@ -90,7 +107,8 @@ internal sealed class HttpEndpoint
         }
 
         // 6. The six steps.
-        var place = _places.GetOrAdd(basePath, static (path, state) => new ReplyPlace(state.Url + path, path, new Uri(state.Target)), (Url: _services.PublicUrl, connection.Target));
+        var own = basePath.Length > 0 ? _services.PublicUrl + basePath : $"{http.Request.Scheme}://{http.Request.Host.Value}";
+        var place = _places.GetOrAdd(own, static (url, state) => new ReplyPlace(url, state.Path, new Uri(state.Target)), (Path: basePath, connection.Target));
         var exchange = new HttpExchange(_services, http, operation!, ask, document!.Content, place);
         await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
     }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
 
@@ -14,6 +15,7 @@ public sealed class HttpProtocol : IProtocol
     public string Name => ProtocolName;
 
     private readonly HttpVocabulary _vocabulary = new();
+    private HttpEndpoint? _endpoint;
 
     /// <inheritdoc/>
     public Vocabulary Vocabulary => _vocabulary;
@@ -32,8 +34,11 @@ public sealed class HttpProtocol : IProtocol
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(services);
-        var endpoint = new HttpEndpoint(services, _vocabulary);
-        endpoints.Map(HttpEndpoint.Route, endpoint.HandleAsync);
+        _endpoint = new HttpEndpoint(services, _vocabulary);
+        endpoints.Map(HttpEndpoint.Route, _endpoint.HandleAsync);
         ProtectedResource.Map(endpoints, services, HttpEndpoint.ResourceRoute);
     }
+
+    /// <inheritdoc/>
+    public RequestDelegate? AtHost(string connection) => _endpoint is { } endpoint ? http => endpoint.HandleAtHostAsync(http, connection) : null;
 }

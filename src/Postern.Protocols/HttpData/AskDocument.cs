@@ -85,6 +85,11 @@ internal sealed class AskDocument
             default:
                 break;
         }
+        if (ask.Trailers.Count > 0)
+        {
+            json.WritePropertyName("trailers");
+            WriteHeaders(json, ask.Trailers);
+        }
         if (ask.Passing.Count > 0)
         {
             json.WritePropertyName("passing");

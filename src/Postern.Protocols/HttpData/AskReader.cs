@@ -36,10 +36,11 @@ internal static class AskReader
         if (isOdd) return (null, AskFault.Invalid("the connection cannot be switched to what was asked for"));
         if (upgrade is not null && WebSocketRelay.Complaint(http) is { } handshake) return (null, AskFault.Invalid(handshake));
         if (Headers(http, out var headers, out var passing) is { } header) return (null, AskFault.Invalid(header));
-        var (kind, length, complaint) = KindOf(http);
+        // Over HTTP/2 the stream that is switched stays open, and looks like a body.
+        var (kind, length, complaint) = IsExtendedConnect(http) ? (AskBody.None, null, null) : KindOf(http);
         if (complaint is not null) return (null, AskFault.Invalid(complaint));
         if (upgrade is not null && kind != AskBody.None) return (null, AskFault.Invalid("a request that switches protocols has no body"));
-        var ask = new HttpAsk { Method = http.Request.Method, Target = target, Headers = headers, Passing = passing, Body = kind, Length = length, Upgrade = upgrade };
+        var ask = new HttpAsk { Method = upgrade is null ? http.Request.Method : "GET", Target = target, Headers = headers, Passing = passing, Body = kind, Length = length, Upgrade = upgrade };
         return kind is AskBody.Json or AskBody.Form ? await WithContentAsync(http, ask, kind).ConfigureAwait(false) : (ask, null);
     }
 
@@ -47,10 +48,12 @@ internal static class AskReader
     public static async ValueTask<(HttpAsk? Ask, AskFault? Fault)> WithContentAsync(HttpContext http, HttpAsk ask, AskBody kind)
     {
         if (await WholeBody.ReadAsync(http, MaxBody).ConfigureAwait(false) is not { } content) return (null, AskFault.TooLarge(MaxBody));
+        var trailers = RequestTrailers.Of(http, out var odd);
+        if (odd is not null) return (null, AskFault.Invalid(odd));
         switch (kind)
         {
             case AskBody.Json:
-                return StrictJson.Check(content.Span) is { } json ? (null, AskFault.Invalid("the body: " + json.Message)) : (Copy(ask, kind, content), null);
+                return StrictJson.Check(content.Span) is { } json ? (null, AskFault.Invalid("the body: " + json.Message)) : (Copy(ask, kind, content, trailers), null);
             case AskBody.Form:
                 if (content.Span.ContainsAnyExceptInRange((byte)'!', (byte)'~')) return (null, AskFault.Invalid("the form holds characters that must be escaped"));
                 if (!CanonicalTarget.TryPairs(System.Text.Encoding.ASCII.GetString(content.Span), out var pairs, out var fault)) return (null, AskFault.Invalid("the form: " + fault));
@@ -58,15 +61,15 @@ internal static class AskReader
                 {
                     if (string.Equals(pair.Name, "_method", StringComparison.OrdinalIgnoreCase)) return (null, AskFault.Invalid("`_method` names another method than the request has"));
                 }
-                return (Copy(ask, kind, content, pairs), null);
+                return (Copy(ask, kind, content, trailers, pairs), null);
             default:
-                return (Copy(ask, AskBody.Bytes, content), null);
+                return (Copy(ask, AskBody.Bytes, content, trailers), null);
         }
     }
 
-    private static HttpAsk Copy(HttpAsk ask, AskBody kind, ReadOnlyMemory<byte> content, System.Collections.Immutable.ImmutableArray<FieldPair> form = default) => new()
+    private static HttpAsk Copy(HttpAsk ask, AskBody kind, ReadOnlyMemory<byte> content, IReadOnlyList<KeyValuePair<string, string>> trailers, System.Collections.Immutable.ImmutableArray<FieldPair> form = default) => new()
     {
-        Method = ask.Method, Target = ask.Target, Headers = ask.Headers, Passing = ask.Passing, Upgrade = ask.Upgrade, Body = kind, Content = content, Form = form.IsDefault ? [] : form,
+        Method = ask.Method, Target = ask.Target, Headers = ask.Headers, Passing = ask.Passing, Upgrade = ask.Upgrade, Body = kind, Content = content, Form = form.IsDefault ? [] : form, Trailers = trailers,
     };
 
     private static string? Headers(HttpContext http, out List<KeyValuePair<string, string>> headers, out List<KeyValuePair<string, string>> passing)
@@ -107,10 +110,14 @@ internal static class AskReader
         return (AskBody.Stream, request.ContentLength, null);
     }
 
+    private static bool IsExtendedConnect(HttpContext http) => http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
+
     private static string? UpgradeOf(HttpContext http, out bool isOdd)
     {
         var upgrade = http.Request.Headers.Upgrade;
         isOdd = false;
+        // RFC 8441: what `Upgrade` is over HTTP/1.1.
+        if (IsExtendedConnect(http)) return "websocket";
         if (upgrade.Count == 0) return null;
         // One protocol, by name, over HTTP/1.1 and GET (RFC 6455 section 4.1). `h2c` and anything else escapes inspection (attack H13).
         isOdd = upgrade.Count > 1 || !string.Equals(upgrade[0], "websocket", StringComparison.OrdinalIgnoreCase) || http.Request.Method != "GET" || !HttpProtocol.IsHttp11(http.Request.Protocol);

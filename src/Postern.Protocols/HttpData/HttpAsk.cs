@@ -49,6 +49,9 @@ internal sealed class HttpAsk
     /// <summary>The length of a streamed body, where the caller said it.</summary>
     public long? Length { get; init; }
 
+    /// <summary>What stood behind a body that was read whole, and goes on.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Trailers { get; init; } = [];
+
     /// <summary>The protocol that the caller wants to switch to, in lower case; null for none.</summary>
     public string? Upgrade { get; init; }
 }

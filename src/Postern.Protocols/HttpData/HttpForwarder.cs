@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Postern.Core.Masking;
 using Postern.Core.Pipeline;
 using Postern.Upstreams;
@@ -25,13 +27,17 @@ internal static class HttpForwarder
         var request = new UpstreamRequest(ask.Method, Headers(ask, clearance.Replies.IsMasked))
         {
             Target = ask.Target.Text,
+            TakesTrailers = http.Request.Headers.TE.Count > 0 && http.Response.SupportsTrailers() && http.Request.Headers.TE.ToString().Contains("trailers", StringComparison.OrdinalIgnoreCase),
             Body = ask.Body switch
             {
                 AskBody.None => UpstreamBody.None,
+                not AskBody.Stream when ask.Trailers.Count > 0 => UpstreamBody.Of(null, sink => WholeAsync(content!.Value, ask.Trailers, sink, clearance.Ended)),
                 AskBody.Stream => UpstreamBody.Of(ask.Length, sink => PumpAsync(http, clearance, sink)),
                 _ => UpstreamBody.Of(content!.Value),
             },
         };
+        // Whoever talks while it listens may be silent for as long as it likes: how long that is, its credential says.
+        if (ask.Body == AskBody.Stream && http.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true && http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
         if (ask.Body == AskBody.Stream && http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
         await using var response = await upstreams.SendAsync(clearance, request, cancellationToken).ConfigureAwait(false);
         await new ReplyRelay(clearance, response, place, ask.Method).RunAsync().ConfigureAwait(false);
@@ -58,20 +64,29 @@ internal static class HttpForwarder
         }
     }
 
+    private static ValueTask WholeAsync(ReadOnlyMemory<byte> content, IReadOnlyList<KeyValuePair<string, string>> trailers, UploadSink sink, CancellationToken cancellationToken)
+    {
+        sink.Trailers = trailers;
+        return sink.WriteAsync(content, cancellationToken);
+    }
+
     /// <summary>
     /// Passes the body on as it arrives. While a piece is written to the record the next ones gather, so a fast upload pays a commit for
     /// many of them, and a slow target makes the caller wait.
     /// </summary>
-    private static async ValueTask PumpAsync(HttpContext http, Clearance clearance, IInputSink sink)
+    private static async ValueTask PumpAsync(HttpContext http, Clearance clearance, UploadSink sink)
     {
         var reader = http.Request.BodyReader;
         var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
         var isSending = false;
+        // A target that has answered in full wants no more of it.
+        await using var over = sink.Over.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
         try
         {
             while (true)
             {
-                var read = await reader.ReadAsync(clearance.Ended).ConfigureAwait(false);
+                var read = await ReadAsync(reader, clearance.Ended).ConfigureAwait(false);
+                if (read.IsCanceled) throw new OperationCanceledException();
                 var rest = read.Buffer;
                 while (!rest.IsEmpty)
                 {
@@ -83,18 +98,28 @@ internal static class HttpForwarder
                     rest = rest.Slice(piece.End);
                 }
                 reader.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted) return;
+                if (!read.IsCompleted) continue;
+                await RequestTrailers.SendAsync(http, clearance, sink).ConfigureAwait(false);
+                return;
             }
-        }
-        catch (BadHttpRequestException malformed)
-        {
-            // The target never sees the end of the body, and its connection is closed (attack H05).
-            throw new UpstreamException(RefusalCode.InvalidRequest, "the body of the request could not be read to its end", malformed);
         }
         finally
         {
             // What a write that was left under way still reads must not be another caller's (G14).
             if (!isSending) ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+        }
+    }
+
+    private static async ValueTask<ReadResult> ReadAsync(PipeReader reader, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception malformed) when (malformed is BadHttpRequestException or IOException || (malformed is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // The target never sees the end of the body, and its connection is closed (attack H05).
+            throw new UpstreamException(RefusalCode.InvalidRequest, "the body of the request could not be read to its end", malformed);
         }
     }
 }

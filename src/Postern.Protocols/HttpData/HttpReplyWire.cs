@@ -106,7 +106,7 @@ internal sealed class HttpReplyWire(HttpContext http) : IReplySink
     {
         if (name.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase)) headers.Append(name, value);
         // What one person may see must not stay in a cache that others share.
-        else if (name.Equals("Cache-Control", StringComparison.OrdinalIgnoreCase) && value.ToString() is var said && (said.Contains("public", StringComparison.OrdinalIgnoreCase) || said.Contains("s-maxage", StringComparison.OrdinalIgnoreCase))) headers[name] = "private, no-cache";
+        else if (name.Equals("Cache-Control", StringComparison.OrdinalIgnoreCase) && value.ToString() is var said && (said.Contains("public", StringComparison.OrdinalIgnoreCase) || said.Contains("s-maxage", StringComparison.OrdinalIgnoreCase) || said.Contains("must-revalidate", StringComparison.OrdinalIgnoreCase))) headers[name] = "private, no-cache";
         else headers[name] = value;
     }
 

@@ -30,12 +30,19 @@ internal readonly record struct MediaType(string Name, string? Charset, string? 
     /// <summary>Text for people.</summary>
     public bool IsText => Name.StartsWith("text/", StringComparison.Ordinal) || Name is "application/javascript" or "application/ecmascript" or "application/yaml" or "application/x-yaml" or "application/toml" or "application/graphql" or "application/sql";
 
+    /// <summary>True for separated values whose first row is no names (RFC 4180 section 3).</summary>
+    public bool LacksNames { get; private init; }
+
+    /// <summary>Text in which values have places that no form here knows.</summary>
+    public bool HasUnknownPlaces => Name is "application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml" or "text/vnd.yaml" or "application/toml" or "text/toml";
+
     /// <summary>Reads a header's value; false when it names no type, or a parameter twice.</summary>
     public static bool TryRead(string? value, out MediaType type)
     {
         type = default;
         if (string.IsNullOrEmpty(value)) return false;
         string? charset = null, boundary = null, name = null;
+        var lacksNames = false;
         var rest = value.AsSpan();
         while (true)
         {
@@ -65,11 +72,15 @@ internal readonly record struct MediaType(string Name, string? Charset, string? 
                     if (boundary is not null) return false;
                     boundary = text.ToString();
                 }
+                else if (parameter.Equals("header", StringComparison.OrdinalIgnoreCase) && text.Equals("absent", StringComparison.OrdinalIgnoreCase))
+                {
+                    lacksNames = true;
+                }
             }
             if (end == rest.Length) break;
             rest = rest[(end + 1)..];
         }
-        type = new MediaType(name, charset, boundary);
+        type = new MediaType(name, charset, boundary) { LacksNames = lacksNames };
         return true;
     }
 

@@ -63,8 +63,7 @@ internal static class ReplyHead
         {
             // What frames, routes or authenticates has no place behind a body (RFC 9110 section 6.5.1).
             var name = trailers[i].Key;
-            if (HeaderRules.ComesBack(name, default) && !HeaderRules.DescribesBytes(name) && !IsBefore(trailers, i, name) && !name.StartsWith("content-", StringComparison.OrdinalIgnoreCase)
-                && !name.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase) && !name.Equals("Location", StringComparison.OrdinalIgnoreCase)) json.WriteString(HeaderRules.Lower(name), Joined(trailers, i, trailers[i].Value));
+            if (HeaderRules.ComesBack(name, default) && !HeaderRules.DescribesBytes(name) && RequestTrailers.MayTrail(name) && !IsBefore(trailers, i, name)) json.WriteString(HeaderRules.Lower(name), Joined(trailers, i, trailers[i].Value));
         }
         json.WriteEndObject();
         json.WriteEndObject();
@@ -161,7 +160,7 @@ internal sealed record ReplyPlace(string Own, string BasePath, Uri Target)
     public string Back(string location)
     {
         if (location.StartsWith("//", StringComparison.Ordinal) || location.Contains('\\', StringComparison.Ordinal)) return location;
-        if (location.StartsWith('/')) return Strip(location) is { } below ? BasePath + below : location;
+        if (location.StartsWith('/')) return Strip(location) is { } below ? BasePath.Length > 0 || below.StartsWith('/') ? BasePath + below : "/" + below : location;
         if (!Uri.TryCreate(location, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https")) return location;
         if (!string.Equals(url.Authority, Target.Authority, StringComparison.OrdinalIgnoreCase) || url.Scheme != Target.Scheme || url.UserInfo.Length > 0) return location;
         return Strip(url.PathAndQuery) is { } path ? string.Create(CultureInfo.InvariantCulture, $"{Own}{path}{url.Fragment}") : location;

@@ -72,6 +72,7 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
                 isReading = false;
                 if (count == 0) break;
                 seen += count;
+                if (seen > length) throw Invalid("the target's body is longer than it said");
                 // A small body is gathered, so that it costs one record and one write.
                 while (length is { } all && all <= buffer.Length && seen < all)
                 {
@@ -81,9 +82,10 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
                     if (more == 0) break;
                     count += more;
                     seen += more;
+                    if (seen > length) throw Invalid("the target's body is longer than it said");
                 }
                 var frame = new ReplyFrame(buffer.AsMemory(0, count), FrameShape.Bytes, ReplyTag.Piece);
-                if (seen == length)
+                if (seen == length && !response.MayTrail)
                 {
                     await clearance.Replies.ReleaseLastAsync(frame).ConfigureAwait(false);
                     return;
@@ -104,6 +106,8 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
     private async ValueTask DocumentAsync(MediaType type)
     {
         var form = BodyForms.Of(type) ?? throw Invalid("the target's body is of a type that no mask can read, and a mask touches it; narrow the mask, or ask for another type");
+        // As text it could be searched; but a mask that leads to a value by its place would not find it there.
+        if ((type.HasUnknownPlaces || (type.IsCsv && type.LacksNames)) && clearance.Replies.MasksFields) throw Invalid("the target's body has places that masks of fields cannot find; ask for JSON, or mask by detectors alone");
         var (buffer, count) = await WholeAsync().ConfigureAwait(false);
         try
         {
@@ -119,7 +123,9 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
                 throw Invalid("the target's body cannot be read under a mask: " + unreadable.Message);
             }
             await HeadAsync(form.IsJson ? type.Name : BodyForms.ContentTypeOf(type, response.Header("Content-Type")!), isMasked: true, ReplyTag.Head).ConfigureAwait(false);
-            await clearance.Replies.ReleaseLastAsync(new ReplyFrame(json.WrittenMemory, form.Shape, new ReplyTag { Form = form, IsWhole = true })).ConfigureAwait(false);
+            var frame = new ReplyFrame(json.WrittenMemory, form.Shape, new ReplyTag { Form = form, IsWhole = true });
+            if (response.Trailers.Count == 0) await clearance.Replies.ReleaseLastAsync(frame).ConfigureAwait(false);
+            else await clearance.Replies.ReleaseAsync(frame).ConfigureAwait(false);
         }
         finally
         {

@@ -29,12 +29,15 @@ internal static class WebSocketRelay
     public static string? Complaint(HttpContext http)
     {
         var headers = http.Request.Headers;
+        if (http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }) return headers["Sec-WebSocket-Version"] is ["13"] ? ProtocolComplaint(headers) : "expected `Sec-WebSocket-Version: 13`";
         if (http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }) return "the connection cannot be switched";
         if (headers["Sec-WebSocket-Version"] is not ["13"]) return "expected `Sec-WebSocket-Version: 13`";
         Span<byte> key = stackalloc byte[KeyBytes];
         if (headers["Sec-WebSocket-Key"] is not [{ Length: 24 } text] || !Convert.TryFromBase64String(text, key, out var length) || length != KeyBytes) return "expected one `Sec-WebSocket-Key` of 16 bytes in base 64";
-        return headers["Sec-WebSocket-Protocol"].ToString().AsSpan().ContainsAnyExceptInRange(' ', '~') ? "`Sec-WebSocket-Protocol` cannot be read" : null;
+        return ProtocolComplaint(headers);
     }
+
+    private static string? ProtocolComplaint(IHeaderDictionary headers) => headers["Sec-WebSocket-Protocol"].ToString().AsSpan().ContainsAnyExceptInRange(' ', '~') ? "`Sec-WebSocket-Protocol` cannot be read" : null;
 
     public static async ValueTask RunAsync(HttpContext http, HttpAsk ask, HttpReplyWire wire, Clearance clearance, IUpstreamDialer upstreams, ReplyPlace place, CancellationToken cancellationToken)
     {
@@ -90,14 +93,22 @@ internal static class WebSocketRelay
         return protocol;
     }
 
-    /// <summary>Switches the caller's connection.</summary>
+    /// <summary>Switches the caller's connection, or its stream of one (RFC 8441).</summary>
     public static async ValueTask<WebSocket> SwitchAsync(HttpContext http, WebSocketOpening opening)
     {
         var headers = http.Response.Headers;
-        headers.Upgrade = "websocket";
-        headers["Sec-WebSocket-Accept"] = opening.Accept;
         if (opening.Protocol is not null) headers["Sec-WebSocket-Protocol"] = opening.Protocol;
-        var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        Stream stream;
+        if (http.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect)
+        {
+            stream = await connect.AcceptAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            headers.Upgrade = "websocket";
+            headers["Sec-WebSocket-Accept"] = opening.Accept;
+            stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        }
         return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, SubProtocol = opening.Protocol, KeepAliveInterval = TimeSpan.FromSeconds(30) });
     }
 

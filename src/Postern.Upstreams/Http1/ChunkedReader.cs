@@ -1,18 +1,23 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
+using System.Text;
 using Postern.Core.Pipeline;
 
 namespace Postern.Upstreams.Http1;
 
 /// <summary>
 /// The framing of a chunked body (RFC 9112 section 7.1), read strictly: CR LF only, sizes in hexadecimal digits and nothing else,
-/// extensions and trailers bounded and not passed on. Says how many bytes of data stand next; does no I/O.
+/// extensions bounded and not passed on, trailers bounded. Says how many bytes of data stand next; does no I/O.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct ChunkedReader
 {
     private const int MaxLine = 256;
     private const int MaxTrailers = 8 * 1024;
+
+    private static readonly SearchValues<byte> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
+    private static readonly SearchValues<byte> Controls = SearchValues.Create([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 127]);
 
     private long _left;
     private int _trailers;
@@ -26,6 +31,9 @@ internal struct ChunkedReader
         Trailer,
         Nothing,
     }
+
+    /// <summary>The trailers, once the body is over; null for none. Those that hold more than visible ASCII are left out, like such headers.</summary>
+    public List<KeyValuePair<string, string>>? Trailers { get; private set; }
 
     /// <summary>The last chunk and the trailers were read.</summary>
     public readonly bool IsOver => _next == Expect.Nothing;
@@ -78,8 +86,18 @@ internal struct ChunkedReader
                 _trailers += line.Length;
                 if (_trailers > MaxTrailers) throw Invalid("the trailers of the target are too long");
                 if (line.IsEmpty) _next = Expect.Nothing;
+                else TakeTrailer(line);
                 break;
         }
+    }
+
+    private void TakeTrailer(ReadOnlySpan<byte> line)
+    {
+        var colon = line.IndexOf((byte)':');
+        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw Invalid("a trailer of the target has no name, or one that is not a token");
+        var value = line[(colon + 1)..].Trim(" \t"u8);
+        if (value.ContainsAny(Controls)) throw Invalid("a trailer of the target holds control characters");
+        if (!value.ContainsAnyExceptInRange((byte)' ', (byte)'~')) (Trailers ??= []).Add(new(Encoding.ASCII.GetString(line[..colon]), Encoding.ASCII.GetString(value)));
     }
 
     private static long SizeOf(ReadOnlySpan<byte> line)

@@ -70,7 +70,7 @@ internal sealed class HttpOrigin(UpstreamTarget target, TimeProvider clock) : ID
     }
 
     // Null leaves the system's own authorities and checks in force.
-    private static X509ChainPolicy? TrustOf(UpstreamTarget target)
+    internal static X509ChainPolicy? TrustOf(UpstreamTarget target)
     {
         if (target.Authorities is null) return null;
         // An authority of the operator's own publishes no revocation lists as a rule; its certificate is the whole trust.

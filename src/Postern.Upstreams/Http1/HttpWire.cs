@@ -52,6 +52,9 @@ internal sealed class HttpWire : IDisposable
     /// <summary>The response being read. Valid until the next request.</summary>
     public ResponseHead Head { get; } = new();
 
+    /// <summary>What stood behind the body, once it was read to its end.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Trailers => _chunks.Trailers ?? [];
+
     /// <summary>When the connection was made; a timestamp.</summary>
     public long Opened => _opened;
 
@@ -115,7 +118,8 @@ internal sealed class HttpWire : IDisposable
     }
 
     /// <summary>Says that the body is whole.</summary>
-    public ValueTask EndBodyAsync() => WriteAsync(LastChunk);
+    /// <param name="trailers">What stands behind it.</param>
+    public ValueTask EndBodyAsync(IReadOnlyList<KeyValuePair<string, string>> trailers) => WriteAsync(trailers.Count == 0 ? LastChunk : RequestHead.LastChunk(trailers));
 
     /// <summary>Reads the head of the response to a request that was sent in pieces. One whose body was cut short leaves no connection for another.</summary>
     public async ValueTask ReadResponseAsync(UpstreamRequest request, bool wasCut)

@@ -37,6 +37,7 @@ internal static class RequestHead
         line.CopyTo(output[at..]);
         at += line.Length;
         if (request.Upgrade is { } upgrade && !(Add(output, ref at, "Connection", "Upgrade") && Add(output, ref at, "Upgrade", upgrade))) return 0;
+        if (request is { TakesTrailers: true, Upgrade: null } && !(Add(output, ref at, "Connection", "TE") && Add(output, ref at, "TE", "trailers"))) return 0;
         // By index: the enumerator of an interface would be allocated for each request.
         for (var i = 0; i < request.Headers.Count; i++)
         {
@@ -54,6 +55,20 @@ internal static class RequestHead
         }
         if (isChunked && !Add(output, ref at, "Transfer-Encoding: chunked\r\n")) return 0;
         return Add(output, ref at, "\r\n") ? at : 0;
+    }
+
+    /// <summary>The end of a chunked body with what stands behind it.</summary>
+    /// <exception cref="UpstreamException">A trailer cannot be sent.</exception>
+    public static byte[] LastChunk(IReadOnlyList<KeyValuePair<string, string>> trailers)
+    {
+        var room = 8;
+        foreach (var (name, value) in trailers) room += name.Length + value.Length + 4;
+        var output = new byte[room];
+        var at = 0;
+        Add(output, ref at, "0\r\n");
+        foreach (var (name, value) in trailers) Add(output, ref at, name, value);
+        Add(output, ref at, "\r\n");
+        return output[..at];
     }
 
     private static bool Add(Span<byte> output, ref int at, string name, string value)

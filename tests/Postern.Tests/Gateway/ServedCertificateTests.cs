@@ -39,7 +39,7 @@ public sealed class ServedCertificateTests
     }
 
     [Fact]
-    public async Task Over_TLS_the_gateway_serves_HTTP_1_1_with_that_certificate()
+    public async Task Over_TLS_the_gateway_serves_HTTP_2_with_that_certificate()
     {
         await using var gateway = await RunningGateway.StartAsync();
         using var folder = new TemporaryFolder();
@@ -65,7 +65,7 @@ public sealed class ServedCertificateTests
             ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
         });
 
-        Assert.Equal(SslApplicationProtocol.Http11, tls.NegotiatedApplicationProtocol);
+        Assert.Equal(SslApplicationProtocol.Http2, tls.NegotiatedApplicationProtocol);
         Assert.StartsWith("https://127.0.0.1:", host.PublicUrl, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Postern.Core.Recording;
@@ -35,7 +38,7 @@ internal sealed class HttpBed : IAsyncDisposable
     private HttpBed(TemporaryFolder folder, DemoIssuer issuer, RawTarget target, GatewayHost host, string token)
     {
         (_folder, _issuer, Target, Host, Token) = (folder, issuer, target, host, token);
-        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, Expect100ContinueTimeout = TimeSpan.FromSeconds(30) });
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, Expect100ContinueTimeout = TimeSpan.FromSeconds(30), SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate!.Subject == "CN=gateway" } });
     }
 
     public RawTarget Target { get; }
@@ -56,19 +59,25 @@ internal sealed class HttpBed : IAsyncDisposable
     /// <param name="policy">The policy in place of <see cref="Rules"/>.</param>
     /// <param name="wait">How long callers are kept waiting at most.</param>
     /// <param name="change">Changes the connection.</param>
-    public static async Task<HttpBed> StartAsync(string masks = "", string policy = Rules, TimeSpan wait = default, Func<ConnectionOptions, ConnectionOptions>? change = null)
+    /// <param name="tls">Serves TLS, and with it HTTP/2.</param>
+    /// <param name="url">The target, in place of <see cref="Target"/>.</param>
+    /// <param name="http2">Speaks HTTP/2 to it.</param>
+    /// <param name="hostNames">Its own host names.</param>
+    /// <param name="behindProxy">Takes everything that connects for a proxy.</param>
+    public static async Task<HttpBed> StartAsync(string masks = "", string policy = Rules, TimeSpan wait = default, Func<ConnectionOptions, ConnectionOptions>? change = null, bool tls = false, string? url = null, bool http2 = false, string[]? hostNames = null, bool behindProxy = false)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600" });
         var target = new RawTarget();
         var connection = new ConnectionOptions
         {
-            Name = "api", Protocol = "http", Url = target.Url, Credential = new CredentialOptions("Authorization", Credential),
+            Name = "api", Protocol = "http", Url = url ?? target.Url, IsHttp2 = http2, HostNames = [.. hostNames ?? []], Credential = new CredentialOptions("Authorization", Credential),
             Patience = new UpstreamPatience { Connect = TimeSpan.FromSeconds(5), Head = TimeSpan.FromSeconds(5), Idle = TimeSpan.FromSeconds(5) },
         };
         var host = await GatewayHost.StartAsync(new GatewayOptions
         {
-            Url = "http://127.0.0.1:0", Management = null, Data = Path.Combine(folder.Path, "data"),
+            Url = tls ? "https://127.0.0.1:0" : "http://127.0.0.1:0", Management = null, Tls = tls ? Certificate(folder) : null,
+            BehindProxy = behindProxy ? [IPNetwork.Parse("127.0.0.0/8")] : [], PublicUrl = behindProxy ? "https://gateway.test" : null, Data = Path.Combine(folder.Path, "data"),
             Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret }],
             Connections = [change?.Invoke(connection) ?? connection],
             Policy = [folder.Write("policy.yaml", policy + "\n" + masks)],
@@ -76,6 +85,13 @@ internal sealed class HttpBed : IAsyncDisposable
             Limits = new LimitOptions { Drain = TimeSpan.FromMilliseconds(200) },
         });
         return new HttpBed(folder, issuer, target, host, issuer.IssueToken("alice", host.PublicUrl, "demo-agent"));
+    }
+
+    public static TlsOptions Certificate(TemporaryFolder folder)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=gateway", key, HashAlgorithmName.SHA256).CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(30));
+        return new TlsOptions(folder.Write("certificate.pem", certificate.ExportCertificatePem()), folder.Write("key.pem", key.ExportPkcs8PrivateKeyPem()));
     }
 
     /// <summary>Sends one request and returns the whole answer.</summary>

@@ -11,7 +11,7 @@ namespace Postern.Tests.Http;
 [SuppressMessage("Security", "CA5350", Justification = "the handshake of RFC 6455 is SHA-1; no secret hangs on it")]
 public sealed class HttpStreamTests
 {
-    private const string Sockets = """
+    internal const string Sockets = """
         version: 1
         rules:
           - { id: reads, who: { groups: [support] }, on: { connection: api, methods: [GET], paths: ["/**"] }, then: allow }
@@ -164,7 +164,7 @@ public sealed class HttpStreamTests
         return result.MessageType == WebSocketMessageType.Close ? throw new WebSocketException("closed") : Encoding.UTF8.GetString(buffer, 0, result.Count);
     }
 
-    private static async Task<bool> EchoAsync(Socket raw, string head)
+    internal static async Task<bool> EchoAsync(Socket raw, string head)
     {
         var key = head.Split("\r\n").First(line => line.StartsWith("Sec-WebSocket-Key:", StringComparison.OrdinalIgnoreCase))[18..].Trim();
         var accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));

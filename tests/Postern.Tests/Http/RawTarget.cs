@@ -9,6 +9,9 @@ namespace Postern.Tests.Http;
 /// <summary>One request as the target's socket saw it.</summary>
 internal sealed record RawRequest(string Head, byte[] Body)
 {
+    /// <summary>What stood behind the last chunk, a line each.</summary>
+    public string[] Trailers { get; init; } = [];
+
     public string Line => Head.Split("\r\n")[0];
 
     public string Target => Line.Split(' ')[1];
@@ -100,12 +103,13 @@ internal sealed class RawTarget : IAsyncDisposable
                 var head = Text(kept)[..(end + 2)];
                 kept.RemoveRange(0, end + 4);
                 if (TakeOver is { } takeOver && await takeOver(socket, head)) return;
-                if (await BodyAsync(head, kept) is not { } body)
+                var trailers = new List<string>();
+                if (await BodyAsync(head, kept, trailers) is not { } body)
                 {
                     Broken.Enqueue(head);
                     return;
                 }
-                var request = new RawRequest(head, body);
+                var request = new RawRequest(head, body) { Trailers = [.. trailers] };
                 Requests.Enqueue(request);
                 if (Answer(request) is not { } answer) return;
                 await socket.SendAsync(Encoding.Latin1.GetBytes(answer));
@@ -133,7 +137,7 @@ internal sealed class RawTarget : IAsyncDisposable
             return at;
         }
 
-        async Task<byte[]?> BodyAsync(string head, List<byte> into)
+        async Task<byte[]?> BodyAsync(string head, List<byte> into, List<string> trailers)
         {
             var lines = head.Split("\r\n");
             if (lines.FirstOrDefault(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } said)
@@ -152,10 +156,17 @@ internal sealed class RawTarget : IAsyncDisposable
                 if (end < 0) return null;
                 var size = int.Parse(Text(into)[..end], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
                 into.RemoveRange(0, end + 2);
+                while (size == 0)
+                {
+                    if ((end = await UntilAsync(() => Text(into).IndexOf("\r\n", StringComparison.Ordinal), into)) < 0) return null;
+                    var line = Text(into)[..end];
+                    into.RemoveRange(0, end + 2);
+                    if (line.Length == 0) return [.. whole];
+                    trailers.Add(line);
+                }
                 if (await UntilAsync(() => into.Count >= size + 2 ? size : -1, into) < 0) return null;
                 whole.AddRange(into.Take(size));
                 into.RemoveRange(0, size + 2);
-                if (size == 0) return [.. whole];
             }
         }
     }

@@ -24,7 +24,12 @@ internal sealed class CsvForm(char separator) : BodyForm
         var names = rows.Count == 0 ? [] : rows[0];
         // Two columns of one name could not be told apart in an object.
         if (names.Distinct(StringComparer.Ordinal).Count() != names.Count) throw new FormatException("two columns have one name");
-        foreach (var name in names) writer.WriteStringValue(name);
+        foreach (var name in names)
+        {
+            // Programs that write `;` call it CSV too. A row that is one field to us would show no column to a mask.
+            if (name.AsSpan().ContainsAny([';', '\t', '|']) || (names.Count == 1 && name.Contains(',', StringComparison.Ordinal))) throw new FormatException("it is not certain what separates its columns");
+            writer.WriteStringValue(name);
+        }
         writer.WriteEndArray();
         writer.WriteStartArray("rows");
         foreach (var row in rows.Skip(1))

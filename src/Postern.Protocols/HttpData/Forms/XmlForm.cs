@@ -81,20 +81,25 @@ internal sealed class XmlForm : BodyForm
             reader.MoveToElement();
         }
         writer.WriteStartArray(local);
+        // A comment or CDATA section in the middle of a value must not hide it from detectors: whoever reads the element sees one text.
+        string? text = null;
         while (!isEmpty && reader.Read() && reader.NodeType != XmlNodeType.EndElement)
         {
             switch (reader.NodeType)
             {
                 case XmlNodeType.Element:
+                    if (text is not null) writer.WriteStringValue(text);
+                    text = null;
                     Element(reader, writer, depth + 1);
                     break;
                 case XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace:
-                    writer.WriteStringValue(reader.Value);
+                    text += reader.Value;
                     break;
                 default:
                     throw new FormatException("it holds a node that is not read here");
             }
         }
+        if (text is not null) writer.WriteStringValue(text);
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
