@@ -144,8 +144,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var connections = new ConnectionDirectory(options.Connections);
         var protocols = surroundings.Protocols?.Invoke() ?? ProtocolCatalog.Create();
         foreach (var protocol in protocols) teardown.Own(protocol);
+        var policySources = new PolicySources(options.Policy);
         var policies = teardown.Own(await PolicyStore.OpenAsync(
-            new PolicySources(options.Policy), PolicyWorkbench.EnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
+            policySources, PolicyWorkbench.EnvironmentOf(options, connections, protocols, publicUrl, MaskKey.ReadOrCreate(folder.Path)),
             new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
 
         // 5. People: where they are told, and where they answer.
@@ -187,6 +188,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Stopping = stopping.Token,
         };
 
+        var publisher = new PolicyPublisher(policies, services.Pipeline, publicUrl, clock);
+        teardown.Own(new PolicyFolder(policySources, publisher, policies.SeenAtStart, clock));
+
         // 7. What is served, and where.
         var hosts = new HostNames(publicUrl, listener.Url, [.. options.AllowedHosts, .. clusters?.Hosts ?? []]);
         var server = new GatewayServer(hosts, notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, clusters, logs, clock);
@@ -199,7 +203,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
-        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
+        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

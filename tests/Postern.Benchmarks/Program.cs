@@ -13,6 +13,9 @@ switch (args)
     case ["decisions"]:
         DecisionRun.Run();
         return 0;
+    case ["simulate"]:
+        await SimulateRun.RunAsync();
+        return 0;
     case ["echo"]:
         await EchoRun.RunAsync(rounds: 3, seconds: 2);
         return 0;
@@ -59,7 +62,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
         return 2;
 }
 

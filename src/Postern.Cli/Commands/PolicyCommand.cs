@@ -6,15 +6,21 @@ using Postern.Protocols;
 
 namespace Postern.Cli.Commands;
 
-/// <summary><c>postern policy</c>: what the rules mean, before they are in force.</summary>
+/// <summary><c>postern policy</c>: what the rules mean, what is in force, and what was.</summary>
 internal static class PolicyCommand
 {
     private const string UsualConfiguration = "postern.yaml";
 
-    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("policy", "Check policies and run their tests.")
+    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("policy", "Policies: check and test them, publish them, look back.")
     {
         PolicyCheckCommand.Create(surroundings, shared),
         PolicyTestCommand.Create(surroundings, shared),
+        PolicySimulateCommand.Create(surroundings, shared),
+        PolicyApplyCommand.CreateApply(surroundings, shared),
+        PolicyApplyCommand.CreateRollback(surroundings, shared),
+        PolicyVersionsCommand.CreateHistory(shared),
+        PolicyVersionsCommand.CreateShow(surroundings, shared),
+        PolicyVersionsCommand.CreateDiff(surroundings, shared),
     };
 
     /// <summary>The files that a policy command is about.</summary>

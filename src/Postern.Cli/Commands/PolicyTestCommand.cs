@@ -15,11 +15,13 @@ internal static class PolicyTestCommand
     {
         var files = PolicyCommand.FilesArgument();
         var configuration = PolicyCommand.ConfigurationOption();
-        var command = new Command("test", "Run the tests in policy files. Exit 9: the policy does not load, or a test failed.") { files, configuration };
+        var junit = new Option<string?>("--junit") { Description = "Also write the results to this file as JUnit XML, for CI.", HelpName = "results.xml" };
+        var command = new Command("test", "Run the tests in policy files. Exit 9: the policy does not load, or a test failed.") { files, configuration, junit };
         command.SetAction(parsed =>
         {
             var (options, paths) = PolicyCommand.Read(surroundings, parsed.GetRequiredValue(configuration), parsed.GetValue(files) ?? []);
             var run = PolicyWorkbench.Test(options, paths, surroundings.Clock.GetUtcNow());
+            if (parsed.GetValue(junit) is { } path) File.WriteAllText(path, JUnitText.Of(run));
             return Report(surroundings, shared.Renderer(parsed), run);
         });
         return command;

@@ -41,8 +41,14 @@ internal sealed class ControlApi : IDisposable
     /// <param name="what">What is asked for, for the message when there is none, for example <c>session `x`</c>.</param>
     /// <param name="cancellationToken">Interrupt.</param>
     /// <exception cref="CommandException">No answer, a refusal, or an answer that is not JSON.</exception>
-    public Task<JsonNode> GetAsync(string path, string what, CancellationToken cancellationToken) =>
-        SendAsync(() => _http.GetAsync(new Uri(path, UriKind.Relative), cancellationToken), what, cancellationToken);
+    public Task<JsonNode> GetAsync(string path, string what, CancellationToken cancellationToken) => AskAsync(
+        async () =>
+        {
+            using var response = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellationToken);
+            if (!response.IsSuccessStatusCode) throw await RefusalAsync(response, what, cancellationToken);
+            return await response.Content.ReadFromJsonAsync<JsonNode>(cancellationToken) ?? throw NotUnderstood();
+        },
+        cancellationToken);
 
     /// <summary>Sends a document, and reads the answer.</summary>
     /// <param name="path">Below <c>/api/v1/</c>, values already escaped.</param>
@@ -50,16 +56,36 @@ internal sealed class ControlApi : IDisposable
     /// <param name="what">What is asked for, as above.</param>
     /// <param name="cancellationToken">Interrupt.</param>
     /// <exception cref="CommandException">No answer, a refusal, or an answer that is not JSON.</exception>
-    public Task<JsonNode> PostAsync(string path, JsonObject body, string what, CancellationToken cancellationToken) =>
-        SendAsync(() => _http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, cancellationToken), what, cancellationToken);
+    public Task<JsonNode> PostAsync(string path, JsonObject body, string what, CancellationToken cancellationToken) => AskAsync(
+        async () =>
+        {
+            using var response = await _http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, cancellationToken);
+            if (!response.IsSuccessStatusCode) throw await RefusalAsync(response, what, cancellationToken);
+            return await response.Content.ReadFromJsonAsync<JsonNode>(cancellationToken) ?? throw NotUnderstood();
+        },
+        cancellationToken);
 
-    private async Task<JsonNode> SendAsync(Func<Task<HttpResponseMessage>> send, string what, CancellationToken cancellationToken)
+    /// <summary>Asks for something to be done; what a refusal means is the command's to say.</summary>
+    /// <param name="path">Below <c>/api/v1/</c>, values already escaped.</param>
+    /// <param name="body">What is sent.</param>
+    /// <param name="cancellationToken">Interrupt.</param>
+    /// <exception cref="CommandException">No answer, nobody signed in, or an answer that is not JSON.</exception>
+    public Task<ControlAnswer> PostAsync(string path, JsonNode body, CancellationToken cancellationToken) => AskAsync(
+        async () =>
+        {
+            using var response = await _http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, cancellationToken);
+            if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout) throw await RefusalAsync(response, "that", cancellationToken);
+            return response.IsSuccessStatusCode
+                ? new ControlAnswer(response.StatusCode, await response.Content.ReadFromJsonAsync<JsonNode>(cancellationToken) ?? throw NotUnderstood(), "")
+                : new ControlAnswer(response.StatusCode, null, await DetailAsync(response, cancellationToken));
+        },
+        cancellationToken);
+
+    private async Task<T> AskAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await send();
-            if (!response.IsSuccessStatusCode) throw await RefusalAsync(response, what, cancellationToken);
-            return await response.Content.ReadFromJsonAsync<JsonNode>(cancellationToken) ?? throw NotUnderstood();
+            return await ask();
         }
         catch (HttpRequestException e)
         {
@@ -108,7 +134,7 @@ internal sealed class ControlApi : IDisposable
         {
             var problem = await response.Content.ReadFromJsonAsync<JsonObject>(cancellationToken);
             var text = (problem?["detail"] ?? problem?["title"]) is JsonValue value && value.TryGetValue<string>(out var found) ? found : null;
-            return text is null ? "" : ": " + Postern.Core.Recording.VisibleText.OfLine(text);
+            return text is null ? "" : ": " + Postern.Core.Recording.VisibleText.OfLines(text);
         }
         catch (JsonException)
         {
@@ -126,3 +152,9 @@ internal sealed class ControlApi : IDisposable
         _ => "the connection failed",
     };
 }
+
+/// <summary>What came of asking for something to be done.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Body">The document, when it was done or began.</param>
+/// <param name="Detail">A colon and what people should read, when it was not; empty when nothing was said.</param>
+internal sealed record ControlAnswer(HttpStatusCode Status, JsonNode? Body, string Detail);

@@ -43,6 +43,9 @@ public sealed class Identity
     /// <summary>The verified claims as one JSON object (UTF-8), for <c>who.claims</c> in policy; <c>{}</c> when there are none.</summary>
     public ReadOnlyMemory<byte> Claims { get; init; } = "{}"u8.ToArray();
 
+    /// <summary>True when a record stands for the credential, so that nobody knows the claims any more.</summary>
+    internal bool HasLostClaims { get; init; }
+
     /// <summary>When the credential was issued; what was issued before its owner was revoked is over. The beginning of time when that is not known.</summary>
     public DateTimeOffset IssuedAt { get; init; }
 

@@ -39,11 +39,12 @@ public sealed class OperationPipeline(
 
         // 1. Authorize. In memory; an error inside policy is already a deny.
         var policy = policies.Current;
-        var decision = policy.Decide(identity, operation, clock.GetUtcNow(), leash.Grants.Of(identity));
+        var now = clock.GetUtcNow();
+        var decision = policy.Decide(identity, operation, now, leash.Grants.Of(identity));
         var masks = policy.MasksFor(identity, operation);
 
         // 2. Record the intent, durably. What cannot be written down is not done.
-        var intent = Describe(identity, operation, decision, masks);
+        var intent = Describe(identity, operation, decision, masks, now);
         if (decision is Decision.Deny counted && recorder.TryCount(intent))
         {
             meter?.Ended(operation.Connection, decision, Outcome.Denied, counted.Code, clock.GetElapsedTime(begun));
@@ -207,12 +208,18 @@ public sealed class OperationPipeline(
         },
     };
 
-    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks)
+    // The instant is the decision's own, so that the same can be derived from the record.
+    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks, DateTimeOffset now)
     {
         var request = RecordedRequest.Of(operation, masks.Record, out var isAsItCame);
         return new Intent(
-            operation.Id, sessions.IdFor(identity, operation), clock.GetUtcNow(), identity, operation.Connection, operation.Parts, operation.ClientName,
-            request, operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent) { IsAsItCame = isAsItCame };
+            operation.Id, sessions.IdFor(identity, operation), now, identity, operation.Connection, operation.Parts, operation.ClientName,
+            request, operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent)
+        {
+            IsAsItCame = isAsItCame,
+            IsQuarantined = operation.IsQuarantined,
+            AsksMasks = operation.ObjectionTo is not null,
+        };
     }
 
     private static async ValueTask TellAsync(IExchange exchange, Refusal refusal, CancellationToken callerGone)

@@ -102,6 +102,9 @@ public abstract class Decision
 
         /// <summary>What the caller may ask for, so that this would be permitted; null when there is no such thing.</summary>
         public RequestEntry? Offer { get; init; }
+
+        /// <summary>True when a rule gives it, and the protocol says that masks cannot read what would come back.</summary>
+        internal bool IsObjection { get; init; }
     }
 }
 

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Postern.Core.Policy;
 
 /// <summary>Durations as policies write them: numbers with a unit, largest unit first: <c>90s</c>, <c>30m</c>, <c>1h30m</c>, <c>2d</c>, <c>250ms</c>.</summary>
-internal static class DurationText
+public static class DurationText
 {
     private static readonly (string Unit, long Ticks)[] Units =
     [
@@ -13,6 +13,7 @@ internal static class DurationText
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
+    /// <summary>Reads a duration; false when it is none.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;

@@ -102,8 +102,10 @@ public static class PolicyLoader
         context.Error(id, $"duplicate id `{id.Text}`; it already stands in {first.File}, line {first.Line}");
     }
 
-    // Over every byte that was read, whatever the order of the files; the digests are of one length, so that no text can move
-    // from one file to another unseen.
-    private static Digest HashOf(ImmutableArray<PolicyFile> files) =>
+    /// <summary>
+    /// The digest that a version carries: over every byte that was read, whatever the order and names of the files. The digests of the
+    /// files are of one length, so that no text can move from one file to another unseen.
+    /// </summary>
+    public static Digest HashOf(ImmutableArray<PolicyFile> files) =>
         Digest.Of(Encoding.UTF8.GetBytes(string.Join('\n', files.Select(file => Digest.Of(Encoding.UTF8.GetBytes(file.Text)).ToString()).Order(StringComparer.Ordinal))));
 }

@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Core.Policy.Cel;
 using Postern.Core.Policy.Indexing;
 
 namespace Postern.Core.Policy;
@@ -16,6 +17,7 @@ public sealed class PolicySet
 {
     private const int IndexedAtOnce = 200_000;
     private const int MaxOffers = 8;
+    private const int MaxStrangers = 256;
 
     private readonly ImmutableArray<Rule> _rules;
     private readonly ImmutableArray<Mask> _masks;
@@ -23,6 +25,8 @@ public sealed class PolicySet
     private readonly FrozenDictionary<string, Vocabulary> _vocabularies;
     private readonly FrozenDictionary<string, Connection> _connections;
     private readonly ConcurrentDictionary<string, ConnectionIndex> _indexes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Connection, ConnectionIndex> _strangers = new(ReferenceEqualityComparer.Instance);
+    private readonly Lazy<bool> _readsClaims;
 
     internal PolicySet(PolicyVersion version, ImmutableArray<Rule> rules, ImmutableArray<Mask> masks, PolicyEnvironment environment)
     {
@@ -35,6 +39,7 @@ public sealed class PolicySet
             .SelectMany(vocabulary => vocabulary.Protocols.Select(protocol => (protocol, vocabulary)))
             .ToFrozenDictionary(pair => pair.protocol, pair => pair.vocabulary, StringComparer.Ordinal);
         _connections = environment.Connections.ToFrozenDictionary(connection => connection.Name, StringComparer.Ordinal);
+        _readsClaims = new Lazy<bool>(() => rules.Any(rule => rule.When is { } when && CelWalk.All(when.Root).Any(node => node is CelNode.Select { Target: CelNode.Name { Id: "who" }, Field: "claims" })));
         if ((long)rules.Length * environment.Connections.Length > IndexedAtOnce) return;
         foreach (var connection in environment.Connections) IndexOf(connection);
     }
@@ -50,7 +55,7 @@ public sealed class PolicySet
     {
         try
         {
-            return DecideOrThrow(identity, operation, now, grants);
+            return DecideOrThrow(identity, operation, now, grants, isAgain: false, out _);
         }
         catch (Exception fault)
         {
@@ -82,6 +87,61 @@ public sealed class PolicySet
     /// <summary>The masks that touch the operation, compiled; cached per set of masks.</summary>
     public MaskPlan MasksFor(Identity identity, Operation operation)
     {
+        var (caller, record) = MaskBitsFor(identity, operation);
+        return _cabinet.Plan(caller, record);
+    }
+
+    private Decision DecideOrThrow(Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants, bool isAgain, out bool isOpen)
+    {
+        isOpen = false;
+        var index = IndexOf(operation.Connection);
+        if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation);
+        if (index.Vocabulary is null) return new Decision.Deny(Version, [], $"nothing here speaks `{operation.Connection.Protocol}`", RefusalCode.NotPermitted);
+
+        var judgement = Judgement.Of(index, identity, operation, now, grants, isQuestion: false, assumeUnknown: false);
+        var verdict = Verdict.Of(judgement, Version);
+        isOpen = judgement.IsOpen;
+        judgement.Release();
+
+        if (verdict is Decision.Deny deny)
+        {
+            if (isAgain) return deny;
+            var offer = OfferFor(index, identity, operation, now, grants, deny);
+            return Verdict.WithVisibility(deny, offer is not null || CouldBePermitted(index, identity, operation, now, grants), offer);
+        }
+        if (operation.IsQuarantined) return Quarantined(verdict);
+        return operation.ObjectionTo?.Invoke(MasksFor(identity, operation).Caller) is { } objection ? Unmaskable(verdict, objection) : verdict;
+    }
+
+    /// <summary>Every rule, in the order of the files.</summary>
+    internal ImmutableArray<Rule> Rules => _rules;
+
+    /// <summary>True when some condition reads the token's claims, which no record keeps.</summary>
+    internal bool ReadsClaims => _readsClaims.Value;
+
+    /// <summary>
+    /// Decides what was recorded: the same judging as <see cref="Decide"/>, except that nobody is told what the caller may know.
+    /// </summary>
+    /// <param name="identity">Who asked.</param>
+    /// <param name="operation">What for.</param>
+    /// <param name="now">When.</param>
+    /// <param name="isOpen">True when some condition depends on what is not known.</param>
+    internal Decision DecideAgain(Identity identity, Operation operation, DateTimeOffset now, out bool isOpen)
+    {
+        isOpen = false;
+        try
+        {
+            return DecideOrThrow(identity, operation, now, ActiveGrants.None, isAgain: true, out isOpen);
+        }
+        catch (Exception fault)
+        {
+            return new Decision.Deny(Version, [], $"judging failed: {fault.GetType().Name}", RefusalCode.PolicyError);
+        }
+    }
+
+    /// <summary>Which masks touch the operation, by their ordinals: those of the caller's copy and those of the record.</summary>
+    internal (ulong Caller, ulong Record) MaskBitsFor(Identity identity, Operation operation)
+    {
         ulong caller = 0;
         ulong record = 0;
         foreach (var mask in IndexOf(operation.Connection).Masks)
@@ -90,27 +150,13 @@ public sealed class PolicySet
             record |= 1UL << mask.Ordinal;
             if (mask.Except?.Includes(identity) != true) caller |= 1UL << mask.Ordinal;
         }
-        return _cabinet.Plan(caller, record);
+        return (caller, record);
     }
 
-    private Decision DecideOrThrow(Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants)
-    {
-        var index = IndexOf(operation.Connection);
-        if (identity.Kind == IdentityKind.Gateway) return DecideOwn(index, operation);
-        if (index.Vocabulary is null) return new Decision.Deny(Version, [], $"nothing here speaks `{operation.Connection.Protocol}`", RefusalCode.NotPermitted);
+    /// <summary>The masks in order of their ordinals.</summary>
+    internal ImmutableArray<Mask> Masks => _masks;
 
-        var judgement = Judgement.Of(index, identity, operation, now, grants, isQuestion: false, assumeUnknown: false);
-        var verdict = Verdict.Of(judgement, Version);
-        judgement.Release();
-
-        if (verdict is Decision.Deny deny)
-        {
-            var offer = OfferFor(index, identity, operation, now, grants, deny);
-            return Verdict.WithVisibility(deny, offer is not null || CouldBePermitted(index, identity, operation, now, grants), offer);
-        }
-        if (operation.IsQuarantined) return Quarantined(verdict);
-        return operation.ObjectionTo?.Invoke(MasksFor(identity, operation).Caller) is { } objection ? Unmaskable(verdict, objection) : verdict;
-    }
+    internal ConnectionIndex IndexFor(Connection connection) => IndexOf(connection);
 
     internal Vocabulary? VocabularyOf(Connection connection) => _vocabularies.GetValueOrDefault(connection.Protocol);
 
@@ -177,13 +223,23 @@ public sealed class PolicySet
         IsVisible = true,
         HasDecidingRule = false,
         Message = objection,
+        IsObjection = true,
         Reported = permitted.Reported,
     };
 
     private ConnectionIndex IndexOf(Connection connection)
     {
-        if (!_connections.TryGetValue(connection.Name, out var known) || !IsSame(known, connection)) return Build(connection);
+        if (!_connections.TryGetValue(connection.Name, out var known) || !IsSame(known, connection)) return IndexOfStranger(connection);
         return _indexes.TryGetValue(connection.Name, out var index) ? index : _indexes.GetOrAdd(connection.Name, Build(known));
+    }
+
+    // By reference, and few: those that replay meets again and again, not one for each look at a connection that is about to go.
+    private ConnectionIndex IndexOfStranger(Connection connection)
+    {
+        if (_strangers.TryGetValue(connection, out var index)) return index;
+        index = Build(connection);
+        if (_strangers.Count < MaxStrangers) _strangers.TryAdd(connection, index);
+        return index;
     }
 
     // A connection that changed since this version was loaded is judged as it is now, from all rules.

@@ -58,6 +58,9 @@ internal sealed class Selector
         return false;
     }
 
+    /// <summary>The values as the policy writes them, patterns last.</summary>
+    public IEnumerable<string> Written => _literals.Order(StringComparer.Ordinal).Concat(_globs.Select(glob => glob.Text));
+
     /// <summary>True when a value is written out or matches a pattern, whatever else is asked of it.</summary>
     public bool Names(string value) => _literals.Contains(value) || IsPatterned(value);
 

@@ -44,6 +44,7 @@ internal static class Verdict
         HasDecidingRule = deny.HasDecidingRule,
         IsVisible = isVisible,
         Offer = offer,
+        IsObjection = deny.IsObjection,
     };
 
     private static ImmutableArray<string> Grants(Judgement judgement) =>

@@ -24,8 +24,17 @@ public sealed record Intent(
     Decision Decision,
     OperationId? Parent)
 {
-    /// <summary>True when <see cref="Request"/> is the request as it came, so that <see cref="RequestDigest"/> is its digest too.</summary>
+    /// <summary>
+    /// True when <see cref="Request"/> is the request as it came: then <see cref="RequestDigest"/> is its digest too, and what conditions
+    /// read of it may stand beside it.
+    /// </summary>
     public bool IsAsItCame { get; init; }
+
+    /// <summary><see cref="Operation.IsQuarantined"/>.</summary>
+    public bool IsQuarantined { get; init; }
+
+    /// <summary>True when the protocol was asked whether masks can read the reply.</summary>
+    public bool AsksMasks { get; init; }
 }
 
 /// <summary>People's agreement was consumed for this operation: written after the store's compare-and-set, before forwarding (G7).</summary>

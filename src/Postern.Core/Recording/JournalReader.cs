@@ -61,7 +61,17 @@ public sealed class JournalReader(string folder)
     /// <param name="isWanted">Which types to read.</param>
     /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
     public IEnumerable<JournalRecord> Read(JournalPosition from, long through, Func<RecordType, bool> isWanted) =>
-        Read(from, through, withContent: false, only: null, isWanted, _memo ??= new PayloadMemo());
+        Read(from, through, withContent: false, only: null, isWanted, _memo ??= new PayloadMemo(withBasis: false));
+
+    /// <summary>
+    /// Only what was asked, as <see cref="Policy.Replay"/> needs it: intents with their content, and counted denials. All other records are
+    /// skipped, their checksums checked.
+    /// </summary>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="through">The last sequence to read.</param>
+    /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
+    public IEnumerable<JournalRecord> ReadQuestions(JournalPosition from, long through = long.MaxValue) =>
+        Read(from, through, withContent: true, only: null, static type => type is RecordType.Intent or RecordType.Denials, new PayloadMemo(withBasis: true));
 
     private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted, PayloadMemo? memo = null)
     {

@@ -8,12 +8,13 @@ namespace Postern.Core.Recording;
 /// rule is the same bytes again and again: each such slice is read strictly once, and the value kept for as long as its place is not
 /// taken. A record that does not stand exactly as <see cref="PayloadWriter"/> writes it is left to the strict reader.
 /// </summary>
-internal sealed class PayloadMemo
+internal sealed class PayloadMemo(bool withBasis)
 {
     private readonly SliceMemo<RecordedIdentity> _identities = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedIdentity)!);
     private readonly SliceMemo<RecordedConnection> _connections = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedConnection)!);
     private readonly SliceMemo<ImmutableArray<RecordedPart>> _parts = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.ImmutableArrayRecordedPart));
     private readonly SliceMemo<RecordedDecision> _decisions = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedDecision)!);
+    private readonly SliceMemo<RecordedBasis> _bases = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedBasis)!);
     private readonly SliceMemo<string> _texts = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.String)!);
 
     /// <summary>The intent, or null when it has to be read strictly.</summary>
@@ -34,10 +35,16 @@ internal sealed class PayloadMemo
             if (!at.Take("},\"definition\":"u8) || !Known(ref at, out var definition)) return null;
             if (!at.Take(",\"decision\":"u8) || !at.Slice((byte)'{', out var decision)) return null;
             if (!at.Take(",\"parent\":"u8) || !Known(ref at, out var parent)) return null;
+            RecordedBasis? basis = null;
+            if (at.Take(",\"basis\":"u8))
+            {
+                if (!at.Slice((byte)'{', out var kept)) return null;
+                if (withBasis) basis = _bases.Of(kept);
+            }
             if (!at.Take("}"u8) || !at.IsAtEnd) return null;
             return new RecordedIntent(
                 op, _texts.Of(session), time, _identities.Of(identity), client, _connections.Of(connection), _parts.Of(parts), new RecordedRequest((int)bytes, sha256), definition,
-                _decisions.Of(decision), parent);
+                _decisions.Of(decision), parent, basis);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {

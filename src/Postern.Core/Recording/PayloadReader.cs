@@ -75,5 +75,6 @@ internal static class PayloadReader
 [JsonSerializable(typeof(RecordedConnection))]
 [JsonSerializable(typeof(ImmutableArray<RecordedPart>))]
 [JsonSerializable(typeof(RecordedDecision))]
+[JsonSerializable(typeof(RecordedBasis))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class PayloadContext : JsonSerializerContext;

@@ -83,7 +83,23 @@ public sealed record RecordedRequest(int Bytes, string Sha256);
 /// <summary>An operation before anything of it was forwarded.</summary>
 public sealed record RecordedIntent(
     string Op, string Session, DateTimeOffset At, RecordedIdentity Identity, string? Client, RecordedConnection Connection,
-    ImmutableArray<RecordedPart> Parts, RecordedRequest Request, string? Definition, RecordedDecision Decision, string? Parent) : RecordedPayload;
+    ImmutableArray<RecordedPart> Parts, RecordedRequest Request, string? Definition, RecordedDecision Decision, string? Parent, RecordedBasis? Basis = null) : RecordedPayload;
+
+/// <summary>What else the decision read. Null in journals from before it was kept, and where a reader leaves it out.</summary>
+/// <param name="Implied">Places of the parts that need no rule of their own.</param>
+/// <param name="Inputs">The variables that conditions could read, in the order of the parts.</param>
+/// <param name="Quarantined">The definition had changed, or appeared, since it was accepted.</param>
+/// <param name="Masks">Whether the protocol was asked if masks can read the reply: <c>asked</c>, <c>objected</c> when it said no, null when it was not.</param>
+public sealed record RecordedBasis(ImmutableArray<int> Implied, ImmutableArray<RecordedInput> Inputs, bool Quarantined, string? Masks);
+
+/// <summary>One variable of one part. Without a place, a text or <c>unknown</c> it was not kept: a mask had a hand in the request.</summary>
+/// <param name="Part">The part's place.</param>
+/// <param name="Name">The variable.</param>
+/// <param name="From">Where its JSON begins in the record's content.</param>
+/// <param name="Bytes">How long it is there.</param>
+/// <param name="Json">Its JSON, when it stands nowhere in the content.</param>
+/// <param name="Unknown">True when it was not known to the decision either.</param>
+public sealed record RecordedInput(int Part, string Name, int? From = null, int? Bytes = null, string? Json = null, bool Unknown = false);
 
 /// <summary>People's agreement was used for an operation.</summary>
 public sealed record RecordedClearing(

@@ -24,12 +24,18 @@ internal enum ApiAccess
 
     /// <summary>A browser sign-in of the last minutes, with CSRF token; never a bearer token, stolen or not.</summary>
     FreshBrowser,
+
+    /// <summary>A bearer token, or a browser as for <see cref="FreshBrowser"/>: an operation on the one path, which policy decides.</summary>
+    Judged,
 }
 
 /// <summary>One route of the control API.</summary>
 internal sealed record ApiRoute(string Operation, string Method, string Path)
 {
     public ApiAccess Access { get; init; }
+
+    /// <summary>The longest body, in bytes.</summary>
+    public int MaxBody { get; init; } = 64 * 1024;
 
     public required Func<ApiCall, ValueTask<ApiAnswer>> Handle { get; init; }
 }
@@ -71,7 +77,10 @@ internal abstract record ApiAnswer
     }
 
     /// <summary>A document.</summary>
-    public sealed record Document(Action<Utf8JsonWriter> Write) : ApiAnswer;
+    public sealed record Document(Action<Utf8JsonWriter> Write) : ApiAnswer
+    {
+        public int Status { get; init; } = StatusCodes.Status200OK;
+    }
 
     /// <summary>Bytes that are JSON already.</summary>
     public sealed record Bytes(ReadOnlyMemory<byte> Json) : ApiAnswer;

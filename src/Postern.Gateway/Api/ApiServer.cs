@@ -15,7 +15,6 @@ namespace Postern.Gateway.Api;
 internal sealed class ApiServer(IApiSignIn signIn, string publicUrl, TimeProvider clock)
 {
     public const string Base = "/api/v1";
-    private const int MaxBody = 64 * 1024;
 
     /// <exception cref="InvalidOperationException">A route declares no access.</exception>
     public void Map(IEndpointRouteBuilder endpoints, ImmutableArray<ApiRoute> routes)
@@ -32,7 +31,7 @@ internal sealed class ApiServer(IApiSignIn signIn, string publicUrl, TimeProvide
     {
         // The handlers read the database; the threads that serve sockets must not wait for it.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } cap) cap.MaxRequestBodySize = MaxBody;
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } cap) cap.MaxRequestBodySize = route.MaxBody;
         Identity? identity = null;
         if (route.Access != ApiAccess.Open)
         {
@@ -61,6 +60,7 @@ internal sealed class ApiServer(IApiSignIn signIn, string publicUrl, TimeProvide
         switch (answer)
         {
             case ApiAnswer.Document document:
+                response.StatusCode = document.Status;
                 body = Json(document.Write);
                 break;
             case ApiAnswer.Bytes bytes:

@@ -35,6 +35,7 @@ internal sealed class ApiSignIn(IAuthenticator authenticator, IPageSession sessi
             if (outcome.Problem is { } problem) await notes.NoteAsync("form.refused", problem.Reason, "gateway").ConfigureAwait(false);
             return outcome;
         }
+        if (credential is null && access == ApiAccess.Judged) return FromBrowser(context, fresh: true);
         if (credential is null) return sessions.TryGet(context, out var person) ? new ApiSignInOutcome(person, null, WasPresented: false) : SignInFirst(wasPresented: false);
         if (!credential.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {

@@ -135,9 +135,11 @@ internal static class ControlRoutes
             json.WriteNumber("version", status.Set.Version.Number);
             json.WriteString("hash", status.Set.Version.Hash.ToString());
             json.WriteStartArray("files");
-            foreach (var file in status.Files) json.WriteStringValue(Path.GetFileName(file));
+            foreach (var file in status.Applied.Files) json.WriteStringValue(Path.GetFileName(file.Path));
             json.WriteEndArray();
-            ApiDocuments.Instant(json, "appliedAt", status.AppliedAt);
+            json.WriteString("source", status.Applied.Source);
+            json.WriteBoolean("differsFromFolder", status.DiffersFromFolder);
+            ApiDocuments.Instant(json, "appliedAt", status.Applied.AppliedAt);
             json.WriteString("complaint", status.Complaint);
             json.WriteEndObject();
         }));

@@ -25,7 +25,19 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Taking back anybody's grant.</summary>
     public const string RevokeGrants = "grants.revoke";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, ReadGrants, RevokeGrants];
+    /// <summary>Publishing a policy version.</summary>
+    public const string ApplyPolicy = "policy.apply";
+
+    /// <summary>Reading policies: versions, who can do what, why something was decided for somebody else.</summary>
+    public const string ReadPolicy = "policy.read";
+
+    /// <summary>Running a candidate over what everybody did.</summary>
+    public const string SimulatePolicy = "policy.simulate";
+
+    /// <summary>The gateway's own: publishing what the configured folder holds.</summary>
+    public const string LoadPolicy = "policy.load";
+
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
 
     private const string AdminFact = "admin";
 
@@ -47,6 +59,8 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     public override ImmutableArray<string> AskKeys => ["admin"];
 
+    public override ImmutableArray<string> OwnActions => [$"gateway.{LoadPolicy}"];
+
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
     {
         if (!ask.TryGetValue("admin", out var value) || value.ValueKind != JsonValueKind.String || value.GetString() is not { } admin || !_admin.Contains(admin, StringComparer.Ordinal))
@@ -60,12 +74,15 @@ internal sealed class GatewayVocabulary : Vocabulary
     public static Connection Itself(string publicUrl) => new(Protocol, Protocol, publicUrl, []);
 
     /// <summary>An operation on the gateway itself.</summary>
-    public static Operation Of(Connection itself, string admin, DateTimeOffset now) => new()
+    public static Operation Of(Connection itself, string admin, DateTimeOffset now) => Of(itself, admin, now, System.Text.Encoding.UTF8.GetBytes($$"""{"admin":"{{admin}}"}"""));
+
+    /// <summary>The same with more to it than its name.</summary>
+    public static Operation Of(Connection itself, string admin, DateTimeOffset now, ReadOnlyMemory<byte> request) => new()
     {
         Id = OperationId.New(now),
         Connection = itself,
         Parts = [new Part { Action = $"gateway.{admin}", Facts = [Fact.Of(AdminFact, admin)] }],
-        Request = System.Text.Encoding.UTF8.GetBytes($$"""{"admin":"{{admin}}"}"""),
+        Request = request,
         RequestShape = FrameShape.Json,
         DigestOf = static operation => Digest.Of(operation.Request.Span),
     };

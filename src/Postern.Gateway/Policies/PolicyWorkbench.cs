@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Postern.Core.Policy;
+using Postern.Core.Policy.Replay;
 using Postern.Core.Policy.Testing;
+using Postern.Core.Recording;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Protocols;
@@ -33,6 +36,28 @@ public static class PolicyWorkbench
         return problems.IsEmpty ? PolicyTests.Run(files, EnvironmentOf(options), now) : new PolicyTestRun(problems, []);
     }
 
+    /// <summary>Decides again under the policy that these files make what a journal holds. Masks of then are not known without the gateway's database.</summary>
+    /// <param name="options">What the policy may name.</param>
+    /// <param name="paths">Files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="journal">A journal folder.</param>
+    /// <param name="from">Operations from this instant on.</param>
+    /// <param name="until">Operations before this instant.</param>
+    /// <param name="problems">Why the policy does not load; then the result is null.</param>
+    /// <param name="cancellationToken">Interrupt.</param>
+    /// <exception cref="RecordingException">The journal cannot be read.</exception>
+    public static JsonObject? Simulate(
+        GatewayOptions options, ImmutableArray<string> paths, string journal, DateTimeOffset from, DateTimeOffset until, out ImmutableArray<PolicyProblem> problems, CancellationToken cancellationToken)
+    {
+        var files = Read(paths, out problems);
+        if (!problems.IsEmpty) return null;
+        var loaded = PolicyLoader.Load(files, EnvironmentOf(options), versionNumber: 1);
+        problems = loaded.Problems;
+        if (loaded.Set is not { } set) return null;
+        var simulation = new Simulation(set, static (_, _) => null);
+        simulation.Take(new JournalReader(journal).ReadQuestions(JournalPosition.Begin), from, until, cancellationToken);
+        return SimulationDocument.Of(simulation.Result());
+    }
+
     /// <summary>What policies of a gateway may name.</summary>
     internal static PolicyEnvironment EnvironmentOf(GatewayOptions options, ConnectionDirectory connections, ImmutableArray<IProtocol> protocols, string publicUrl, ReadOnlyMemory<byte> hashKey)
     {
@@ -52,6 +77,16 @@ public static class PolicyWorkbench
     // No gateway runs here: hashes made by masks need a key, and nobody compares them with a gateway's.
     private static PolicyEnvironment EnvironmentOf(GatewayOptions options) =>
         EnvironmentOf(options, new ConnectionDirectory(options.Connections), ProtocolCatalog.Create(), options.PublicUrl ?? options.Url, RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
+
+    /// <summary>The files that these paths name, under the names that versions keep.</summary>
+    /// <param name="paths">Files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="problems">Why they cannot be read; empty when they can.</param>
+    public static ImmutableArray<PolicyFile> ReadNamed(ImmutableArray<string> paths, out ImmutableArray<PolicyProblem> problems)
+    {
+        var folder = FolderPolicy.Read(new PolicySources(paths));
+        problems = folder.Problems;
+        return folder.Files;
+    }
 
     private static ImmutableArray<PolicyFile> Read(ImmutableArray<string> paths, out ImmutableArray<PolicyProblem> problems)
     {

@@ -165,6 +165,20 @@ public sealed class RecordingIndex : IDisposable
             () => _journal.ReadOperation(id, new JournalPosition(place.Segment, place.Position), place.LastSequence ?? through), cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Reads what was asked from an instant on, straight from the journal.</summary>
+    /// <param name="from">The first operation's instant.</param>
+    /// <param name="read">Reads the records, on the thread pool; what comes before may be among them.</param>
+    /// <param name="cancellationToken">Before it begins.</param>
+    /// <exception cref="RecordingException">The journal cannot be read; names file and offset.</exception>
+    public async ValueTask<T> ReadQuestionsAsync<T>(DateTimeOffset from, Func<IEnumerable<JournalRecord>, T> read, CancellationToken cancellationToken)
+    {
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        var through = _live?.DurableSequence ?? long.MaxValue;
+        var place = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
+            "select segment as Segment, position as Position from operations where at >= @from order by sequence limit 1", new { from = from.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => read(place is null ? [] : _journal.ReadQuestions(new JournalPosition(place.Segment, place.Position), through)), cancellationToken).ConfigureAwait(false);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

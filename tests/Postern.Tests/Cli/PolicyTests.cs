@@ -85,6 +85,25 @@ public sealed class PolicyTests : IDisposable
     }
 
     [Fact]
+    public async Task Results_are_written_for_ci_and_a_policy_that_does_not_load_is_an_error_there()
+    {
+        var wrong = Write("wrong.yaml", Good.Replace("decision: allow, rule: support-reads", "decision: hold", StringComparison.Ordinal).Replace("name: support reads", "name: \"<reads> & \\u0001\"", StringComparison.Ordinal));
+        var file = Path.Combine(_folder.FullName, "results.xml");
+
+        Assert.Equal(9, (await RunAsync("test", wrong, "--junit", file)).ExitCode);
+        var failed = System.Xml.Linq.XDocument.Load(file).Root!;
+        Assert.Equal(("1", "1", "0"), (failed.Attribute("tests")!.Value, failed.Attribute("failures")!.Value, failed.Attribute("errors")!.Value));
+        var test = failed.Descendants("testcase").Single();
+        Assert.Equal("<reads> & \uFFFD", test.Attribute("name")!.Value);
+        Assert.Contains("expected `hold`, found allow", test.Element("failure")!.Attribute("message")!.Value, StringComparison.Ordinal);
+
+        Assert.Equal(9, (await RunAsync("test", Write("bad.yaml", "version: 2"), "--junit", file)).ExitCode);
+        Assert.Equal("1", System.Xml.Linq.XDocument.Load(file).Root!.Attribute("errors")!.Value);
+        Assert.Equal(0, (await RunAsync("test", "--junit", file)).ExitCode);
+        Assert.Equal("0", System.Xml.Linq.XDocument.Load(file).Root!.Attribute("failures")!.Value);
+    }
+
+    [Fact]
     public async Task A_configuration_that_does_not_load_is_a_matter_of_usage()
     {
         var result = await CommandLine.RunAsync("policy", "check", "--config", Path.Combine(_folder.FullName, "none.yaml"));

@@ -14,7 +14,7 @@ internal static class CelSubjects
         ("kind", CelType.Text, identity => CelValue.Of(identity.Kind switch { IdentityKind.Person => "person", IdentityKind.Workload => "workload", _ => "gateway" })),
         ("agent", CelType.Text, identity => identity.QualifiedAgent is { } agent ? CelValue.Of(agent) : CelValue.None),
         ("groups", CelType.TextList, identity => CelValue.Of(identity.QualifiedGroups)),
-        ("claims", CelType.Map, identity => CelValue.FromJson(identity.Claims)),
+        ("claims", CelType.Map, identity => identity.HasLostClaims ? CelValue.Unknown : CelValue.FromJson(identity.Claims)),
     ];
 
     private static readonly ImmutableArray<(string Name, CelType Type, Func<Connection, CelValue> Read)> Connection =

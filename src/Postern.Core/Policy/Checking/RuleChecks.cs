@@ -18,6 +18,7 @@ internal static class RuleChecks
             CheckLiterals(context, definitions, rule, rule.Request is null ? node : node.Find("grant")!);
             if (rule.Effect == RuleEffect.Allow) CheckBounds(context, rule, node);
             if (rule.Effect == RuleEffect.Allow && rule.Who is { Agents: not null, Users: null, Groups: null, Workloads: null }) context.Warn(node.Find("who")!, $"`{rule.Id}` trusts `agents` alone: a client's id is claimed, not proven; add `users`, `groups` or `workloads`");
+            if (rule.Who is { Users: not null, Workloads: not null }) context.Warn(node.Find("who")!, $"`{rule.Id}` includes nobody: no one is a person and a workload at once; write two rules");
             if (!tested.Contains(rule.Id)) context.Warn(node, $"`{rule.Id}` has no test; write one with `expect: {{rule: {rule.Id}}}`");
         }
         foreach (var test in tests)

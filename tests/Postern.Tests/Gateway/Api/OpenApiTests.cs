@@ -13,7 +13,7 @@ public sealed class OpenApiTests
     {
         var described = _document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Value.GetProperty("operationId").GetString()} {method.Name.ToUpperInvariant()} {path.Name} {AccessOf(method.Value)}"));
-        var mapped = ControlRoutes.Of(null!).Concat(RecordingRoutes.Of(null!, null!, TimeProvider.System)).Concat(Postern.Gateway.Grants.GrantRoutes.Of(null!)).Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
+        var mapped = ControlRoutes.Of(null!).Concat(PolicyRoutes.Of(null!, null!, "", TimeProvider.System)).Concat(RecordingRoutes.Of(null!, null!, TimeProvider.System)).Concat(Postern.Gateway.Grants.GrantRoutes.Of(null!)).Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
 
         Assert.Equal(mapped.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
     }
@@ -39,7 +39,11 @@ public sealed class OpenApiTests
     private static ApiAccess AccessOf(JsonElement method)
     {
         var names = method.GetProperty("security").EnumerateArray().SelectMany(one => one.EnumerateObject()).Select(scheme => scheme.Name).ToArray();
-        return names.Length == 0 ? ApiAccess.Open : names.Contains("formSession") ? ApiAccess.Asking : names.Contains("token") ? ApiAccess.Signed : ApiAccess.FreshBrowser;
+        return names.Length == 0 ? ApiAccess.Open
+            : names.Contains("formSession") ? ApiAccess.Asking
+            : names.Contains("token") && names.Contains("freshSession") ? ApiAccess.Judged
+            : names.Contains("token") ? ApiAccess.Signed
+            : ApiAccess.FreshBrowser;
     }
 
     private static IEnumerable<string> References(JsonElement node) => node.ValueKind switch
