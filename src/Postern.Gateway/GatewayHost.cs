@@ -153,7 +153,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         ImmutableArray<IHoldChannel> channels = options.Webhook is { } webhook
             ? [teardown.Own(new WebhookChannel(webhook, publicUrl, holds, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
             : [];
-        var desk = new ApprovalDesk(holds, recorder, channels, clock);
+        var people = new People(options.People);
+        authenticator.Vouched = people.Saw;
+        var desk = new ApprovalDesk(holds, recorder, channels, clock, people, options.Limits.Questions);
         var grants = teardown.Own(new GrantDesk(grantStore, holds, desk, policies, leash, recorder, GatewayVocabulary.Itself(publicUrl), clock));
         desk.Follower = grants;
         await grants.StartAsync(cancellationToken).ConfigureAwait(false);

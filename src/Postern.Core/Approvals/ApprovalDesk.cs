@@ -11,7 +11,7 @@ namespace Postern.Core.Approvals;
 /// Holds an operation until people answer. The stored approval works with every client: the first call opens a hold, a human
 /// answers, and the identical repeat consumes the answer, once. Whoever can wait is woken by the answer.
 /// </summary>
-public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, ImmutableArray<IHoldChannel> channels, TimeProvider clock)
+public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, ImmutableArray<IHoldChannel> channels, TimeProvider clock, People? people = null, int maxOpen = ApprovalDesk.UsualMaxOpen)
 {
     /// <summary>How old an interactive sign-in may be when its owner answers.</summary>
     public static readonly TimeSpan FreshSignIn = TimeSpan.FromMinutes(5);
@@ -22,7 +22,11 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     /// <summary>How often a caller that waits is shown that the gateway is still there.</summary>
     public static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(10);
 
+    /// <summary>Questions of one identity that may wait for people at once (attack A14).</summary>
+    public const int UsualMaxOpen = 100;
+
     private readonly HoldBell _bell = new();
+    private readonly People _people = people ?? new People();
 
     /// <summary>Who goes on with what people agreed to; set once, before the first answer.</summary>
     public IHoldFollower? Follower { private get; set; }
@@ -61,7 +65,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             var known = await store.FindByBindingAsync(binding, CancellationToken.None).ConfigureAwait(false);
             if (known is { State: HoldState.Approved } && now < known.UsableUntil && waiting.EndAt(now) == ClearanceEnd.None)
             {
-                if (Quorum.IsMet(demand.Terms, known.Answers, known.Requester))
+                if (IsMet(demand.Terms, known))
                 {
                     if (await store.TryConsumeAsync(known.Id, operation.Id, now, CancellationToken.None).ConfigureAwait(false)) return new HoldAnswer.Cleared(known, known.OpenedBy);
                     continue; // another repeat was faster, or its time ran out in between: look again
@@ -73,7 +77,9 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             // Whoever waited for it to its end is told so; only a new call asks people anew (fault F16).
             if (known is not null && known.Id == waitsFor && IsOver(known, now)) return new HoldAnswer.Expired(known);
 
-            hold = await store.OpenOrJoinAsync(Describe(identity, operation, demand, binding, now), now, CancellationToken.None).ConfigureAwait(false);
+            var asked = Describe(identity, operation, demand, binding, now);
+            hold = await store.TryOpenOrJoinAsync(asked, maxOpen, now, CancellationToken.None).ConfigureAwait(false);
+            if (hold is null) return new HoldAnswer.TooMany(asked);
             if (hold.OpenedBy == operation.Id) await AnnounceAsync(hold).ConfigureAwait(false);
             if (waiting.EndAt(now) is not ClearanceEnd.None and var over) return End(hold, over);
             if (hold.State != HoldState.Open) continue;
@@ -82,11 +88,11 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         }
     }
 
-    /// <summary>Opens a hold that no caller waits for, or returns the live one with the same binding.</summary>
+    /// <summary>Opens a hold that no caller waits for, or returns the live one with the same binding; null when its requester has too many open.</summary>
     internal async ValueTask<Hold?> OpenAsync(Hold hold, CancellationToken cancellationToken)
     {
-        var opened = await store.OpenOrJoinAsync(hold, hold.OpenedAt, cancellationToken).ConfigureAwait(false);
-        if (opened.Id == hold.Id) await AnnounceAsync(opened).ConfigureAwait(false);
+        var opened = await store.TryOpenOrJoinAsync(hold, maxOpen, hold.OpenedAt, cancellationToken).ConfigureAwait(false);
+        if (opened?.Id == hold.Id) await AnnounceAsync(opened).ConfigureAwait(false);
         return opened;
     }
 
@@ -97,7 +103,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     }
 
     /// <summary>True when the answers of a hold are enough for these terms.</summary>
-    internal bool IsMet(HoldTerms terms, Hold hold) => Quorum.IsMet(terms, hold.Answers, hold.Requester);
+    internal bool IsMet(HoldTerms terms, Hold hold) => Quorum.IsMet(terms, hold.Answers, hold.Requester, _people);
 
     /// <summary>Takes a human's answer. GET requests and tokens never get here; the sign-in must be interactive and fresh (G8).</summary>
     public async ValueTask<AnswerResult> AnswerAsync(string id, Identity person, bool approve, string reason, CancellationToken cancellationToken)
@@ -112,13 +118,13 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             // An approval that nobody has used is taken back by anyone who could have given it: the no wins (attack A09).
             var takesBack = !approve && hold.State == HoldState.Approved && now < hold.UsableUntil;
             if (!takesBack && (hold.State != HoldState.Open || now >= hold.ExpiresAt)) return AnswerResult.Over;
-            if (!takesBack && hold.Answers.Any(earlier => string.Equals(earlier.Approver, person.Key, StringComparison.Ordinal))) return AnswerResult.AlreadyAnswered;
+            if (!takesBack && hold.Answers.Any(earlier => _people.AreOne(earlier.Approver, person.Key))) return AnswerResult.AlreadyAnswered;
 
             var answer = new Answer(person.Key, person.DisplayName, [.. person.QualifiedGroups], approve, Shorten(reason), now);
             var answers = hold.Answers.Add(answer);
             var answered = hold with { Answers = answers };
             if (!approve) answered = answered with { State = HoldState.Denied, UsableUntil = null };
-            else if (Quorum.IsMet(hold.Terms, answers, hold.Requester)) answered = answered with { State = HoldState.Approved, UsableUntil = now + hold.Terms.Valid };
+            else if (IsMet(hold.Terms, hold with { Answers = answers })) answered = answered with { State = HoldState.Approved, UsableUntil = now + hold.Terms.Valid };
 
             if (!await store.TryAnswerAsync(hold, answered, cancellationToken).ConfigureAwait(false)) continue; // someone else answered meanwhile
             await recorder.NoteAsync(
@@ -126,6 +132,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
                 [
                     new("hold", hold.Id), new("operation", hold.OpenedBy.ToString()), new("by", person.Key),
                     new("answer", approve ? "approve" : "deny"), new("state", answered.State.ToString()), new("reason", answer.Reason),
+                    new("seconds", ((long)(now - hold.OpenedAt).TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture)),
                 ]),
                 CancellationToken.None).ConfigureAwait(false);
             if (answered.State != HoldState.Open) await SettleAsync(answered).ConfigureAwait(false);
@@ -178,7 +185,8 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         if (Follower is { } follower && hold.Grant is not null) await follower.SettledAsync(hold).ConfigureAwait(false);
     }
 
-    private static bool IsRequester(Hold hold, Identity person) => string.Equals(hold.Requester, person.Key, StringComparison.Ordinal);
+    // Whatever account they use: who asked does not answer (G8).
+    private bool IsRequester(Hold hold, Identity person) => _people.AreOne(hold.Requester, person.Key);
 
     private static string Shorten(string reason) => reason.Length <= MaxReasonLength ? reason : reason[..MaxReasonLength];
 
@@ -230,7 +238,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     {
         var known = await store.FindAsync(continues.Hold, CancellationToken.None).ConfigureAwait(false)
             ?? throw new InvalidOperationException("the hold that is gone on with is not in the store");
-        if (!Quorum.IsMet(demand.Terms, known.Answers, known.Requester)) return null;
+        if (!IsMet(demand.Terms, known)) return null;
         return await store.TryContinueAsync(known.Id, continues.Of, operation.Id, now, CancellationToken.None).ConfigureAwait(false)
             ? new HoldAnswer.Cleared(known, continues.Of)
             : new HoldAnswer.Spent(known);

@@ -60,6 +60,14 @@ public abstract class HoldAnswer
         }
     }
 
+    /// <summary>So many questions of this identity wait for people that none is added; nothing was stored.</summary>
+    public sealed class TooMany : HoldAnswer
+    {
+        internal TooMany(Hold asked) : base(asked)
+        {
+        }
+    }
+
     /// <summary>Someone said no; one denial ends it.</summary>
     public sealed class Rejected : HoldAnswer
     {

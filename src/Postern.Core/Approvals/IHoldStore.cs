@@ -14,6 +14,12 @@ public interface IHoldStore
     /// </summary>
     ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The same, but null when there is none to join and the requester has <paramref name="maxOpen"/> open holds already; counted and
+    /// stored in one step.
+    /// </summary>
+    ValueTask<Hold?> TryOpenOrJoinAsync(Hold hold, int maxOpen, DateTimeOffset now, CancellationToken cancellationToken);
+
     /// <summary>The newest hold with this binding, or null.</summary>
     ValueTask<Hold?> FindByBindingAsync(Digest binding, CancellationToken cancellationToken);
 

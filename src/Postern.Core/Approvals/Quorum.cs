@@ -8,17 +8,18 @@ namespace Postern.Core.Approvals;
 internal static class Quorum
 {
     /// <summary>True when every requirement has its number of distinct people who said yes, the requester not among them.</summary>
-    public static bool IsMet(HoldTerms terms, ImmutableArray<Answer> answers, string requester)
+    public static bool IsMet(HoldTerms terms, ImmutableArray<Answer> answers, string requester, People people)
     {
+        // Without anybody who must agree nobody could have: what asks people asks somebody.
+        if (terms.Requirements.IsDefaultOrEmpty) return false;
         foreach (var requirement in terms.Requirements)
         {
-            var people = new HashSet<string>(StringComparer.Ordinal);
+            var agreed = new HashSet<string>(StringComparer.Ordinal);
             foreach (var answer in answers)
             {
-                if (answer.Approved && !string.Equals(answer.Approver, requester, StringComparison.Ordinal)
-                    && Serves(requirement, answer.Approver, answer.Groups)) people.Add(answer.Approver);
+                if (answer.Approved && !people.AreOne(answer.Approver, requester) && Serves(requirement, answer.Approver, people.GroupsOf(answer))) agreed.Add(people.PersonOf(answer.Approver));
             }
-            if (people.Count < requirement.Count) return false;
+            if (agreed.Count < requirement.Count) return false;
         }
         return true;
     }

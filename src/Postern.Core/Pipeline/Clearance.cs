@@ -24,6 +24,9 @@ public enum ClearanceEnd
     /// <summary>The grant that permitted it is over, or was taken back.</summary>
     GrantEnded,
 
+    /// <summary>A limit of the policy is reached: it ran, or said, as much as it may.</summary>
+    LimitReached,
+
     /// <summary>The gateway stops.</summary>
     Stopping,
 
@@ -63,6 +66,9 @@ public sealed class Clearance : IDisposable
 
     /// <summary>The grants that the decision counted on; when one is over, it is decided again.</summary>
     public ImmutableArray<string> Grants { get; internal set; } = [];
+
+    /// <summary>The timestamp at which its time by the limits of the policy is over.</summary>
+    internal long Deadline { get; init; } = long.MaxValue;
 
     /// <summary>The way back to the caller.</summary>
     public ReplyGate Replies { get; }

@@ -66,7 +66,8 @@ public interface IInputSink
 /// <param name="Content">Whole content; copied or consumed before the gate's call returns.</param>
 /// <param name="Shape">How masks read it.</param>
 /// <param name="Tag">Structure that the sink needs (an event name, say); never a value from the target.</param>
-public readonly record struct ReplyFrame(ReadOnlyMemory<byte> Content, FrameShape Shape, object? Tag = null);
+/// <param name="Rows">How many rows of a result it holds, in protocols that have rows; what limits count.</param>
+public readonly record struct ReplyFrame(ReadOnlyMemory<byte> Content, FrameShape Shape, object? Tag = null, int Rows = 0);
 
 /// <summary>The target could not be reached, or answered with what cannot be passed on.</summary>
 /// <param name="code">One of the <c>upstream.*</c> codes.</param>

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Postern.Core.Approvals;
+using Postern.Core.Limits;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
@@ -21,6 +23,7 @@ public sealed class OperationPipeline(
     IPolicySource policies, IRecorder recorder, ApprovalDesk approvals, SessionBook sessions, Leash leash, string publicUrl, TimeProvider clock, IOperationMeter? meter = null)
 {
     private readonly Refusals _refusals = new(publicUrl);
+    private readonly LimitBook _limits = new(clock);
 
     /// <summary>A client ended its own run of work (a protocol session).</summary>
     public void EndRun(Identity identity, Connection connection, string clientRun) => sessions.End(identity, connection, clientRun);
@@ -68,6 +71,12 @@ public sealed class OperationPipeline(
         {
             // 3. Hold, until a human answers; the answer is consumed once, and decided again under the policy then in force.
             HoldAnswer? answer = null;
+            if (decision is Decision.Hold { Limits: { IsEmpty: false } asked } && _limits.Wait(asked, identity, operation, out var full) is { } hopeless)
+            {
+                // People are not asked for what could not be forwarded.
+                ending = await TellOfLimitAsync(exchange, decision, full!, hopeless, callerGone).ConfigureAwait(false);
+                return;
+            }
             if (decision is Decision.Hold)
             {
                 var again = new Redecision(policies, leash, identity, operation, clock) { Policy = policy, Decision = decision };
@@ -103,6 +112,10 @@ public sealed class OperationPipeline(
                     ending = new Ending(Outcome.Denied, RefusalCode.HoldExpired, "the approval went on with another call already, or is over", used.Id, clock.GetUtcNow());
                     await TellAsync(exchange, _refusals.Spent(operation.Id, hold), callerGone).ConfigureAwait(false);
                     return;
+                case Decision.Hold when answer is HoldAnswer.TooMany:
+                    ending = new Ending(Outcome.Denied, RefusalCode.Limit, "too many open questions", null, clock.GetUtcNow());
+                    await TellAsync(exchange, _refusals.TooManyOpen(operation.Id), callerGone).ConfigureAwait(false);
+                    return;
                 case Decision.Hold when answer is HoldAnswer.Ended { Hold: var left, Why: var why }:
                     ending = new Ending(Outcome.Pending, CodeFor(why), null, left.Id, clock.GetUtcNow());
                     await TellAsync(exchange, _refusals.BrokenOff(operation.Id, CodeFor(why), mayHaveHappened: false), callerGone).ConfigureAwait(false);
@@ -116,7 +129,25 @@ public sealed class OperationPipeline(
             }
 
             // 5. Forward. The clearance is the only way to the target and back.
-            ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+            var limits = decision.Limits;
+            if (limits.IsEmpty)
+            {
+                ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+                return;
+            }
+            if (_limits.Enter(limits, identity, operation, out var reached) is { } wait)
+            {
+                ending = await TellOfLimitAsync(exchange, decision, reached!, wait, callerGone).ConfigureAwait(false);
+                return;
+            }
+            try
+            {
+                ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+            }
+            finally
+            {
+                _limits.Leave(limits, identity, operation);
+            }
         }
         catch (Exception fault)
         {
@@ -157,7 +188,8 @@ public sealed class OperationPipeline(
     {
         var id = exchange.Operation.Id;
         var hold = cleared?.Hold.Id;
-        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold, Grants = decision.Grants };
+        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold, Grants = decision.Grants, Deadline = DeadlineOf(decision.Limits) };
+        if (!decision.Limits.IsEmpty) Limit(clearance, decision.Limits);
         leash.Hold(clearance, policies);
         try
         {
@@ -187,18 +219,47 @@ public sealed class OperationPipeline(
         }
     }
 
+    private async ValueTask<Ending> TellOfLimitAsync(IExchange exchange, Decision decision, RuleLimits reached, TimeSpan wait, CancellationToken callerGone)
+    {
+        await TellAsync(exchange, _refusals.LimitReached(exchange.Operation.Id, decision, reached, wait), callerGone).ConfigureAwait(false);
+        return new Ending(Outcome.Denied, RefusalCode.Limit, $"a limit of `{reached.Rule}` is reached", null, clock.GetUtcNow());
+    }
+
+    /// <summary>The strictest of what every matching rule allows one operation.</summary>
+    private void Limit(Clearance clearance, ImmutableArray<RuleLimits> limits)
+    {
+        long bytes = long.MaxValue, rows = long.MaxValue;
+        foreach (var limit in limits)
+        {
+            bytes = Math.Min(bytes, limit.Bytes ?? long.MaxValue);
+            rows = Math.Min(rows, limit.Rows ?? long.MaxValue);
+        }
+        if (bytes < long.MaxValue || rows < long.MaxValue) clearance.Replies.Limit(bytes, rows, () => clearance.Cut(ClearanceEnd.LimitReached));
+    }
+
+    private long DeadlineOf(ImmutableArray<RuleLimits> limits)
+    {
+        var deadline = long.MaxValue;
+        foreach (var limit in limits)
+        {
+            if (limit.Time is { } time) deadline = Math.Min(deadline, clock.GetTimestamp() + (long)(time.TotalSeconds * clock.TimestampFrequency));
+        }
+        return deadline;
+    }
+
     private static string CodeFor(ClearanceEnd end) => end switch
     {
         ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
         ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
         ClearanceEnd.GrantEnded => RefusalCode.GrantExpired,
+        ClearanceEnd.LimitReached => RefusalCode.Limit,
         ClearanceEnd.RecordBroken => RefusalCode.RecordUnavailable,
         _ => RefusalCode.GatewayUnavailable,
     };
 
     private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
     {
-        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.GrantEnded or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
+        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.GrantEnded or ClearanceEnd.LimitReached or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
         _ => fault switch
         {
             UpstreamException upstream => upstream.Code,

@@ -68,6 +68,21 @@ internal sealed class Refusals(string publicUrl)
         Reason = "The approval that this goes on with was used by another call, or is over. Nothing was done. Make the call anew, without anything from an earlier answer.",
     };
 
+    public Refusal LimitReached(OperationId id, Decision decision, RuleLimits reached, TimeSpan wait) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = RefusalCode.Limit, Rule = $"{reached.Rule}@{decision.Version.Number}", Retry = RetryMode.After, RetryAfter = wait,
+        Reason = reached.Calls is { } calls && wait > TimeSpan.FromSeconds(1)
+            ? $"At most {calls} calls within {Grants.GrantText.Of(reached.Window)} are permitted here, and they were made. Nothing was done."
+            : "As many calls as are permitted at once are running. Nothing was done.",
+        Alternatives = decision.Alternatives,
+    };
+
+    public Refusal TooManyOpen(OperationId id) => new()
+    {
+        DecisionId = id, Decision = Denied, Code = RefusalCode.Limit, Retry = RetryMode.After, RetryAfter = TimeSpan.FromMinutes(1),
+        Reason = "So many of your questions wait for people already that this one was not put. Nothing was done. Wait until some are answered.",
+    };
+
     public Refusal NotRecordable(OperationId id) => Unavailable(id, RefusalCode.RecordUnavailable, "The gateway cannot write its record at the moment, so nothing was done. Try again later.");
 
     public Refusal BrokenOff(OperationId id, string code, bool mayHaveHappened) => code switch
@@ -81,6 +96,11 @@ internal sealed class Refusals(string publicUrl)
         {
             DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
             Reason = "The policy changed and no longer permits this call, so it was ended. " + Happened(mayHaveHappened),
+        },
+        RefusalCode.Limit => new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
+            Reason = "The answer is longer, or took longer, than the policy permits for one call, so it was ended. Ask for less at a time. " + Happened(mayHaveHappened),
         },
         RefusalCode.GrantExpired => new Refusal
         {

@@ -24,6 +24,9 @@ public sealed class ReplyGate
     private bool _isDraining;
     private Exception? _fault;
     private TaskCompletionSource? _progress;
+    private long _bytesLeft = long.MaxValue;
+    private long _rowsLeft = long.MaxValue;
+    private Action? _exceeded;
 
     internal ReplyGate(MaskPlan masks, IAccount account, IReplySink sink, CancellationToken ended)
     {
@@ -48,6 +51,7 @@ public sealed class ReplyGate
     public async ValueTask ReleaseAsync(ReplyFrame frame)
     {
         ThrowIfOver();
+        Charge(frame);
         var masked = MaskAndJournal(frame, mustCopy: true, out var content, out var durable);
         lock (_queue)
         {
@@ -76,6 +80,7 @@ public sealed class ReplyGate
         }
         // Nothing is queued: no queue, no task, no copy of what no mask touches.
         ThrowIfOver();
+        Charge(frame);
         using var masked = MaskAndJournal(frame, mustCopy: false, out var content, out var durable);
         await durable.ConfigureAwait(false);
         await WriteAsync(content, frame.Tag).ConfigureAwait(false);
@@ -101,6 +106,9 @@ public sealed class ReplyGate
             await progress.ConfigureAwait(false);
         }
     }
+
+    /// <summary>From now on no more than this is released; the frame that would be too much is not, and ends the operation.</summary>
+    internal void Limit(long bytes, long rows, Action exceeded) => (_bytesLeft, _rowsLeft, _exceeded) = (bytes, rows, exceeded);
 
     /// <summary>From the next frame on, this plan masks (a new policy version is in force).</summary>
     internal void Remask(MaskPlan masks) => _masks = masks;
@@ -199,6 +207,17 @@ public sealed class ReplyGate
     {
         _progress?.TrySetResult();
         _progress = null;
+    }
+
+    // What is too much ends as an error: a reply that only stopped would pass for a whole one.
+    private void Charge(in ReplyFrame frame)
+    {
+        if (_exceeded is null) return;
+        _bytesLeft -= frame.Content.Length;
+        _rowsLeft -= frame.Rows;
+        if (_bytesLeft >= 0 && _rowsLeft >= 0) return;
+        _exceeded();
+        ThrowIfOver();
     }
 
     private void ThrowIfOver()

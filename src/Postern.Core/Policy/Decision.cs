@@ -75,6 +75,9 @@ public abstract class Decision
     /// <summary>The grants without which some part would not be permitted by what matched; empty when rules alone decided.</summary>
     public ImmutableArray<string> Grants { get; init; } = [];
 
+    /// <summary>The limits of every matching rule; all of them count.</summary>
+    public ImmutableArray<RuleLimits> Limits { get; init; } = [];
+
     /// <summary>The deciding rule and its version, as callers are told it: <c>large-refunds@14</c>; null when no rule decided.</summary>
     public string? RuleLabel => Rules.IsDefaultOrEmpty || !HasDecidingRule ? null : $"{Rules[0].Rule}@{Version.Number}";
 

@@ -36,12 +36,17 @@ internal sealed class Rule
     /// <summary>The entry under <c>requests:</c> that this rule is: an allow that counts for whoever has a grant under it, and nobody else.</summary>
     public RequestEntry? Request { get; init; }
 
+    /// <summary>What is counted wherever the rule matches; null when nothing is.</summary>
+    public RuleLimits? Limits { get; init; }
+
     /// <summary>Allow and hold give; guard and deny only take.</summary>
     public bool Gives => Effect is RuleEffect.Allow or RuleEffect.Hold;
 
     public RuleMatch Match => field ??= new RuleMatch(Id, Effect);
 
     public ImmutableArray<RuleMatch> OnlyMatch => field.IsDefault ? field = [Match] : field;
+
+    public ImmutableArray<RuleLimits> OnlyLimits => field.IsDefault ? field = Limits is null ? [] : [Limits] : field;
 
     public string Reason => field ??= Effect switch
     {

@@ -27,12 +27,12 @@ internal static class Verdict
         if (judgement.IsHeld)
         {
             var rule = First(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard);
-            return new Decision.Hold(version, Matches(judgement.Matched, rule), rule.Reason, Terms(judgement.Matched)) { Grants = Grants(judgement), Message = Message(judgement.Matched), Alternatives = Alternatives(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard), Reported = reported };
+            return new Decision.Hold(version, Matches(judgement.Matched, rule), rule.Reason, Terms(judgement.Matched)) { Grants = Grants(judgement), Limits = Limits(judgement.Matched), Message = Message(judgement.Matched), Alternatives = Alternatives(judgement.Matched, RuleEffect.Hold, RuleEffect.Guard), Reported = reported };
         }
-        if (judgement.Matched is [var only]) return new Decision.Allow(version, only.OnlyMatch, only.Reason) { Grants = Grants(judgement), Message = only.Message, Alternatives = only.Alternatives, Reported = reported };
+        if (judgement.Matched is [var only]) return new Decision.Allow(version, only.OnlyMatch, only.Reason) { Grants = Grants(judgement), Limits = only.OnlyLimits, Message = only.Message, Alternatives = only.Alternatives, Reported = reported };
         if (judgement.Matched.Count == 0) return new Decision.Allow(version, [], "part of what is permitted on this connection") { HasDecidingRule = false, Grants = Grants(judgement), Reported = reported };
         var allowed = First(judgement.Matched, RuleEffect.Allow);
-        return new Decision.Allow(version, Matches(judgement.Matched, allowed), allowed.Reason) { Grants = Grants(judgement), Message = allowed.Message, Reported = reported };
+        return new Decision.Allow(version, Matches(judgement.Matched, allowed), allowed.Reason) { Grants = Grants(judgement), Limits = Limits(judgement.Matched), Message = allowed.Message, Reported = reported };
     }
 
     /// <summary>The same refusal, with what the caller may know of it.</summary>
@@ -49,6 +49,16 @@ internal static class Verdict
 
     private static ImmutableArray<string> Grants(Judgement judgement) =>
         judgement.Granted.Count == 0 ? [] : [.. judgement.Granted.Select(granted => granted.Grant)];
+
+    private static ImmutableArray<RuleLimits> Limits(List<Rule> rules)
+    {
+        ImmutableArray<RuleLimits> all = [];
+        foreach (var rule in rules)
+        {
+            if (rule.Limits is { } limits) all = all.Add(limits);
+        }
+        return all;
+    }
 
     private static Rule First(List<Rule> rules, RuleEffect effect, RuleEffect? other = null)
     {

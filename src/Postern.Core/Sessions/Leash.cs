@@ -211,9 +211,11 @@ public sealed class Leash : IDisposable
     private void Sweep()
     {
         var now = _clock.GetUtcNow();
+        var timestamp = _clock.GetTimestamp();
         foreach (var clearance in _live.Values)
         {
             if (now >= clearance.Identity.ExpiresAt) clearance.Cut(ClearanceEnd.CredentialEnded);
+            else if (timestamp >= clearance.Deadline) clearance.Cut(ClearanceEnd.LimitReached);
             else if (!Grants.AreLive(clearance.Identity.Key, clearance.Grants, now)) IsStillGranted(clearance, now);
         }
         foreach (var waiting in _waiting.Values)

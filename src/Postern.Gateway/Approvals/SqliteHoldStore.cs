@@ -70,13 +70,19 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken) =>
-        _file.InTransactionAsync((sql, transaction) =>
+    public async ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken) =>
+        (await TryOpenOrJoinAsync(hold, int.MaxValue, now, cancellationToken).ConfigureAwait(false))!;
+
+    /// <inheritdoc/>
+    public ValueTask<Hold?> TryOpenOrJoinAsync(Hold hold, int maxOpen, DateTimeOffset now, CancellationToken cancellationToken) =>
+        _file.InTransactionAsync<Hold?>((sql, transaction) =>
         {
             var live = sql.QueryFirstOrDefault<HoldRow>(
                 "select * from holds where binding = @binding and ((state = 'open' and expires_at > @now) or (state = 'approved' and usable_until > @now)) order by opened_at desc, rowid desc limit 1",
                 new { binding = hold.Binding.ToString(), now = now.UtcTicks }, transaction);
             if (live is not null) return live.ToHold(_kept);
+            var open = sql.ExecuteScalar<int>("select count(*) from holds where requester = @requester and state = 'open' and expires_at > @now", new { requester = hold.Requester, now = now.UtcTicks }, transaction);
+            if (open >= maxOpen) return null;
             sql.Execute(
                 """
                 insert into holds (id, binding, opened_by, requester, requester_name, agent, client_name, connection, target, summary, request, terms, rule, reason,

@@ -39,6 +39,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes),
             Webhook = Webhook(top.Section("holds")),
             Waits = Waits(top.Section("holds")),
+            People = [.. (top.Find("people")?.Entries ?? []).Select(person => person.Value.Items.Where(item => item.Kind == YamlKind.Scalar && !item.IsNull).Select(item => item.Text).ToImmutableArray())],
             Limits = new LimitOptions
             {
                 Body = limits.Size("body") ?? defaults.Body,
@@ -46,6 +47,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
                 Children = limits.Number("children") ?? defaults.Children,
                 ChildrenPerIdentity = limits.Number("childrenPerIdentity") ?? defaults.ChildrenPerIdentity,
                 Waiting = limits.Number("waiting") ?? defaults.Waiting,
+                Questions = limits.Number("questions") ?? defaults.Questions,
                 SigningIn = limits.Number("signingIn") ?? defaults.SigningIn,
                 Sessions = new SessionLimits
                 {

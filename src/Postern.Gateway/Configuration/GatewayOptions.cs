@@ -52,6 +52,9 @@ public sealed class GatewayOptions
     /// <summary>How long callers are kept waiting for people.</summary>
     public WaitOptions Waits { get; init; } = new();
 
+    /// <summary>Accounts that are one person's, <c>issuer:subject</c>; an account that stands nowhere is a person of its own.</summary>
+    public ImmutableArray<ImmutableArray<string>> People { get; init; } = [];
+
     /// <summary>Caps on what one caller can take.</summary>
     public LimitOptions Limits { get; init; } = new();
 
@@ -265,6 +268,9 @@ public sealed record LimitOptions
 
     /// <summary>Callers of one identity that are kept waiting for people at once; further ones are told at once to come back.</summary>
     public int Waiting { get; init; } = 1_000;
+
+    /// <summary>Questions of one identity that wait for people at once; further ones are not put.</summary>
+    public int Questions { get; init; } = Core.Approvals.ApprovalDesk.UsualMaxOpen;
 
     /// <summary>Connections of a listener that is not HTTP, not signed in yet, at once.</summary>
     public int SigningIn { get; init; } = 200;

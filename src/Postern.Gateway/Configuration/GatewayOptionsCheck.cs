@@ -50,9 +50,24 @@ internal static class GatewayOptionsCheck
             if (ConfigurationValue.TryUrl(webhook.Url, out var url) && url.Scheme != "https" && !IsLoopback(url)) yield return ("holds.webhook.url", $"expected https, found `{webhook.Url}`");
             if (webhook.Secret.Length < ShortestWebhookSecret) yield return ("holds.webhook.secret", $"the secret has fewer than {ShortestWebhookSecret} characters");
         }
+        foreach (var problem in People(options)) yield return problem;
         foreach (var origin in options.AllowedOrigins)
         {
             if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");
+        }
+    }
+
+    private static IEnumerable<(string Path, string Message)> People(GatewayOptions options)
+    {
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var accounts in options.People)
+        {
+            if (accounts.Length < 2) yield return ("people", "a person stands here with all of their accounts, at least two; whoever has one account needs no entry");
+            foreach (var account in accounts)
+            {
+                if (!options.Issuers.Any(issuer => account.StartsWith(issuer.Name + ":", StringComparison.Ordinal) && account.Length > issuer.Name.Length + 1)) yield return ("people", $"expected an account as `issuer:subject` with the name of a configured issuer, found `{account}`");
+                if (!known.Add(account)) yield return ("people", $"`{account}` stands here twice; an account is one person's");
+            }
         }
     }
 

@@ -33,6 +33,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
     private bool _isTyped;
     private RowPlan? _rows;
     private RowPlan? _batchRows;
+    private int _counted;
 
     /// <summary>The state of the transaction as the server last said it: <c>I</c>, <c>T</c> or <c>E</c>.</summary>
     public byte Status { get; private set; } = (byte)'I';
@@ -76,6 +77,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
                     _start = _scanned;
                     if (fate == Fate.Drop) _start += length;
                 }
+                if (fate != Fate.Drop && _buffer[_scanned] is (byte)'D' or (byte)'d') _counted++;
                 _scanned += length;
                 if (fate != Fate.Last) continue;
                 IsDone = true;
@@ -128,10 +130,16 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
         _step = _result = 0;
         _isTyped = false;
         _rows = _batchRows = null;
+        _counted = 0;
         HasFailed = IsDone = false;
     }
 
-    private ReplyFrame Batch(RowPlan? rows) => new(_buffer.AsMemory(_start, _scanned - _start), rows?.Shape ?? ReplyShapes.Plain);
+    private ReplyFrame Batch(RowPlan? rows)
+    {
+        var counted = _counted;
+        _counted = 0;
+        return new ReplyFrame(_buffer.AsMemory(_start, _scanned - _start), rows?.Shape ?? ReplyShapes.Plain, Rows: counted);
+    }
 
     private ReadOnlySpan<byte> Body(int length) => _buffer.AsSpan(_scanned + ClientMessage.HeaderLength, length - ClientMessage.HeaderLength);
 

@@ -15,16 +15,20 @@ internal sealed class MemoryHoldStore : IHoldStore
     private readonly Dictionary<string, int> _byId = new(StringComparer.Ordinal);
     private readonly Dictionary<Digest, int> _newest = [];
 
-    public ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken)
+    public async ValueTask<Hold> OpenOrJoinAsync(Hold hold, DateTimeOffset now, CancellationToken cancellationToken) =>
+        (await TryOpenOrJoinAsync(hold, int.MaxValue, now, cancellationToken))!;
+
+    public ValueTask<Hold?> TryOpenOrJoinAsync(Hold hold, int maxOpen, DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             // Another is opened only when none is live, so none but the newest can be.
-            if (_newest.TryGetValue(hold.Binding, out var at) && IsLive(_holds[at], now)) return ValueTask.FromResult(_holds[at]);
+            if (_newest.TryGetValue(hold.Binding, out var at) && IsLive(_holds[at], now)) return ValueTask.FromResult<Hold?>(_holds[at]);
+            if (_holds.Count >= maxOpen && _holds.Count(other => other.Requester == hold.Requester && other.State == HoldState.Open && now < other.ExpiresAt) >= maxOpen) return ValueTask.FromResult<Hold?>(null);
             _byId.Add(hold.Id, _holds.Count);
             _newest[hold.Binding] = _holds.Count;
             _holds.Add(hold.State == HoldState.Open ? hold : hold with { Request = default });
-            return ValueTask.FromResult(hold);
+            return ValueTask.FromResult<Hold?>(hold);
         }
     }
 

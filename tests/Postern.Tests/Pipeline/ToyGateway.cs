@@ -31,12 +31,12 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
     private readonly TemporaryFolder _grantFolder = new();
     private int _version;
 
-    public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000)
+    public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000, People? people = null, int maxOpen = ApprovalDesk.UsualMaxOpen)
     {
         Holds = holds ?? SqliteHoldStore.Open((_folder = new TemporaryFolder()).Path);
         Current = Load(policy);
         Leash = new Leash(Clock, maxWaiting);
-        Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
+        Desk = new ApprovalDesk(Holds, Recorder, [], Clock, people, maxOpen);
         GrantStore = SqliteGrantStore.Open(_grantFolder.Path);
         Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
         Desk.Follower = Grants;

@@ -7,7 +7,7 @@ namespace Postern.Core.Policy.Reading;
 /// <summary>Reads one entry of <c>requests:</c>, as the rule that a grant under it is.</summary>
 internal static class RequestReader
 {
-    private static readonly ImmutableArray<string> Keys = ["id", "who", "grant", "for", "approvers", "expires", "risk", "break_glass"];
+    private static readonly ImmutableArray<string> Keys = ["id", "who", "grant", "for", "approvers", "expires", "risk", "break_glass", "limits"];
     private static readonly ImmutableArray<string> GrantKeys = ["on"];
     private static readonly ImmutableArray<string> ForKeys = ["default", "max"];
     private static readonly ImmutableArray<(string, HoldRisk)> Risks = [("low", HoldRisk.Low), ("medium", HoldRisk.Medium), ("high", HoldRisk.High)];
@@ -20,7 +20,7 @@ internal static class RequestReader
     public static ReadRule? Read(LoadContext context, YamlNode node, int ordinal)
     {
         if (!context.IsMapping(node, "an entry of `requests`")) return null;
-        context.CheckKeys(node, Keys, ["limits"]);
+        context.CheckKeys(node, Keys);
         var id = Ids.Read(context, node, "request");
         Who? who = null;
         if (node.Find("who") is { } whoNode) who = WhoReader.Read(context, whoNode, "`who`");
@@ -35,7 +35,7 @@ internal static class RequestReader
         {
             Id = id, Who = who, Scope = YamlJson.ToUtf8(onNode), Default = usual, Max = most, Terms = terms, IsBreakGlass = isBreakGlass,
         };
-        return new ReadRule(new Rule { Ordinal = ordinal, Id = id, Effect = RuleEffect.Allow, Who = who, On = on, Request = request }, node);
+        return new ReadRule(new Rule { Ordinal = ordinal, Id = id, Effect = RuleEffect.Allow, Who = who, On = on, Request = request, Limits = node.Find("limits") is { } limits ? LimitReader.Read(context, limits, id) : null }, node);
     }
 
     private static YamlNode? On(LoadContext context, YamlNode node)

@@ -11,8 +11,8 @@ internal sealed record ReadRule(Rule Rule, YamlNode Node);
 /// <summary>Reads one rule.</summary>
 internal static class RuleReader
 {
-    private static readonly ImmutableArray<string> Keys = ["id", "who", "on", "when", "then", "hold", "message", "alternatives", "until", "mode"];
-    private static readonly ImmutableArray<string> NotEnforced = ["limits", "reveal"];
+    private static readonly ImmutableArray<string> Keys = ["id", "who", "on", "when", "then", "hold", "message", "alternatives", "until", "mode", "limits"];
+    private static readonly ImmutableArray<string> NotEnforced = ["reveal"];
     private static readonly ImmutableArray<(string, RuleEffect)> Effects = [("allow", RuleEffect.Allow), ("hold", RuleEffect.Hold), ("guard", RuleEffect.Guard), ("deny", RuleEffect.Deny)];
     private static readonly ImmutableArray<(string, bool)> Modes = [("enforce", false), ("report", true)];
 
@@ -51,6 +51,7 @@ internal static class RuleReader
             Message = node.Find("message") is { } message ? context.Text(message, "`message`") : null,
             Alternatives = node.Find("alternatives") is { } alternatives ? context.Texts(alternatives, "`alternatives`") : [],
             Terms = terms,
+            Limits = Limits(context, node, effect, id ?? ""),
         };
         return new ReadRule(rule, node);
     }
@@ -67,6 +68,14 @@ internal static class RuleReader
         {
             context.Error(node, $"`then: {then.Text}` must say who agrees: `hold: {{approvers: {{groups: [...]}}}}`");
         }
+        return null;
+    }
+
+    private static RuleLimits? Limits(LoadContext context, YamlNode node, RuleEffect effect, string id)
+    {
+        if (node.Find("limits") is not { } limits) return null;
+        if (effect != RuleEffect.Deny) return LimitReader.Read(context, limits, id);
+        context.Error(limits, "`limits` on a `deny` would limit nothing; put them on what permits");
         return null;
     }
 
