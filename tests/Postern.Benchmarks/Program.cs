@@ -44,7 +44,7 @@ switch (args)
         await HeldRun.RunAsync(Number(callers));
         return 0;
     case ["postgres"]:
-        await PgRun.RunAsync(rounds: 3, seconds: 3);
+        await PgRun.RunAsync(rounds: 3, seconds: 2);
         return 0;
     case ["postgres", var rounds, var seconds]:
         await PgRun.RunAsync(Number(rounds), Number(seconds));
@@ -52,17 +52,23 @@ switch (args)
     case ["pglook", var work, var clients, var rounds, var seconds, .. var peers]:
         await PgRun.LookAsync(work, Number(clients), Number(rounds), Number(seconds), peers);
         return 0;
+    case ["pgunit"]:
+        await PgUnitRun.RunAsync();
+        return 0;
     case ["pump", var port, var certificate, var key, var authority]:
         await Pump.RunAsync(Number(port), certificate, key, authority);
         return 0;
     case ["floor", var target, var file]:
         await Floor.RunAsync(target, file);
         return 0;
+    case ["pump", var port, var certificate, var key, var authority, var kept]:
+        await Pump.RunAsync(Number(port), certificate, key, authority, kept);
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER...");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

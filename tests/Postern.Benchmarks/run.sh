@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|masks|allocation|held|echo|streams|postgres]`.
-# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 25 minutes, 15 of them `postgres`; run it on an idle machine.
+# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 22 minutes, 12 of them `postgres`; run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 what=("$@")

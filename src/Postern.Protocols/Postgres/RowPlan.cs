@@ -12,8 +12,14 @@ internal sealed class RowPlan
 {
     private const int FixedFieldLength = 18;
 
-    private RowPlan(int columns, FrameShape shape)
+    // What does not repeat is not kept.
+    private const int MostKept = 4_096;
+
+    private readonly byte[] _description;
+
+    private RowPlan(ReadOnlySpan<byte> description, int columns, FrameShape shape)
     {
+        _description = description.Length <= MostKept ? description.ToArray() : [];
         Columns = columns;
         Shape = shape;
     }
@@ -28,8 +34,11 @@ internal sealed class RowPlan
     /// <exception cref="WireException">It is none.</exception>
     public static RowPlan Of(ReadOnlySpan<byte> description, SqlStatement? statement)
     {
-        var count = CountOf(description);
-        return new RowPlan(count, ReplyShapes.Rows(description, statement));
+        // The server describes the rows of a statement alike each time, until somebody changes a table; then not one byte of this holds.
+        if (statement?.Rows is { } known && known._description.AsSpan().SequenceEqual(description) && !description.IsEmpty) return known;
+        var plan = new RowPlan(description, CountOf(description), ReplyShapes.Rows(description, statement));
+        if (statement is not null && plan._description.Length > 0) statement.Rows = plan;
+        return plan;
     }
 
     /// <summary>The plan for rows of a described statement in the formats that a Bind asked for.</summary>

@@ -6,6 +6,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Postern.Core.Operations;
+using Postern.Protocols.Postgres.Masking;
 
 namespace Postern.Protocols.Postgres;
 
@@ -18,7 +19,7 @@ internal static class UnitParts
     {
         // The usual unit has one statement without values: its own parts, shared by everybody who sends the text.
         if (unit is [{ Statement.ParameterCount: 0 } only]) return only.Statement.Parts;
-        var parts = ImmutableArray.CreateBuilder<Part>();
+        var parts = ImmutableArray.CreateBuilder<Part>(unit is [var single] ? single.Statement.Parts.Length : 4);
         foreach (var step in unit)
         {
             if (step.Statement.ParameterCount == 0)
@@ -29,10 +30,17 @@ internal static class UnitParts
             var values = step.Values.IsDefault ? Unknown : new Variable(SqlVocabulary.Params, ParamsJson.Write(step.Values));
             foreach (var part in step.Statement.Parts)
             {
-                parts.Add(new Part { Action = part.Action, IsImplied = part.IsImplied, Facts = part.Facts, Variables = [.. part.Variables.Where(variable => variable.Name != SqlVocabulary.Params), values] });
+                parts.Add(new Part { Action = part.Action, IsImplied = part.IsImplied, Facts = part.Facts, Variables = With(part.Variables, values) });
             }
         }
-        return parts.ToImmutable();
+        return parts.DrainToImmutable();
+    }
+
+    private static ImmutableArray<Variable> With(ImmutableArray<Variable> variables, Variable values)
+    {
+        // As the reader of statements makes them: `sql`, then what is not known yet.
+        if (variables is [var first, { Name: SqlVocabulary.Params }]) return [first, values];
+        return [.. variables.Where(variable => variable.Name != SqlVocabulary.Params), values];
     }
 }
 
@@ -44,19 +52,29 @@ internal static class ParamsJson
 {
     private const uint Bool = 16, Bytea = 17, Int8 = 20, Int2 = 21, Int4 = 23, Text = 25, Oid = 26, Float4 = 700, Float8 = 701, BpChar = 1042, Varchar = 1043, Numeric = 1700, Name = 19;
 
+    private static readonly string[] s_names = [.. Enumerable.Range(0, 64).Select(NameOf)];
+
     private static readonly SearchValues<byte> s_number = SearchValues.Create("0123456789+-.eE"u8);
 
     public static ReadOnlyMemory<byte> Write(ImmutableArray<BoundValue> values)
     {
-        var output = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(output))
+        var scratch = JsonScratch.Take();
+        try
         {
+            var writer = scratch.Strict;
             writer.WriteStartObject();
-            for (var i = 0; i < values.Length; i++) Write(writer, string.Create(CultureInfo.InvariantCulture, $"p{i + 1}"), values[i]);
+            for (var i = 0; i < values.Length; i++) Write(writer, i < s_names.Length ? s_names[i] : NameOf(i), values[i]);
             writer.WriteEndObject();
+            writer.Flush();
+            return scratch.Written.ToArray();
         }
-        return output.WrittenMemory;
+        finally
+        {
+            scratch.Return();
+        }
     }
+
+    private static string NameOf(int place) => string.Create(CultureInfo.InvariantCulture, $"p{place + 1}");
 
     private static void Write(Utf8JsonWriter writer, string name, in BoundValue value)
     {

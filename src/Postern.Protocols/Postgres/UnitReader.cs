@@ -122,10 +122,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
 
     private async ValueTask BindAsync(ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
     {
-        var bound = ClientMessage.Bind(message.BodyOf(unit.Span));
-        var portal = NameOf(bound.Portal);
-        var name = NameOf(bound.Statement);
-        if (Find(name) is not { } prepared)
+        if (FindBound(unit.Span, message, out var portal) is not { } prepared)
         {
             Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
             return;
@@ -140,6 +137,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         {
             if (await RenewedAsync(prepared, plan).ConfigureAwait(false) is not { } renewed) return;
             // One of this unit is known only once the server has taken it.
+            var name = NameOf(ClientMessage.Bind(message.BodyOf(unit.Span)).Statement);
             if (ReferenceEquals(names.Find(name), prepared)) names.Set(name, renewed);
             prepared = renewed;
         }
@@ -302,6 +300,13 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
                 Complain(plan, SqlState.NotPermitted, "what this statement does cannot be told", isNoted: true);
                 return null;
         }
+    }
+
+    private Prepared? FindBound(ReadOnlySpan<byte> unit, in ClientMessage message, out string portal)
+    {
+        var bound = ClientMessage.Bind(message.BodyOf(unit));
+        portal = NameOf(bound.Portal);
+        return Find(bound.Statement);
     }
 
     private Prepared? Find(ReadOnlySpan<byte> name)

@@ -51,9 +51,12 @@ internal sealed class Peer : IDisposable
     }
 
     /// <summary>Starts a program that listens on a port it was told, and waits until it answers.</summary>
-    public static Peer StartOn(string name, int port, string path, string program, params string[] arguments)
+    public static Peer StartOn(string name, int port, string path, string program, params string[] arguments) => StartOn(name, port, path, environment: null, program, arguments);
+
+    /// <summary>The same, with variables of its own.</summary>
+    public static Peer StartOn(string name, int port, string path, IReadOnlyDictionary<string, string>? environment, string program, params string[] arguments)
     {
-        var process = Launch(program, arguments, null);
+        var process = Launch(program, arguments, environment);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         for (var tries = 0; tries < 200; tries++)

@@ -5,6 +5,12 @@ using Postern.Demo.Issuer;
 
 namespace Postern.Benchmarks.Postgres;
 
+/// <summary>Another build of Postern, or this one under other settings of the runtime.</summary>
+/// <param name="Name">As tables call it.</param>
+/// <param name="Library">Its <c>postern.dll</c>; empty for this build's.</param>
+/// <param name="Environment">Variables of its process.</param>
+internal sealed record PgOther(string Name, string Library, IReadOnlyDictionary<string, string> Environment);
+
 /// <summary>The configuration files of the peers: what a careful operator would write for this one job.</summary>
 internal static class PgPeerFiles
 {
@@ -45,12 +51,13 @@ internal static class PgPeerFiles
     }
 
     /// <summary>Starts the gateway: a hundred rules, a masked column, a detector over every value.</summary>
-    public static async Task<PgPeer> StartPosternAsync(string name, string folder, Cluster cluster, DemoIssuer issuer, bool isStrict)
+    public static async Task<PgPeer> StartPosternAsync(string name, string folder, Cluster cluster, DemoIssuer issuer, bool isStrict, PgOther? other = null)
     {
         var durability = isStrict ? "strict" : "relaxed";
         await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Policy);
         var port = Peer.FreePort();
-        var file = Path.Combine(folder, $"{durability}.yaml");
+        var data = other?.Name ?? durability;
+        var file = Path.Combine(folder, $"{data}.yaml");
         await File.WriteAllTextAsync(
             file,
             $$"""
@@ -58,7 +65,7 @@ internal static class PgPeerFiles
               url: "http://127.0.0.1:0"
               management: none
               postgres: { address: "127.0.0.1:{{port}}", certificate: {{cluster.Folder}}/server.pem, key: {{cluster.Folder}}/server.key }
-            data: data-{{durability}}
+            data: data-{{data}}
             issuers:
               demo: { authority: "{{issuer.Issuer}}", audience: "{{Audience}}" }
             connections:
@@ -70,11 +77,11 @@ internal static class PgPeerFiles
             policy: [policy.yaml]
             record: { durability: {{durability}} }
             """);
-        var postern = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
-        return new PgPeer(Peer.StartOn(name, port, "", "dotnet", postern, "serve", "--config", file), Database, issuer.IssueToken("alice", client: "demo-agent"));
+        var postern = other is { Library.Length: > 0 } ? other.Library : Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
+        return new PgPeer(Peer.StartOn(name, port, "", other?.Environment, "dotnet", postern, "serve", "--config", file), Database, issuer.IssueToken("alice", client: "demo-agent"));
     }
 
-    private static string Policy { get; } = $$"""
+    public static string Policy { get; } = $$"""
         version: 1
         rules:
           - id: support-works

@@ -12,8 +12,12 @@ namespace Postern.Benchmarks.Postgres;
 internal static class PgRun
 {
     private const int WarmUpClients = 16;
-    private const int FirstWarmUpSeconds = 12;
-    private const int WarmUpSeconds = 4;
+    // Of the seconds of a round.
+    private const int FirstWarmUp = 5;
+    private const int WarmUp = 2;
+
+    // What `pglook` measures beside the peers, durable wait off: `NAME|postern.dll|VARIABLE=VALUE|…`, separated by semicolons; without a path, this build.
+    private const string Others = "POSTERN_BENCH_OTHERS";
 
     private static readonly int[] Clients = [1, 16, 64];
 
@@ -34,7 +38,7 @@ internal static class PgRun
             await using var cluster = await Cluster.StartAsync([], CancellationToken.None);
             await PrepareAsync(cluster);
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = PgPeerFiles.Audience, TokenLifetime = TimeSpan.FromHours(4) });
-            await StartPeersAsync(peers, folder.FullName, cluster, issuer, name => words is null || words.Length == 0 || words.Contains(name, StringComparer.OrdinalIgnoreCase));
+            await StartPeersAsync(peers, folder.FullName, cluster, issuer, withOthers: words is not null, name => words is null || words.Length == 0 || words.Contains(name, StringComparer.OrdinalIgnoreCase));
             foreach (var peer in peers) await ProbeAsync(peer);
             var samples = new List<PgSample>();
             foreach (var work in works)
@@ -42,11 +46,11 @@ internal static class PgRun
                 // What runs a minute in production is compiled for good by then; a cell of a few seconds would measure the compiler.
                 if (numbersOfClients.Length > 0)
                 {
-                    foreach (var peer in peers) PgBench.Run(peer, work, WarmUpClients, 0, work == works[0] ? FirstWarmUpSeconds : WarmUpSeconds, folder.FullName);
+                    foreach (var peer in peers.Where(IsCompiledAsItRuns)) PgBench.Run(peer, work, WarmUpClients, 0, seconds * (work == works[0] ? FirstWarmUp : WarmUp), folder.FullName);
                 }
                 foreach (var clients in numbersOfClients)
                 {
-                    foreach (var peer in peers) PgBench.Run(peer, work, clients, 0, 1, folder.FullName);
+                    foreach (var peer in peers.Where(IsCompiledAsItRuns)) PgBench.Run(peer, work, clients, 0, 1, folder.FullName);
                     for (var round = 1; round <= rounds; round++)
                     {
                         // Each round begins with another peer, so that none always follows the same one.
@@ -58,6 +62,11 @@ internal static class PgRun
                         }
                     }
                 }
+            }
+            if (words is not null)
+            {
+                // On a machine that does other work too, the least of many rounds is the nearest to what a query costs.
+                foreach (var peer in samples.GroupBy(sample => sample.Peer)) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"least cpu  {peer.Key,-28} {peer.Min(sample => sample.CpuMicrosPerQuery),6:N1} µs"));
             }
             var rows = isWithRows ? await RowsAsync(peers, rounds) : [];
             if (words is null) Report.Write("postgres", new { machine, rounds, seconds, samples, rows }, PgTable.Of(machine, rounds, seconds, samples, rows));
@@ -106,7 +115,7 @@ internal static class PgRun
         if (name != "customer 1" || isMasked != peer.Peer.Name.StartsWith("Postern", StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Peer.Name}: the first row is `{name}`, `{email}`");
     }
 
-    private static async Task StartPeersAsync(List<PgPeer> peers, string folder, Cluster cluster, DemoIssuer issuer, Func<string, bool> isWanted)
+    private static async Task StartPeersAsync(List<PgPeer> peers, string folder, Cluster cluster, DemoIssuer issuer, bool withOthers, Func<string, bool> isWanted)
     {
         var direct = new PgPeer(Peer.Direct($"http://127.0.0.1:{cluster.Port}"), PgPeerFiles.Database, cluster.Password);
         if (isWanted(PgTable.Direct)) peers.Add(direct);
@@ -117,17 +126,25 @@ internal static class PgRun
             string[] program = [.. Cluster.AsServer, "pgbouncer", file];
             peers.Add(direct with { Peer = Peer.StartOn("pgbouncer", port, "", program[0], program[1..]) });
         }
-        if (isWanted(PgTable.Pump))
-        {
-            var inline = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" };
-            string[] arguments = [typeof(PgRun).Assembly.Location, "pump", cluster.Port.ToString(CultureInfo.InvariantCulture), Path.Combine(cluster.Folder, "server.pem"), Path.Combine(cluster.Folder, "server.key"), cluster.Authority];
-            peers.Add(direct with { Peer = Peer.Start(PgTable.Pump, "", "listening ", "dotnet", arguments, inline) });
-        }
+        var inline = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" };
+        string[] pump = [typeof(PgRun).Assembly.Location, "pump", cluster.Port.ToString(CultureInfo.InvariantCulture), Path.Combine(cluster.Folder, "server.pem"), Path.Combine(cluster.Folder, "server.key"), cluster.Authority];
+        if (isWanted(PgTable.Pump)) peers.Add(direct with { Peer = Peer.Start(PgTable.Pump, "", "listening ", "dotnet", pump, inline) });
+        if (isWanted(Pump.Floor) || isWanted("floor")) peers.Add(direct with { Peer = Peer.Start(Pump.Floor, "", "listening ", "dotnet", [.. pump, Path.Combine(folder, "floor.bin")], inline) });
         foreach (var isStrict in new[] { true, false })
         {
             var name = isStrict ? "Postern" : "Postern, durable wait off";
             if (!isWanted(name)) continue;
             peers.Add(await PgPeerFiles.StartPosternAsync(name, folder, cluster, issuer, isStrict));
         }
+        // Before and after in one interleaved run.
+        foreach (var other in (withOthers ? Environment.GetEnvironmentVariable(Others) ?? "" : "").Split(';', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (other.Split('|') is not [var name, var library, .. var settings]) throw new InvalidOperationException($"`{other}` in `{Others}` is not `NAME|postern.dll|VARIABLE=VALUE|...`");
+            var environment = settings.Select(each => each.Split('=', 2)).ToDictionary(each => each[0], each => each[1], StringComparer.Ordinal);
+            peers.Add(await PgPeerFiles.StartPosternAsync($"Postern, {name}", folder, cluster, issuer, isStrict: false, new PgOther(name, library, environment)));
+        }
     }
+
+    // What is compiled already needs no warm-up.
+    private static bool IsCompiledAsItRuns(PgPeer peer) => peer.Peer.ProcessId != 0 && peer.Peer.Name != "pgbouncer";
 }

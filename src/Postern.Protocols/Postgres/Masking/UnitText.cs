@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 using Postern.Core.Masking;
@@ -16,17 +15,16 @@ namespace Postern.Protocols.Postgres.Masking;
 /// </summary>
 internal static class UnitText
 {
-    private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
     // One for each text that was understood, as long as that is kept.
     private static readonly ConditionalWeakTable<SqlStatement, FrameShape> s_shapes = [];
 
     /// <summary>Writes the unit.</summary>
     public static ReadOnlyMemory<byte> Write(ImmutableArray<UnitStatement> unit)
     {
-        var output = new ArrayBufferWriter<byte>(unit.IsEmpty ? 32 : unit[0].Text.Length + 128);
-        using (var json = new Utf8JsonWriter(output, s_options))
+        var scratch = JsonScratch.Take();
+        try
         {
+            var json = scratch.Relaxed;
             json.WriteStartObject();
             json.WriteStartArray("statements"u8);
             for (var i = 0; i < unit.Length; i++)
@@ -35,7 +33,7 @@ internal static class UnitText
                 if (i > 0 && unit[i].Values.IsDefaultOrEmpty && unit[i - 1].Values.IsDefaultOrEmpty && unit[i].Text.Equals(unit[i - 1].Text)) continue;
                 json.WriteStartObject();
                 json.WritePropertyName("sql"u8);
-                Text(json, unit[i].Text.Span, type: 0);
+                Sql(json, unit[i]);
                 if (!unit[i].Values.IsDefaultOrEmpty)
                 {
                     json.WriteStartArray("params"u8);
@@ -46,8 +44,13 @@ internal static class UnitText
             }
             json.WriteEndArray();
             json.WriteEndObject();
+            json.Flush();
+            return scratch.Written.ToArray();
         }
-        return output.WrittenMemory;
+        finally
+        {
+            scratch.Return();
+        }
     }
 
     /// <summary>How masks read it: values and literals of a unit that touches a masked column are masked as the column is.</summary>
@@ -70,6 +73,15 @@ internal static class UnitText
             columns.UnionWith(statement.BeneathViews);
         }
         return columns.Count == 0 ? UnitReader.WithoutColumns : FrameShape.Cells(new UnitReader(new CellColumns([[.. columns]])));
+    }
+
+    private static void Sql(Utf8JsonWriter json, in UnitStatement step)
+    {
+        var text = step.Text.Span;
+        var shown = step.Statement.Shown;
+        if (shown is null || !shown.IsOf(text)) step.Statement.Shown = shown = ShownText.Of(text);
+        if (shown is null) Text(json, text, type: 0);
+        else json.WriteRawValue(shown.Json, skipInputValidation: true);
     }
 
     private static void Value(Utf8JsonWriter json, in BoundValue value)

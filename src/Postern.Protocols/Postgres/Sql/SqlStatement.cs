@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Postern.Core.Operations;
+using Postern.Protocols.Postgres.Masking;
 
 namespace Postern.Protocols.Postgres.Sql;
 
@@ -15,7 +16,10 @@ internal enum TransactionEffect
     Release,
 }
 
-/// <summary>One statement as policy and masks see it. Immutable and shared by everybody who sends the same text.</summary>
+/// <summary>
+/// One statement as policy and masks see it. Immutable and shared by everybody who sends the same text; beside it is kept what was
+/// last made of it, because most texts come again and again.
+/// </summary>
 internal sealed class SqlStatement
 {
     /// <summary><c>select</c>, <c>insert</c>, <c>create_table</c>, <c>set</c>, <c>begin</c>, …; shown and recorded. Policy reads the facts of the parts.</summary>
@@ -78,6 +82,23 @@ internal sealed class SqlStatement
     /// column masks must refuse unless nothing of theirs is in reach.
     /// </summary>
     public ImmutableArray<OutputColumn> Output { get; init; }
+
+    /// <summary>How its rows were last described, and are read; a race makes it twice, to the same.</summary>
+    public RowPlan? Rows
+    {
+        get => Volatile.Read(ref _rows);
+        set => Volatile.Write(ref _rows, value);
+    }
+
+    /// <summary>The text that it stands in as it was last shown; a race makes it twice, to the same.</summary>
+    public ShownText? Shown
+    {
+        get => Volatile.Read(ref _shown);
+        set => Volatile.Write(ref _shown, value);
+    }
+
+    private RowPlan? _rows;
+    private ShownText? _shown;
 
     /// <summary>Where it stands in its text: bytes from, and how many.</summary>
     public int Start { get; init; }
