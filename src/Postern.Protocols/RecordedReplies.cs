@@ -8,9 +8,10 @@ public static class RecordedReplies
     /// </summary>
     /// <param name="protocol">The connection's protocol, as the record names it.</param>
     /// <param name="frames">What was delivered, as the record keeps it.</param>
-    public static IReadOnlyList<ReplayItem>? Read(string protocol, IEnumerable<ReadOnlyMemory<byte>> frames) => protocol switch
+    /// <param name="request">What was asked, as the record keeps it.</param>
+    public static IReadOnlyList<ReplayItem>? Read(string protocol, IEnumerable<ReadOnlyMemory<byte>> frames, ReadOnlyMemory<byte> request = default) => protocol switch
     {
-        Postgres.PostgresOperations.ProtocolName => Postgres.Masking.ReplyText.Read(frames),
+        Postgres.PostgresOperations.ProtocolName => Postgres.Masking.ReplyText.Read(frames, request),
         Kubernetes.KubernetesVocabulary.ProtocolName => Kubernetes.Streams.StreamEventText.Said(frames),
         _ => null,
     };

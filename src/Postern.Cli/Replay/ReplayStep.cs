@@ -43,7 +43,7 @@ internal sealed record ReplayStep
     public ReplayEnding? Ending { get; init; }
 
     /// <summary>What was delivered, as the protocol reads it; null where frames are text of their own.</summary>
-    public IReadOnlyList<ReplayItem>? Results => Protocol is null ? null : RecordedReplies.Read(Protocol, Frames.Where(frame => frame.Direction == "reply").Select(frame => frame.Kept));
+    public IReadOnlyList<ReplayItem>? Results => Protocol is null ? null : RecordedReplies.Read(Protocol, Frames.Where(frame => frame.Direction == "reply").Select(frame => frame.Kept), Request.Kept);
 }
 
 /// <summary>Who asked, and through what.</summary>

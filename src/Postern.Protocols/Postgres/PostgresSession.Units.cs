@@ -99,7 +99,7 @@ internal sealed partial class PostgresSession
             var later = Build(_plan.OnlyPrepared, now);
             if (_services.Policies.Consider(_admitted.Identity, later, now) == Possibility.Never) return Build([.. _plan.Statements, .. _plan.OnlyPrepared], now);
         }
-        return unit.Count > 0 ? Build(unit, now) : new Operation
+        return unit.Count > 0 ? Build(unit, now, _plan.Results) : new Operation
         {
             Id = OperationId.New(now),
             Connection = _admitted.Connection,
@@ -112,10 +112,10 @@ internal sealed partial class PostgresSession
         };
     }
 
-    private Operation Build(List<UnitStatement> statements, DateTimeOffset now)
+    private Operation Build(List<UnitStatement> statements, DateTimeOffset now, List<RowPlan?>? results = null)
     {
         ImmutableArray<UnitStatement> unit = [.. statements];
-        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now, Look);
+        return PostgresOperations.Build(_admitted.Connection, unit, UnitText.Write(unit, results), UnitText.ShapeOf(unit), _run, _admitted.Application, continues: null, now, Look);
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Postern.Core.Masking;
 using Postern.Core.Pipeline;
+using Postern.Protocols.Postgres.Masking;
 using Postern.Protocols.Postgres.Sql;
 using Postern.Protocols.Postgres.Wire;
 
@@ -26,6 +27,14 @@ internal sealed class RowPlan
 
     /// <summary>Values in each row; a row with another number is not passed on (attack M13).</summary>
     public int Columns { get; }
+
+    /// <summary>
+    /// The columns as the record has them: <c>[["name",type,modifier,format],…]</c>; nothing when they are too many to be kept. A race writes
+    /// them twice, alike.
+    /// </summary>
+    public ReadOnlySpan<byte> Shown => _shown ??= _description.Length == 0 ? [] : Show(_description);
+
+    private byte[]? _shown;
 
     /// <summary>How masks read batches with such rows.</summary>
     public FrameShape Shape { get; }
@@ -71,6 +80,36 @@ internal sealed class RowPlan
             BinaryPrimitives.WriteUInt16BigEndian(with.AsSpan(with.Length - fields.Left - 2), format);
         }
         return with;
+    }
+
+    private static byte[] Show(byte[] description)
+    {
+        var scratch = JsonScratch.Take();
+        try
+        {
+            var json = scratch.Relaxed;
+            var fields = new Fields(description);
+            json.WriteStartArray();
+            for (var left = fields.UInt16(); left > 0; left--)
+            {
+                var name = fields.Text();
+                var field = fields.Take(FixedFieldLength);
+                json.WriteStartArray();
+                // What is not UTF-8 is replaced; nobody computes with it.
+                json.WriteStringValue(Encoding.UTF8.GetString(name));
+                json.WriteNumberValue(BinaryPrimitives.ReadUInt32BigEndian(field[6..]));
+                json.WriteNumberValue(BinaryPrimitives.ReadInt32BigEndian(field[12..]));
+                json.WriteNumberValue(BinaryPrimitives.ReadUInt16BigEndian(field[16..]));
+                json.WriteEndArray();
+            }
+            json.WriteEndArray();
+            json.Flush();
+            return scratch.Written.ToArray();
+        }
+        finally
+        {
+            scratch.Return();
+        }
     }
 
     private static int CountOf(ReadOnlySpan<byte> description)

@@ -52,6 +52,12 @@ internal sealed class UnitPlan
     /// <summary>The answers that must come, in order.</summary>
     public List<Reply> Replies { get; } = [];
 
+    /// <summary>
+    /// For each Execute how its rows look, where that was told in an earlier unit; null where this one tells it, or nobody knows. The record of
+    /// the unit then says it, so that rows can be read without what came before.
+    /// </summary>
+    public List<RowPlan?> Results { get; } = [];
+
     /// <summary>The statements of a Query, for their rows; for an EXECUTE what was prepared.</summary>
     public List<SqlStatement> Queried { get; } = [];
 
@@ -81,6 +87,7 @@ internal sealed class UnitPlan
         Statements.Clear();
         OnlyPrepared.Clear();
         Replies.Clear();
+        Results.Clear();
         Queried.Clear();
         Names.Clear();
         Additions.Clear();

@@ -209,6 +209,7 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
             plan.Replies.Add(new Reply(ReplyKind.PortalDescribed, Portal: portal, IsOwn: true));
         }
         plan.Replies.Add(new Reply(ReplyKind.Executed, Portal: portal));
+        plan.Results.Add(IsDescribed(portal, plan) ? null : portal.Rows ??= RowPlan.Of(portal.Prepared, portal.Formats));
 
         static bool statement_MayReturnRows(Portal portal) => portal.Prepared.Statement?.MayReturnRows == true && !portal.Prepared.HasNoRows && portal.Prepared.Description is null;
     }

@@ -35,6 +35,25 @@ internal static class PgBench
     /// <summary>One sample; null for a warm-up (round 0). Nothing that failed counts: pgbench must end well and report no failed transaction.</summary>
     public static PgSample? Run(PgPeer peer, PgWork work, int clients, int round, int seconds, string folder)
     {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return RunOnce(peer, work, clients, round, seconds, folder);
+            }
+            catch (NothingDoneException) when (attempt < MostAttempts)
+            {
+                // A machine that is busy with something else may take the whole round to connect everybody: that measures nothing.
+            }
+        }
+    }
+
+    private const int MostAttempts = 4;
+
+    private sealed class NothingDoneException(string message) : InvalidOperationException(message);
+
+    private static PgSample? RunOnce(PgPeer peer, PgWork work, int clients, int round, int seconds, string folder)
+    {
         foreach (var old in Directory.GetFiles(folder, "latency.*")) File.Delete(old);
         var before = peer.Peer.CpuSeconds;
         string[] arguments =
@@ -47,10 +66,11 @@ internal static class PgBench
         // The first second of a cold process is not judged; a busy machine may not even connect everybody in it.
         if (round == 0) return null;
         var done = Number(output, "number of transactions actually processed: ");
-        if (done == 0 || !output.Contains("number of failed transactions: 0 ", StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Peer.Name}, {work.Name}, {clients} clients: {output}");
+        if (done == 0) throw new NothingDoneException($"{peer.Peer.Name}, {work.Name}, {clients} clients: {output}");
+        if (!output.Contains("number of failed transactions: 0 ", StringComparison.Ordinal)) throw new InvalidOperationException($"{peer.Peer.Name}, {work.Name}, {clients} clients: {output}");
         // client, transaction, time in µs, script, second, µs of the second
         var times = Directory.GetFiles(folder, "latency.*").SelectMany(File.ReadLines).Select(line => double.Parse(line.Split(' ')[2], CultureInfo.InvariantCulture)).Order().ToArray();
-        if (times.Length == 0) throw new InvalidOperationException($"{peer.Peer.Name}, {work.Name}, {clients} clients: no latencies: {output}");
+        if (times.Length == 0) throw new NothingDoneException($"{peer.Peer.Name}, {work.Name}, {clients} clients: no latencies: {output}");
         return new PgSample(peer.Peer.Name, work.Name, clients, round, Number(output, "tps = "), times[times.Length / 2], times[times.Length * 99 / 100], cpu * 1e6 / (done * work.Queries));
     }
 

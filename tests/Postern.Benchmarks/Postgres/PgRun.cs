@@ -50,7 +50,7 @@ internal static class PgRun
                 }
                 foreach (var clients in numbersOfClients)
                 {
-                    foreach (var peer in peers.Where(IsCompiledAsItRuns)) PgBench.Run(peer, work, clients, 0, 1, folder.FullName);
+                    foreach (var peer in peers.Where(peer => peer.Peer.ProcessId != 0)) PgBench.Run(peer, work, clients, 0, 1, folder.FullName);
                     for (var round = 1; round <= rounds; round++)
                     {
                         // Each round begins with another peer, so that none always follows the same one.

@@ -28,6 +28,11 @@ public sealed class RecordingTests(SharedCluster shared)
             order.Parameters.AddWithValue(4);
             order.Parameters.AddWithValue("order 4");
             Assert.Equal("order 4", await order.ExecuteScalarAsync(Test));
+            // Prepared once, and described then: the record of each execution tells its columns all the same.
+            await using var often = new NpgsqlCommand("SELECT amount AS paid, note AS remark, secret AS hidden FROM public.orders o JOIN customers c ON c.id = customer WHERE o.id = $1", connection);
+            often.Parameters.AddWithValue(6);
+            await often.PrepareAsync(Test);
+            for (var i = 0; i < 2; i++) Assert.Equal(60m, await often.ExecuteScalarAsync(Test));
         }
         var recording = await bed.StopAsync();
 
@@ -53,5 +58,9 @@ public sealed class RecordingTests(SharedCluster shared)
         // One line of the grid holds the row.
         Assert.Contains(replay.Out.Split('\n'), line => line.Contains("Ada", StringComparison.Ordinal) && line.Contains("[masked:customer-pii]", StringComparison.Ordinal) && line.Contains('1', StringComparison.Ordinal));
         Assert.DoesNotContain(PostgresBed.Secret, replay.Out, StringComparison.Ordinal);
+        // Where it was prepared, and at each execution.
+        Assert.Equal(3, replay.Out.Split('\n').Count(line => line.Contains("paid", StringComparison.Ordinal) && line.Contains("remark", StringComparison.Ordinal) && line.Contains("hidden", StringComparison.Ordinal) && line.Contains('|', StringComparison.Ordinal)));
+        Assert.Contains(replay.Out.Split('\n'), line => line.Contains("60.00", StringComparison.Ordinal) && line.Contains("order 6", StringComparison.Ordinal));
+        Assert.DoesNotContain("column 1", replay.Out, StringComparison.Ordinal);
     }
 }

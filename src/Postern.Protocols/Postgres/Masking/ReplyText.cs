@@ -11,10 +11,12 @@ internal static class ReplyText
     private const int FieldLength = 18;
 
     /// <summary>What the frames say.</summary>
-    public static IReadOnlyList<ReplayItem> Read(IEnumerable<ReadOnlyMemory<byte>> frames)
+    /// <param name="frames">What was delivered.</param>
+    /// <param name="request">What was asked, as the record has it: it may say how rows look that were described earlier.</param>
+    public static IReadOnlyList<ReplayItem> Read(IEnumerable<ReadOnlyMemory<byte>> frames, ReadOnlyMemory<byte> request = default)
     {
         var items = new List<ReplayItem>();
-        var results = new Results(items);
+        var results = new Results(items, RecordedColumns.Of(request));
         foreach (var frame in frames)
         {
             var rest = frame.Span;
@@ -41,7 +43,11 @@ internal static class ReplyText
             case 'D':
                 results.Row(body);
                 return;
+            case 'I':
+                results.Next();
+                return;
             case 'C':
+                results.Next();
                 results.Say("completed", Text(body.TrimEnd((byte)0)));
                 return;
             case 'E':
@@ -78,8 +84,10 @@ internal static class ReplyText
     private static string Text(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes);
 
     /// <summary>The rows that are gathered, until something else is said.</summary>
-    private sealed class Results(List<ReplayItem> items)
+    private sealed class Results(List<ReplayItem> items, ImmutableArray<ImmutableArray<RecordedColumn>> described)
     {
+        private int _result;
+
         private ImmutableArray<string> _names = [];
         private CellForm[] _forms = [];
         private uint[] _types = [];
@@ -108,10 +116,20 @@ internal static class ReplyText
             _isDescribed = true;
         }
 
+        /// <summary>One result is over.</summary>
+        public void Next() => _result++;
+
         public void Row(ReadOnlySpan<byte> body)
         {
             if (body.Length < 2) return;
             var count = BinaryPrimitives.ReadUInt16BigEndian(body);
+            if (!_isDescribed && _result < described.Length && described[_result] is { IsDefault: false } columns && columns.Length == count)
+            {
+                _names = [.. columns.Select(column => column.Name)];
+                _types = [.. columns.Select(column => column.Type)];
+                _forms = [.. columns.Select(column => CellForm.Of(column.Type, column.Modifier, column.IsBinary))];
+                _isDescribed = true;
+            }
             if (!_isDescribed || _names.Length != count)
             {
                 // Described in an earlier operation: without names, and read by its looks.

@@ -25,17 +25,20 @@ internal sealed class UnitReader(CellColumns columns) : CellReader
         if (run.IsIdle) return;
         var reader = new Utf8JsonReader(frame);
         var isText = false;
+        // The last of it: names, in which detectors look as in any description, and numbers of types.
+        var areResults = false;
         while (reader.Read())
         {
             switch (reader.TokenType)
             {
                 case JsonTokenType.PropertyName:
                     isText = reader.ValueTextEquals("sql"u8);
+                    areResults = reader.CurrentDepth == 1 && reader.ValueTextEquals(UnitText.ResultsName);
                     continue;
                 case JsonTokenType.String:
-                    Text(ref reader, isText, ref run);
+                    Text(ref reader, isText, areResults, ref run);
                     break;
-                case JsonTokenType.Number when reader.CurrentDepth > 0:
+                case JsonTokenType.Number when !areResults && reader.CurrentDepth > 0:
                     if (run.IsMasked(Touched) ? run.Value(Touched) : run.Number(reader.ValueSpan, Touched)) Put(ref reader, "0"u8, ref run);
                     break;
                 case JsonTokenType.True or JsonTokenType.False when run.Value(Touched):
@@ -46,7 +49,7 @@ internal sealed class UnitReader(CellColumns columns) : CellReader
         }
     }
 
-    private static void Text(ref Utf8JsonReader reader, bool isSql, scoped ref CellRun run)
+    private static void Text(ref Utf8JsonReader reader, bool isSql, bool isName, scoped ref CellRun run)
     {
         var rented = ArrayPool<byte>.Shared.Rent(reader.ValueSpan.Length);
         try
@@ -58,7 +61,7 @@ internal sealed class UnitReader(CellColumns columns) : CellReader
                 SqlLiterals.Mask(text, ref run, Touched, scrubbed);
                 Quote(ref reader, run.Text(scrubbed.WrittenSpan, CellRun.NoColumn) ? run.Replacement : scrubbed.WrittenSpan, ref run);
             }
-            else if (run.Text(text, isSql ? CellRun.NoColumn : Touched))
+            else if (run.Text(text, isSql || isName ? CellRun.NoColumn : Touched))
             {
                 Quote(ref reader, run.Replacement, ref run);
             }

@@ -10,16 +10,22 @@ using Postern.Protocols.Postgres.Sql;
 namespace Postern.Protocols.Postgres.Masking;
 
 /// <summary>
-/// A unit as people are shown it and the record keeps it: <c>{"statements":[{"sql":"…","params":["…",null]}]}</c>. The text of a statement stands
+/// A unit as people are shown it and the record keeps it: <c>{"statements":[{"sql":"…","params":["…",null]}]}</c>, and <c>"results":[[["name",25,-1,0]]]</c>
+/// where rows come that were described earlier. The text of a statement stands
 /// there even where the unit only names what was prepared earlier. Values are written as text; of a binary form that is not read here the bytes.
 /// </summary>
 internal static class UnitText
 {
+    /// <summary>Under this stands how rows look that are described nowhere else in the record of the unit.</summary>
+    public static ReadOnlySpan<byte> ResultsName => "results"u8;
+
     // One for each text that was understood, as long as that is kept.
     private static readonly ConditionalWeakTable<SqlStatement, FrameShape> s_shapes = [];
 
     /// <summary>Writes the unit.</summary>
-    public static ReadOnlyMemory<byte> Write(ImmutableArray<UnitStatement> unit)
+    /// <param name="unit">Its statements.</param>
+    /// <param name="results">For each Execute how its rows look, where its own answer will not tell.</param>
+    public static ReadOnlyMemory<byte> Write(ImmutableArray<UnitStatement> unit, List<RowPlan?>? results = null)
     {
         var scratch = JsonScratch.Take();
         try
@@ -43,6 +49,7 @@ internal static class UnitText
                 json.WriteEndObject();
             }
             json.WriteEndArray();
+            if (results is not null) Results(json, results);
             json.WriteEndObject();
             json.Flush();
             return scratch.Written.ToArray();
@@ -73,6 +80,20 @@ internal static class UnitText
             columns.UnionWith(statement.BeneathViews);
         }
         return columns.Count == 0 ? UnitReader.WithoutColumns : FrameShape.Cells(new UnitReader(new CellColumns([[.. columns]])));
+    }
+
+    private static void Results(Utf8JsonWriter json, List<RowPlan?> results)
+    {
+        var isAnyKnown = false;
+        foreach (var rows in results) isAnyKnown |= rows is { Shown.IsEmpty: false };
+        if (!isAnyKnown) return;
+        json.WriteStartArray(ResultsName);
+        foreach (var rows in results)
+        {
+            if (rows is { Shown.IsEmpty: false }) json.WriteRawValue(rows.Shown, skipInputValidation: true);
+            else json.WriteNullValue();
+        }
+        json.WriteEndArray();
     }
 
     private static void Sql(Utf8JsonWriter json, in UnitStatement step)

@@ -47,6 +47,24 @@ public sealed class ReplyTextTests
     }
 
     [Fact]
+    public void Rows_that_were_described_earlier_have_the_names_that_the_request_tells()
+    {
+        byte[] frame = [.. Message('C', [.. "UPDATE 1"u8, 0]), .. Row("word"u8.ToArray(), Int32(7)), .. Message('C', [.. "SELECT 1"u8, 0]), .. Row(Int32(8)), .. Done];
+        var request = """{"statements":[],"results":[null,[["note",25,-1,0],["id",23,-1,1]],[["too",25,-1,0],["many",25,-1,0]]]}"""u8.ToArray();
+
+        var grids = RecordedReplies.Read("postgres", [frame], request)!.OfType<ReplayItem.Grid>().ToArray();
+
+        Assert.Equal(["note", "id"], grids[0].Columns);
+        Assert.Equal((string?[])["word", "7"], grids[0].Rows[0]);
+        // What does not fit the rows is not believed.
+        Assert.Equal(["column 1"], grids[1].Columns);
+        foreach (var broken in (string[])["", "[]", """{"results":1}""", """{"results":[[[]]]}""", """{"results":[[["a",-1,0,0]]]}""", "\"not kept\""])
+        {
+            Assert.Equal(["column 1", "column 2"], RecordedReplies.Read("postgres", [Row("word"u8.ToArray(), Int32(7))], Utf8(broken))!.OfType<ReplayItem.Grid>().Single().Columns);
+        }
+    }
+
+    [Fact]
     public void A_grid_is_no_wider_than_its_room_and_shows_what_is_invisible()
     {
         var grid = new ReplayItem.Grid(["id", "note"], [["1", new string('x', 200)], ["2", "a\u001b[31m\u202eb"], ["3", null]]);
