@@ -21,6 +21,7 @@ internal static class PosternExecutable
             LogoutCommand.Create(surroundings, shared),
             WhoAmICommand.Create(shared),
             KubeCommand.Create(surroundings, shared),
+            ConnectionsCommand.Create(surroundings, shared),
             PolicyCommand.Create(surroundings, shared),
             RequestCommand.Create(shared),
             GrantsCommand.Create(shared),

@@ -204,7 +204,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new HoldPages(holds, desk, pages, notes, clock).Map(server);
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
-        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
         new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.

@@ -152,6 +152,9 @@ public sealed partial class GatewayHost
     [LoggerMessage(1, LogLevel.Warning, "`{Connection}` is shared: one process serves everybody, who see whatever it keeps of each other")]
     private static partial void Shared(ILogger logger, string connection);
 
+    private static Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckOf(ImmutableArray<IProtocol> protocols) => (connection, cancellationToken) =>
+        protocols.FirstOrDefault(protocol => protocol.Name == connection.Protocol)?.CheckCredentialAsync(connection, cancellationToken) ?? ValueTask.FromResult<CredentialReport?>(null);
+
     private static Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptOf(ImmutableArray<IProtocol> protocols)
     {
         var mcp = protocols.OfType<McpProtocol>().Single();

@@ -29,6 +29,10 @@ public interface IProtocol
     /// <exception cref="FormatException">The protocol reads none, or not this one; the message says why.</exception>
     void Describe(string connection, ReadOnlyMemory<byte> document) => throw new FormatException("this protocol reads no document");
 
+    /// <summary>Compares what the credential of a connection may do at its target with what the policy could ever give there; null where the protocol cannot ask.</summary>
+    /// <exception cref="Core.Pipeline.UpstreamException">The target could not be asked; the message says why.</exception>
+    ValueTask<CredentialReport?> CheckCredentialAsync(Connection connection, CancellationToken cancellationToken) => ValueTask.FromResult<CredentialReport?>(null);
+
     /// <summary>Forgets the sessions of an identity that was revoked; what runs in them is cut by the leash.</summary>
     /// <param name="identityKey"><c>issuer:subject</c>.</param>
     void EndSessions(string identityKey);

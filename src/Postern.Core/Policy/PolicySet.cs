@@ -84,6 +84,16 @@ public sealed class PolicySet
         }
     }
 
+    /// <summary>
+    /// What rules in force could ever give on a connection, to whomever: what the credential that is lent there must be able to do. What takes
+    /// (deny, guard) and what conditions narrow is not subtracted.
+    /// </summary>
+    public ImmutableArray<GivenEntry> GivenOn(Connection connection, DateTimeOffset now) =>
+    [
+        .. IndexOf(connection).Given.Where(clause => clause.Rule.IsInForce(now)).Select(clause => new GivenEntry(
+            clause.Rule.Id, clause.Entry.IsEverything, clause.Entry.Selectors.ToImmutableDictionary(selector => selector.Key.Fact, selector => selector.Texts, StringComparer.Ordinal))),
+    ];
+
     /// <summary>The masks that touch the operation, compiled; cached per set of masks.</summary>
     public MaskPlan MasksFor(Identity identity, Operation operation)
     {

@@ -25,6 +25,9 @@ internal sealed class Selector
     /// <summary>The values that are written out.</summary>
     public FrozenSet<string> Literals => _literals;
 
+    /// <summary>Literals and patterns, as written.</summary>
+    public ImmutableArray<string> Texts => [.. _literals.Order(StringComparer.Ordinal), .. _globs.Select(glob => glob.Text)];
+
     /// <summary>True when nothing is reached that is not written out.</summary>
     public bool IsLiteral => _globs.IsEmpty;
 

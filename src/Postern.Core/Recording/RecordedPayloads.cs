@@ -70,6 +70,9 @@ public sealed record RecordedRule(string Rule, string Effect);
 /// <param name="Grants">Grants that it counted on; absent when there were none.</param>
 public sealed record RecordedDecision(string Kind, string? Code, string Reason, int Version, string Hash, ImmutableArray<RecordedRule> Rules, ImmutableArray<RecordedRule> Reported, ImmutableArray<string> Grants = default)
 {
+    /// <summary>Grants that it counted on; empty when there were none, which the record leaves out.</summary>
+    public ImmutableArray<string> Grants { get; init; } = Grants.IsDefault ? [] : Grants;
+
     /// <summary>The deciding rule with its version, or null when none decided.</summary>
     [JsonIgnore]
     public string? RuleLabel => Rules.IsDefaultOrEmpty ? null : $"{Rules[0].Rule}@{Version}";

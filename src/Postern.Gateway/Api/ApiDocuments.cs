@@ -5,6 +5,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Gateway.Approvals;
+using Postern.Protocols;
 
 namespace Postern.Gateway.Api;
 
@@ -24,6 +25,28 @@ internal static class ApiDocuments
         foreach (var group in identity.Groups) json.WriteStringValue(group);
         json.WriteEndArray();
         if (identity.ExpiresAt != DateTimeOffset.MaxValue) Instant(json, "expiresAt", identity.ExpiresAt);
+        json.WriteEndObject();
+    }
+
+    public static void CredentialReport(Utf8JsonWriter json, Connection connection, CredentialReport report)
+    {
+        json.WriteStartObject();
+        json.WriteString("connection", connection.Name);
+        json.WriteStartArray("wider");
+        foreach (var right in report.Wider)
+        {
+            json.WriteStartObject();
+            json.WriteString("where", right.Where);
+            Texts(json, "verbs", right.Verbs);
+            Texts(json, "what", right.What);
+            Texts(json, "names", right.Names);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        Texts(json, "asked", report.Asked);
+        json.WriteBoolean("complete", report.IsComplete);
+        json.WriteString("sufficient", report.Sufficient);
+        Texts(json, "notes", report.Notes);
         json.WriteEndObject();
     }
 

@@ -17,6 +17,7 @@ namespace Postern.Gateway.Api;
 internal sealed record ControlParts(
     IConnectionDirectory Connections, PolicyStore Policies, IHoldStore Holds, ApprovalDesk Desk, IDefinitionStore Definitions,
     Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition,
+    Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckCredential,
     IdentityRevocation Revocation, IEnumerable<string> Issuers, string PublicUrl, TimeProvider Clock);
 
 /// <summary>The routes of the control API that concern identity, targets, policy and holds. Everything is answered for the asker alone.</summary>
@@ -29,6 +30,7 @@ internal static class ControlRoutes
         new("getDocument", "GET", "/openapi.json") { Access = ApiAccess.Open, Handle = static _ => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Bytes(Document.Value)) },
         new("whoami", "GET", "/whoami") { Access = ApiAccess.Signed, Handle = static call => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Document(json => ApiDocuments.Identity(json, call.Identity))) },
         new("listConnections", "GET", "/connections") { Access = ApiAccess.Signed, Handle = call => ListConnections(parts, call) },
+        new("checkConnection", "GET", "/connections/{connection}/check") { Access = ApiAccess.Signed, Handle = call => CheckConnectionAsync(parts, call) },
         new("listDefinitions", "GET", "/connections/{connection}/definitions") { Access = ApiAccess.Signed, Handle = call => ListDefinitionsAsync(parts, call) },
         new("acceptDefinition", "POST", "/connections/{connection}/definitions/accept") { Access = ApiAccess.FreshBrowser, Handle = call => AcceptDefinitionAsync(parts, call) },
         new("revokeIdentity", "POST", "/identities/revoke") { Access = ApiAccess.FreshBrowser, Handle = call => RevokeIdentityAsync(parts, call) },
@@ -60,6 +62,21 @@ internal static class ControlRoutes
             json.WriteEndArray();
             json.WriteEndObject();
         }));
+    }
+
+    private static async ValueTask<ApiAnswer> CheckConnectionAsync(ControlParts parts, ApiCall call)
+    {
+        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.CheckConnections) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        try
+        {
+            return await parts.CheckCredential(connection, call.Gone).ConfigureAwait(false) is { } report
+                ? new ApiAnswer.Document(json => ApiDocuments.CredentialReport(json, connection, report))
+                : new ApiAnswer.Problem(StatusCodes.Status409Conflict, RefusalCode.InvalidRequest, $"What a credential may do cannot be asked over {connection.Protocol}.");
+        }
+        catch (UpstreamException unanswered)
+        {
+            return new ApiAnswer.Problem(StatusCodes.Status502BadGateway, unanswered.Code, $"The target could not be asked: {unanswered.Message}.");
+        }
     }
 
     private static async ValueTask<ApiAnswer> ListDefinitionsAsync(ControlParts parts, ApiCall call)

@@ -19,6 +19,9 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Taking back everything that an identity holds; everyone may do so for themselves.</summary>
     public const string RevokeIdentities = "identities.revoke";
 
+    /// <summary>Seeing what the credential of a connection may do at its target.</summary>
+    public const string CheckConnections = "connections.check";
+
     /// <summary>Seeing everybody's grants, not only one's own and those that one could have agreed to.</summary>
     public const string ReadGrants = "grants.read";
 
@@ -37,7 +40,7 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: publishing what the configured folder holds.</summary>
     public const string LoadPolicy = "policy.load";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
 
     private const string AdminFact = "admin";
 

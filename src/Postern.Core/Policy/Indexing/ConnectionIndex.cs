@@ -21,6 +21,7 @@ internal sealed class ConnectionIndex
         _wholeConnectionDenies = new WhoIndex(clauses.Where(clause => clause.Rule.Effect == RuleEffect.Deny && clause.Entry.IsWholeConnection));
         Givers = new WhoIndex(clauses.Where(clause => clause.Rule.Gives && !clause.Rule.IsReport).DistinctBy(clause => clause.Rule));
         HasRequests = clauses.Exists(clause => clause.Rule.Request is not null);
+        Given = [.. clauses.Where(clause => clause.Rule.Gives && !clause.Rule.IsReport)];
         Masks = [.. masks.Where(mask => mask.On.IsEmpty || mask.On.Any(entry => entry.IsOn(connection)))];
     }
 
@@ -34,6 +35,9 @@ internal sealed class ConnectionIndex
 
     /// <summary>True when something here may be asked for.</summary>
     public bool HasRequests { get; }
+
+    /// <summary>Every clause that could permit something here.</summary>
+    public ImmutableArray<Clause> Given { get; }
 
     /// <summary>The masks that may touch something here.</summary>
     public ImmutableArray<Mask> Masks { get; }
