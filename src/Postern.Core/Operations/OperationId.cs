@@ -10,13 +10,27 @@ namespace Postern.Core.Operations;
 public readonly record struct OperationId(UInt128 Value)
 {
     private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    private const int TextLength = 26;
+    /// <summary>Characters of the text form.</summary>
+    internal const int TextLength = 26;
+
+    private const int RandomBytes = 10;
+    private const int IdsPerFill = 64;
+
+    // Asking the system for ten random bytes costs as much as asking for hundreds; each byte of these goes into one id.
+    [ThreadStatic]
+    private static byte[]? _random;
+
+    [ThreadStatic]
+    private static int _used;
 
     /// <summary>A new id for the given instant. The random part comes from the operating system.</summary>
     public static OperationId New(DateTimeOffset now)
     {
         Span<byte> bytes = stackalloc byte[16];
-        RandomNumberGenerator.Fill(bytes[6..]);
+        var random = _random ??= new byte[RandomBytes * IdsPerFill];
+        if (_used == 0) RandomNumberGenerator.Fill(random);
+        random.AsSpan(_used * RandomBytes, RandomBytes).CopyTo(bytes[6..]);
+        _used = (_used + 1) % IdsPerFill;
         var milliseconds = now.ToUnixTimeMilliseconds();
         BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)(milliseconds >> 32));
         BinaryPrimitives.WriteUInt32BigEndian(bytes[2..], (uint)milliseconds);
@@ -40,12 +54,16 @@ public readonly record struct OperationId(UInt128 Value)
     }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(TextLength, Value, static (text, value) =>
+    public override string ToString() => string.Create(TextLength, this, static (text, id) => id.Format(text));
+
+    /// <summary>Writes the text form, 26 characters.</summary>
+    internal void Format(Span<char> text)
     {
+        var value = Value;
         for (var i = TextLength - 1; i >= 0; i--)
         {
             text[i] = Alphabet[(int)(uint)(value & 31)];
             value >>= 5;
         }
-    });
+    }
 }

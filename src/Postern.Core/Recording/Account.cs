@@ -77,7 +77,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             slot.Operation = operation;
             try
             {
-                PayloadWriter.Ending(slot, operation, ending, _reply.End(), _input.End());
+                PayloadWriter.Ending(slot, operation, ending, in _reply, in _input);
             }
             catch (ArgumentException)
             {
@@ -86,7 +86,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
                 slot = journal.Rent(RecordType.Ending);
                 slot.IsAwaited = false;
                 slot.Operation = operation;
-                PayloadWriter.Ending(slot, operation, ending with { Code = null, Detail = null, Hold = null }, reply: null, input: null);
+                PayloadWriter.Ending(slot, operation, ending with { Code = null, Detail = null, Hold = null }, reply: default, input: default);
             }
             try
             {
@@ -124,29 +124,30 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
 [StructLayout(LayoutKind.Auto)]
 internal struct AccountFlow
 {
-    private Digest _running;
-    private long _bytes;
-    private long _kept;
-    private long _masked;
+    /// <summary>The running digest of all frames.</summary>
+    public Digest Running { get; set; }
 
     /// <summary>Frames so far.</summary>
-    public long Frames { get; private set; }
+    public long Frames { get; set; }
+
+    /// <summary>Bytes so far.</summary>
+    public long Bytes { get; set; }
 
     /// <summary>Bytes kept so far.</summary>
-    public readonly long Kept => _kept;
+    public long Kept { get; set; }
+
+    /// <summary>Values masked so far.</summary>
+    public long Masked { get; set; }
 
     /// <summary>Takes one frame.</summary>
     public void Add(int bytes, Digest digest, int kept, int masked)
     {
-        _running = Frames == 0 ? digest : Next(_running, digest);
-        _bytes += bytes;
-        _kept += kept;
-        _masked += masked;
+        Running = Frames == 0 ? digest : Next(Running, digest);
+        Bytes += bytes;
+        Kept += kept;
+        Masked += masked;
         Frames++;
     }
-
-    /// <summary>The sums, or null when nothing went this way.</summary>
-    public readonly RecordedFlow? End() => Frames == 0 ? null : new RecordedFlow(Frames, _bytes, _kept, _masked, _running.ToString());
 
     /// <summary>
     /// The running digest after one more frame: SHA-256 over the value before and the frame's own SHA-256. After the first frame it

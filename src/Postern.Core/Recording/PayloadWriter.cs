@@ -104,7 +104,7 @@ internal static class PayloadWriter
         End(json);
     }
 
-    public static void Ending(IBufferWriter<byte> output, OperationId operation, Ending ending, RecordedFlow? reply, RecordedFlow? input)
+    public static void Ending(IBufferWriter<byte> output, OperationId operation, Ending ending, in AccountFlow reply, in AccountFlow input)
     {
         var json = Begin(output);
         Id(json, "op"u8, operation);
@@ -113,8 +113,8 @@ internal static class PayloadWriter
         Optional(json, "code"u8, ending.Code);
         Optional(json, "detail"u8, ending.Detail);
         Optional(json, "hold"u8, ending.Hold);
-        Flow(json, "reply"u8, reply);
-        Flow(json, "input"u8, input);
+        Flow(json, "reply"u8, in reply);
+        Flow(json, "input"u8, in input);
         End(json);
     }
 
@@ -276,9 +276,10 @@ internal static class PayloadWriter
         json.WriteEndArray();
     }
 
-    private static void Flow(Utf8JsonWriter json, ReadOnlySpan<byte> name, RecordedFlow? flow)
+    private static void Flow(Utf8JsonWriter json, ReadOnlySpan<byte> name, in AccountFlow flow)
     {
-        if (flow is null)
+        // Nothing went this way.
+        if (flow.Frames == 0)
         {
             json.WriteNull(name);
             return;
@@ -288,7 +289,7 @@ internal static class PayloadWriter
         json.WriteNumber("bytes"u8, flow.Bytes);
         json.WriteNumber("kept"u8, flow.Kept);
         json.WriteNumber("masked"u8, flow.Masked);
-        json.WriteString("sha256"u8, flow.Sha256);
+        Hex(json, "sha256"u8, flow.Running);
         json.WriteEndObject();
     }
 
@@ -308,7 +309,12 @@ internal static class PayloadWriter
         else json.WriteString(name, value);
     }
 
-    private static void Id(Utf8JsonWriter json, ReadOnlySpan<byte> name, OperationId id) => json.WriteString(name, id.ToString());
+    private static void Id(Utf8JsonWriter json, ReadOnlySpan<byte> name, OperationId id)
+    {
+        Span<char> text = stackalloc char[OperationId.TextLength];
+        id.Format(text);
+        json.WriteString(name, text);
+    }
 
     private static void Hex(Utf8JsonWriter json, ReadOnlySpan<byte> name, Digest digest)
     {

@@ -207,7 +207,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             await Write(journal, RecordType.Ending, operation, (slot, id) =>
             {
                 slot.Operation = id;
-                PayloadWriter.Ending(slot, id, new Ending(Outcome.Unknown, null, why, null, now), reply: null, input: null);
+                PayloadWriter.Ending(slot, id, new Ending(Outcome.Unknown, null, why, null, now), reply: default, input: default);
             }).ConfigureAwait(false);
         }
     }

@@ -126,7 +126,7 @@ internal sealed class MemoryRecorder : IRecorder
             _ended = true;
             try
             {
-                Write(RecordType.Ending, output => PayloadWriter.Ending(output, operation, ending, reply: null, input: null));
+                Write(RecordType.Ending, output => PayloadWriter.Ending(output, operation, ending, reply: default, input: default));
             }
             catch (RecordingException)
             {

@@ -50,7 +50,9 @@ public sealed class PayloadMemoTests
         Assert.Contains("record of type 3", problem, StringComparison.Ordinal);
     }
 
-    private static string Text(RecordedIntent intent) => JsonSerializer.Serialize(intent, PayloadContext.Default.RecordedIntent);
+    // A decision under no grant has none written down.
+    private static string Text(RecordedIntent intent) => JsonSerializer.Serialize(
+        intent with { Decision = intent.Decision with { Grants = intent.Decision.Grants.IsDefault ? [] : intent.Decision.Grants } }, PayloadContext.Default.RecordedIntent);
 
     private static byte[] Written(Action<IBufferWriter<byte>> write)
     {
@@ -81,5 +83,8 @@ public sealed class PayloadMemoTests
     private static Ending SomeEnding(Random random) => new(
         (Outcome)random.Next(5), random.Next(2) == 0 ? null : "policy.not_permitted", random.Next(2) == 0 ? null : "it \"ended\"\n", random.Next(2) == 0 ? null : "01HOLD", Given.Noon.AddTicks(random.NextInt64(TimeSpan.TicksPerDay)));
 
-    private static RecordedFlow? SomeFlow(Random random) => random.Next(3) == 0 ? null : new(random.NextInt64(9), random.NextInt64(), random.NextInt64(), random.NextInt64(9), Digest.Of("x"u8).ToString());
+    private static AccountFlow SomeFlow(Random random) => random.Next(3) == 0 ? default : new()
+    {
+        Frames = random.NextInt64(9), Bytes = random.NextInt64(), Kept = random.NextInt64(), Masked = random.NextInt64(9), Running = Digest.Of("x"u8),
+    };
 }
