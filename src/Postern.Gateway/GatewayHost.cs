@@ -15,6 +15,7 @@ using Postern.Gateway.Grants;
 using Postern.Gateway.Health;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
+using Postern.Gateway.Notices;
 using Postern.Gateway.Pages;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
@@ -150,9 +151,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new PolicyVersions(database), recorder, leash, clock, logs.CreateLogger("Postern.Policy"), cancellationToken).ConfigureAwait(false));
 
         // 5. People: where they are told, and where they answer.
-        ImmutableArray<IHoldChannel> channels = options.Webhook is { } webhook
-            ? [teardown.Own(new WebhookChannel(webhook, publicUrl, holds, new WebhookOutbox(database), recorder, clock, logs.CreateLogger("Postern.Webhook")))]
-            : [];
+        ImmutableArray<IHoldChannel> channels = [.. Notifiers(options, publicUrl).Select(notifier => teardown.Own(new NoticeChannel(notifier, holds, new NoticeOutbox(database, notifier.Name), recorder, clock, logs.CreateLogger("Postern.Notices"))))];
         var people = new People(options.People);
         authenticator.Vouched = people.Saw;
         var desk = new ApprovalDesk(holds, recorder, channels, clock, people, options.Limits.Questions);
@@ -202,6 +201,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         hosts.Lead(LeadingIn(options, protocols));
         var pages = new SignedPages(signIn, notes);
         new HoldPages(holds, desk, pages, notes, clock).Map(server);
+        if (options.Slack is { } slack) new SlackInteractions(slack, desk, people, notes, clock).Map(server);
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);

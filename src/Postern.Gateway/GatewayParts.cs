@@ -12,6 +12,7 @@ using Postern.Gateway.Connections;
 using Postern.Gateway.Grants;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Listening;
+using Postern.Gateway.Notices;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
@@ -66,6 +67,13 @@ public sealed partial class GatewayHost
         {
             throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
         }
+    }
+
+    private static IEnumerable<INotifier> Notifiers(GatewayOptions options, string publicUrl)
+    {
+        if (options.Webhook is { } webhook) yield return new WebhookNotifier(webhook, publicUrl);
+        if (options.Slack is { } slack) yield return new SlackNotifier(slack, publicUrl);
+        if (options.Email is { } email) yield return new EmailNotifier(email, publicUrl);
     }
 
     private static SqliteGrantStore OpenGrants(DataFolder folder)

@@ -162,7 +162,8 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         foreach (var id in await store.ExpireAsync(now, cancellationToken).ConfigureAwait(false))
         {
             await recorder.NoteAsync(new Occurrence("hold.expired", now, [new("hold", id)]), cancellationToken).ConfigureAwait(false);
-            _bell.Ring(id);
+            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } over) await SettleAsync(over).ConfigureAwait(false);
+            else _bell.Ring(id);
         }
     }
 
@@ -182,6 +183,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     private async ValueTask SettleAsync(Hold hold)
     {
         _bell.Ring(hold.Id);
+        foreach (var channel in channels) channel.Settled(hold);
         if (Follower is { } follower && hold.Grant is not null) await follower.SettledAsync(hold).ConfigureAwait(false);
     }
 

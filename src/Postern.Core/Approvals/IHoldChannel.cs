@@ -9,6 +9,11 @@ public interface IHoldChannel
     /// <summary>A hold waits for answers. Queues the notice and returns at once; never throws.</summary>
     void Notify(Hold hold);
 
+    /// <summary>A hold was answered, or its time is over. Queues the notice and returns at once; never throws.</summary>
+    void Settled(Hold hold)
+    {
+    }
+
     /// <summary>Somebody took access without asking anybody. Queues the notice and returns at once; never throws.</summary>
     void Alarm(Grant grant, RequestEntry entry)
     {

@@ -35,6 +35,9 @@ public sealed class People
         _seen.AddOrUpdate(identity.Key, static (_, now) => now, static (_, before, now) => now.At >= before.At ? now : before, seen);
     }
 
+    /// <summary>The groups (<c>issuer:value</c>) of an account when its issuer last vouched for it; null when it was not seen since the gateway began.</summary>
+    public IReadOnlySet<string>? GroupsKnownOf(string account) => _seen.TryGetValue(account, out var seen) ? seen.Groups : null;
+
     /// <summary>The groups that count for an answer: those of now if anything newer is known, otherwise those of when it was given.</summary>
     internal IEnumerable<string> GroupsOf(Answer answer) =>
         _seen.TryGetValue(answer.Approver, out var seen) && seen.At >= answer.At ? answer.Groups.Where(seen.Groups.Contains) : answer.Groups;

@@ -19,12 +19,16 @@ public sealed class GrantDesk(
     public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Lock _watch = new();
+    private DateTimeOffset _latest = DateTimeOffset.MinValue;
+    private long _latestAt;
 
     /// <summary>Takes up what was stored: before anything is decided.</summary>
     public async ValueTask StartAsync(CancellationToken cancellationToken)
     {
         // A clock that was set back while the gateway was down must not give time again.
         var now = await store.SeenAsync(clock.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+        lock (_watch) (_latest, _latestAt) = (now, clock.GetTimestamp());
         foreach (var grant in await store.InAsync(GrantState.Active, cancellationToken).ConfigureAwait(false))
         {
             if (now < grant.EndsAt) leash.Grants.Add(grant, now);
@@ -117,7 +121,19 @@ public sealed class GrantDesk(
         {
             if (!leash.Grants.AreLive(grant.Holder, [grant.Id], now)) await CloseAsync(grant, GrantState.Ended, null, null).ConfigureAwait(false);
         }
-        if (!live.IsEmpty) await store.SeenAsync(now, cancellationToken).ConfigureAwait(false);
+        if (!live.IsEmpty) await store.SeenAsync(Latest(), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The latest instant that was seen, and what passed since by the watch that nobody can set.</summary>
+    private DateTimeOffset Latest()
+    {
+        lock (_watch)
+        {
+            var now = clock.GetUtcNow();
+            var passed = _latestAt == 0 && _latest == DateTimeOffset.MinValue ? now : _latest + clock.GetElapsedTime(_latestAt);
+            (_latest, _latestAt) = (now > passed ? now : passed, clock.GetTimestamp());
+            return _latest;
+        }
     }
 
     /// <inheritdoc/>

@@ -78,7 +78,7 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         _file.InTransactionAsync<Hold?>((sql, transaction) =>
         {
             var live = sql.QueryFirstOrDefault<HoldRow>(
-                "select * from holds where binding = @binding and ((state = 'open' and expires_at > @now) or (state = 'approved' and usable_until > @now)) order by opened_at desc, rowid desc limit 1",
+                "select * from holds where binding = @binding and ((state = 'open' and expires_at > @now) or (state = 'approved' and usable_until > @now)) order by rowid desc limit 1",
                 new { binding = hold.Binding.ToString(), now = now.UtcTicks }, transaction);
             if (live is not null) return live.ToHold(_kept);
             var open = sql.ExecuteScalar<int>("select count(*) from holds where requester = @requester and state = 'open' and expires_at > @now", new { requester = hold.Requester, now = now.UtcTicks }, transaction);
@@ -94,10 +94,11 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             return hold;
         }, cancellationToken);
 
+    // By the order in which they came: a clock that was set back must not make an older hold the newest (fault F14).
     /// <inheritdoc/>
     public ValueTask<Hold?> FindByBindingAsync(Digest binding, CancellationToken cancellationToken) =>
         _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<HoldRow>(
-            "select * from holds where binding = @binding order by opened_at desc, rowid desc limit 1",
+            "select * from holds where binding = @binding order by rowid desc limit 1",
             new { binding = binding.ToString() }, transaction)?.ToHold(_kept), cancellationToken);
 
     /// <inheritdoc/>

@@ -38,6 +38,8 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Policy = [.. top.List("policy").Select(path => System.IO.Path.GetFullPath(path, folder))],
             Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes),
             Webhook = Webhook(top.Section("holds")),
+            Slack = Slack(top.Section("holds")),
+            Email = Email(top.Section("holds")),
             Waits = Waits(top.Section("holds")),
             People = [.. (top.Find("people")?.Entries ?? []).Select(person => person.Value.Items.Where(item => item.Kind == YamlKind.Scalar && !item.IsNull).Select(item => item.Text).ToImmutableArray())],
             Limits = new LimitOptions
@@ -182,6 +184,32 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         if (ConfigurationValue.TryDuration(text, out var span) && span <= LongestWait) return span;
         if (node is not null) problems.Add(node.Problem($"expected a time span such as `20s`, at most {LongestWait.TotalMinutes} minutes, or `none`, found `{text}`"));
         return TimeSpan.Zero;
+    }
+
+    private SlackOptions? Slack(Reader holds)
+    {
+        if (!holds.Has("slack")) return null;
+        var slack = holds.Section("slack");
+        var (token, secret) = (Secret(slack, "token"), Secret(slack, "signingSecret"));
+        if (token is null && !slack.Has("token") && !slack.Has("tokenFile")) problems.Add(slack.Node.Problem("Slack needs `token` or `tokenFile`"));
+        if (secret is null && !slack.Has("signingSecret") && !slack.Has("signingSecretFile")) problems.Add(slack.Node.Problem("Slack needs `signingSecret` or `signingSecretFile`: an unsigned press could come from anyone"));
+        return slack.Text("workspace") is { } workspace && slack.Text("channel") is { } channel && token is not null && secret is not null
+            ? new SlackOptions(workspace, channel, token, secret) { Users = slack.TextMap("users").ToDictionary(StringComparer.Ordinal), Api = slack.Text("api")! }
+            : null;
+    }
+
+    private EmailOptions? Email(Reader holds)
+    {
+        if (!holds.Has("email")) return null;
+        var email = holds.Section("email");
+        if (email.Text("server") is not { } server || email.Text("from") is not { } from) return null;
+        var colon = server.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(server.AsSpan(colon + 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var port) || port == 0)
+        {
+            problems.Add((email.Find("server") ?? email.Node).Problem($"expected `host:port`, found `{server}`"));
+            return null;
+        }
+        return new EmailOptions(server[..colon], port, from, email.List("to")) { UsesTls = email.Text("tls") != "off", User = email.Text("user"), Password = Secret(email, "password") };
     }
 
     private WebhookOptions? Webhook(Reader holds)

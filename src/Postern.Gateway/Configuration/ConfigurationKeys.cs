@@ -136,6 +136,27 @@ internal static class ConfigurationKeys
             new("secret", One(ValueKind.Secret), "Keys the signature; at least 16 characters."),
             new("secretFile", One(ValueKind.Path), "A file that holds it instead."),
         ]), "Where reviewers are told."),
+        new("slack", new Section(
+        [
+            new("workspace", One(ValueKind.Text), "The workspace's id (`T…`); what another one sends is refused.") { IsRequired = true },
+            new("channel", One(ValueKind.Text), "The channel's id (`C…`) in which reviewers are told.") { IsRequired = true },
+            new("token", One(ValueKind.Secret), "The app's bot token, with `chat:write`."),
+            new("tokenFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("signingSecret", One(ValueKind.Secret), "The app's signing secret, by which its presses of buttons are known."),
+            new("signingSecretFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("users", new MapOf("^[UW][A-Z0-9]{1,31}$", "a member id such as `U012AB3CD`", One(ValueKind.Text)), "Who a member is: member id to `issuer:subject`. Whoever does not stand here can only follow the link."),
+            new("api", One(ValueKind.Url), "Slack's API.") { Default = "https://slack.com/api" },
+        ]), "A Slack channel in which reviewers are told, and can deny. The app's interactivity URL is `publicUrl` with `/hooks/slack`. Approving happens on the page."),
+        new("email", new Section(
+        [
+            new("server", One(ValueKind.Text), "The mail server as `host:port`.") { IsRequired = true },
+            new("tls", new Value(ValueKind.Choice) { Choices = ["required", "off"] }, "`required`: STARTTLS with a trusted certificate. `off`: in the clear, to loopback only.") { Default = "required" },
+            new("user", One(ValueKind.Text), "Whom to sign in as there, if anybody."),
+            new("password", One(ValueKind.Secret), "That user's password."),
+            new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("from", One(ValueKind.Text), "The sender's address.") { IsRequired = true },
+            new("to", Many(ValueKind.Text), "The reviewers' addresses.") { IsRequired = true },
+        ]), "Reviewers are told by e-mail: a link, and nothing that answers."),
         new("wait", One(ValueKind.Text), "How long a caller is kept waiting for people at a stretch; `none` tells it at once to come back.") { Default = "50s" },
         new("statementWait", One(ValueKind.Text), "The same for one SQL statement, whose client can do nothing else meanwhile. `wait` still caps it.") { Default = "30s" },
         new("clients", new MapOf("^[A-Za-z0-9][A-Za-z0-9 ._/@-]{0,127}$", "letters, digits, space, `.`, `_`, `/`, `@` and `-`, at most 128", One(ValueKind.Text)), "The same for clients by the name that they give themselves, for those that wait longer or shorter than Postern knows: `my-agent: 20s`. `wait` still caps it."),

@@ -49,6 +49,12 @@ public sealed class GatewayOptions
     /// <summary>Where reviewers are told of holds, or null.</summary>
     public WebhookOptions? Webhook { get; init; }
 
+    /// <summary>The Slack channel in which reviewers are told, or null.</summary>
+    public SlackOptions? Slack { get; init; }
+
+    /// <summary>How reviewers are told by e-mail, or null.</summary>
+    public EmailOptions? Email { get; init; }
+
     /// <summary>How long callers are kept waiting for people.</summary>
     public WaitOptions Waits { get; init; } = new();
 
@@ -236,6 +242,43 @@ public sealed record WebhookOptions(string Url, string Secret)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Url} (secret)";
+}
+
+/// <summary>A Slack channel in which reviewers are told, and can deny.</summary>
+/// <param name="Workspace">The workspace's id.</param>
+/// <param name="Channel">The channel's id.</param>
+/// <param name="Token">The app's bot token.</param>
+/// <param name="SigningSecret">By which presses of buttons are known.</param>
+public sealed record SlackOptions(string Workspace, string Channel, string Token, string SigningSecret)
+{
+    /// <summary>Member id to <c>issuer:subject</c>.</summary>
+    public IReadOnlyDictionary<string, string> Users { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Slack's API.</summary>
+    public string Api { get; init; } = "https://slack.com/api";
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Channel} of {Workspace} (secrets)";
+}
+
+/// <summary>A mail server, and who writes to whom.</summary>
+/// <param name="Host">The mail server.</param>
+/// <param name="Port">Its port.</param>
+/// <param name="From">The sender's address.</param>
+/// <param name="To">The reviewers' addresses.</param>
+public sealed record EmailOptions(string Host, int Port, string From, ImmutableArray<string> To)
+{
+    /// <summary>True: STARTTLS with a trusted certificate.</summary>
+    public bool UsesTls { get; init; } = true;
+
+    /// <summary>Whom to sign in as, or null.</summary>
+    public string? User { get; init; }
+
+    /// <summary>That user's password; secret.</summary>
+    public string? Password { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Host}:{Port} (secrets)";
 }
 
 /// <summary>How long callers are kept waiting for people before they are told to come back.</summary>

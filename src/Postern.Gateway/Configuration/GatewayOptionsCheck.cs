@@ -50,10 +50,30 @@ internal static class GatewayOptionsCheck
             if (ConfigurationValue.TryUrl(webhook.Url, out var url) && url.Scheme != "https" && !IsLoopback(url)) yield return ("holds.webhook.url", $"expected https, found `{webhook.Url}`");
             if (webhook.Secret.Length < ShortestWebhookSecret) yield return ("holds.webhook.secret", $"the secret has fewer than {ShortestWebhookSecret} characters");
         }
+        foreach (var problem in Channels(options)) yield return problem;
         foreach (var problem in People(options)) yield return problem;
         foreach (var origin in options.AllowedOrigins)
         {
             if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");
+        }
+    }
+
+    private static IEnumerable<(string Path, string Message)> Channels(GatewayOptions options)
+    {
+        if (options.Slack is { } slack)
+        {
+            if (ConfigurationValue.TryUrl(slack.Api, out var api) && api.Scheme != "https" && !IsLoopback(api)) yield return ("holds.slack.api", $"expected https, found `{slack.Api}`");
+            if (slack.SigningSecret.Length < ShortestWebhookSecret) yield return ("holds.slack.signingSecret", $"the secret has fewer than {ShortestWebhookSecret} characters");
+            foreach (var (member, account) in slack.Users)
+            {
+                if (!options.Issuers.Any(issuer => account.StartsWith(issuer.Name + ":", StringComparison.Ordinal) && account.Length > issuer.Name.Length + 1)) yield return ($"holds.slack.users.{member}", $"expected an account as `issuer:subject` with the name of a configured issuer, found `{account}`");
+            }
+        }
+        if (options.Email is { } email)
+        {
+            if (!email.UsesTls && !(IPAddress.TryParse(email.Host, out var address) ? IPAddress.IsLoopback(address) : email.Host == "localhost")) yield return ("holds.email.tls", $"mail to `{email.Host}` must not travel in the clear; leave `tls` at `required`");
+            if (email.To.IsEmpty) yield return ("holds.email.to", "nobody is named who would be told");
+            foreach (var unreadable in email.To.Append(email.From).Where(text => !System.Net.Mail.MailAddress.TryCreate(text, out _) || text.AsSpan().ContainsAnyInRange('\0', '\x1F'))) yield return ("holds.email", $"expected an e-mail address, found `{unreadable}`");
         }
     }
 

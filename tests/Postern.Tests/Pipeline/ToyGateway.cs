@@ -28,16 +28,19 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
     private static readonly Connection Itself = new("gateway", "gateway", "https://gate.example", []);
 
     private readonly TemporaryFolder? _folder;
-    private readonly TemporaryFolder _grantFolder = new();
+    private readonly TemporaryFolder? _grantFolder;
+    private readonly People? _people;
+    private readonly int _maxOpen;
     private int _version;
 
-    public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000, People? people = null, int maxOpen = ApprovalDesk.UsualMaxOpen)
+    public ToyGateway(string policy, IHoldStore? holds = null, int maxWaiting = 1_000, People? people = null, int maxOpen = ApprovalDesk.UsualMaxOpen, IGrantStore? grants = null)
     {
         Holds = holds ?? SqliteHoldStore.Open((_folder = new TemporaryFolder()).Path);
         Current = Load(policy);
+        (_people, _maxOpen) = (people, maxOpen);
         Leash = new Leash(Clock, maxWaiting);
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock, people, maxOpen);
-        GrantStore = SqliteGrantStore.Open(_grantFolder.Path);
+        GrantStore = grants ?? SqliteGrantStore.Open((_grantFolder = new TemporaryFolder()).Path);
         Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
         Desk.Follower = Grants;
         Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
@@ -57,7 +60,7 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
 
     public OperationPipeline Pipeline { get; private set; }
 
-    public SqliteGrantStore GrantStore { get; }
+    public IGrantStore GrantStore { get; }
 
     public GrantDesk Grants { get; private set; }
 
@@ -69,7 +72,7 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         Leash.Dispose();
         Grants.Dispose();
         Leash = new Leash(Clock);
-        Desk = new ApprovalDesk(Holds, Recorder, [], Clock);
+        Desk = new ApprovalDesk(Holds, Recorder, [], Clock, _people, _maxOpen);
         Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
         Desk.Follower = Grants;
         Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
@@ -106,8 +109,8 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
     {
         Leash.Dispose();
         Grants.Dispose();
-        GrantStore.Dispose();
-        _grantFolder.Dispose();
+        (GrantStore as IDisposable)?.Dispose();
+        _grantFolder?.Dispose();
         if (_folder is null) return;
         ((SqliteHoldStore)Holds).Dispose();
         _folder.Dispose();

@@ -8,6 +8,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
+using Postern.Gateway.Notices;
 using Postern.Gateway.Storage;
 using Postern.Tests.Doubles;
 
@@ -55,7 +56,7 @@ public sealed class WebhookTests
     {
         using var folder = new TemporaryFolder();
         using var database = GatewayDatabase.Open(folder.Path);
-        var outbox = new WebhookOutbox(database);
+        var outbox = new NoticeOutbox(database, WebhookNotifier.Channel);
         var now = TimeProvider.System.GetUtcNow();
         await outbox.AddAsync(new Notice("id", "{}"u8.ToArray(), 3, now, now.AddMinutes(5)), CancellationToken.None);
         await using var receiver = await Receiver.StartAsync(failures: 0);
@@ -90,7 +91,7 @@ public sealed class WebhookTests
         await using (Channel(receiver, holds, database))
         {
             Assert.Equal(waiting.Id, (await receiver.TakeAsync()).Headers[WebhookSignature.DeliveryHeader].ToString());
-            while (await new WebhookOutbox(database).FirstAsync(CancellationToken.None) is not null) await Task.Delay(2, TestContext.Current.CancellationToken);
+            while (await new NoticeOutbox(database, WebhookNotifier.Channel).FirstAsync(CancellationToken.None) is not null) await Task.Delay(2, TestContext.Current.CancellationToken);
         }
         // Delivered is remembered over another restart, although the hold still waits; a new hold is announced.
         var next = await holds.OpenOrJoinAsync(Open(now, "01J00000000000000000000004", "four"), now, CancellationToken.None);
@@ -130,8 +131,8 @@ public sealed class WebhookTests
     private static Hold Open(DateTimeOffset now, string id, string binding) =>
         HoldViewTests.Sample() with { Id = id, Binding = Digest.Of(System.Text.Encoding.UTF8.GetBytes(binding)), State = HoldState.Open, Answers = [], UsableUntil = null, OpenedAt = now, ExpiresAt = now.AddMinutes(30) };
 
-    private static WebhookChannel Channel(Receiver receiver, IHoldStore holds, GatewayDatabase database, TimeProvider? clock = null) =>
-        new(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com", holds, new WebhookOutbox(database), new MemoryRecorder(), clock ?? TimeProvider.System, NullLogger.Instance);
+    private static NoticeChannel Channel(Receiver receiver, IHoldStore holds, GatewayDatabase database, TimeProvider? clock = null) =>
+        new(new WebhookNotifier(new WebhookOptions(receiver.Url, Secret), "https://gateway.example.com"), holds, new NoticeOutbox(database, WebhookNotifier.Channel), new MemoryRecorder(), clock ?? TimeProvider.System, NullLogger.Instance);
 
     private sealed class Receiver : IAsyncDisposable
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Postern.Gateway.Approvals;
+namespace Postern.Gateway.Notices;
 
 /// <summary>
 /// Proves to a receiver that a notice is ours and fresh: <c>v1=</c> and the hex of HMAC-SHA256 over timestamp, <c>.</c> and body.
