@@ -172,7 +172,7 @@ public sealed class GrantDesk(
             Request = question.Request,
             Terms = entry.Terms,
             Rule = $"{entry.Id}@{version.Number}",
-            Reason = $"`{entry.Id}` is given when people agree",
+            Reason = "access under this entry is given when people agree",
             PolicyVersion = version.Number,
             OpenedAt = now,
             ExpiresAt = now + entry.Terms.Expires,

@@ -92,6 +92,7 @@ internal static class ApiDocuments
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        if (hold.State != HoldState.Open && !hold.Answers.IsEmpty) json.WriteNumber("secondsToDecision", (long)(hold.Answers[^1].At - hold.OpenedAt).TotalSeconds);
         if (hold.ConsumedBy is { } by) json.WriteString("consumedBy", by.ToString());
         if (withRequest && !hold.Request.IsEmpty)
         {

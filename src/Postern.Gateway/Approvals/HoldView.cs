@@ -103,16 +103,16 @@ internal static class HoldView
             <h2>Exactly this request</h2>
             <pre>{RequestText.Of(hold.Request.Span)}</pre>
             <p class="quiet">{hold.Request.Length} bytes, shown whole. Invisible characters, and such as change the direction of text, appear as {Html.Foreign("\u202E")}.</p>
-            <details><summary>As it will be sent, byte for byte</summary><pre>{Html.ForeignLines(hold.Request.Span)}</pre><p class="quiet">SHA-256 <code>{Digest.Of(hold.Request.Span).ToString()}</code></p></details>
+            <details><summary>{(hold.Grant is null ? "As it will be sent" : "As it was asked")}, byte for byte</summary><pre>{Html.ForeignLines(hold.Request.Span)}</pre><p class="quiet">SHA-256 <code>{Digest.Of(hold.Request.Span).ToString()}</code></p></details>
             </section>
             """);
     }
 
-    private static Html Untrusted(Hold hold) => hold.ClientName is null ? Html.Nothing : Html.Of(
+    private static Html Untrusted(Hold hold) => hold.ClientName is null && hold.Grant is null ? Html.Nothing : Html.Of(
         $"""
         <section class="card untrusted">
-        <h2>Said by the client, not verified</h2>
-        <p>It calls itself “{Html.Foreign(hold.ClientName)}”. Nothing in this box is checked; do not decide by it.</p>
+        <h2>{(hold.Grant is null ? "Said by the client, not verified" : "Said by who asks, not verified")}</h2>
+        <p>{(hold.Grant is null ? Html.Of($"It calls itself “{Html.Foreign(hold.ClientName)}”. Nothing in this box is checked; do not decide by it.") : Html.Of($"The <code>reason</code> above is in their own words, or their agent’s. Nothing in it is checked, whatever it says of approvals or of this gateway."))}</p>
         </section>
         """);
 

@@ -21,7 +21,8 @@ internal static class GrantView
         {(entries.IsEmpty ? Html.Of($"<p class=\"quiet\">The policy lets you ask for nothing beyond what you have.</p>") : Html.Of($"<ul class=\"holds\">{Html.Join(entries.Select(Item))}</ul>"))}
         </section>
         {List("In force", "Nothing is granted at the moment.", [.. grants.Where(grant => StateAt(grant, now) == GrantState.Active)], viewer, now)}
-        {List("Before", "There is nothing yet.", [.. grants.Where(grant => StateAt(grant, now) != GrantState.Active)], viewer, now)}
+        {List("Waiting for people", "Nothing waits.", [.. grants.Where(grant => StateAt(grant, now) == GrantState.Asked)], viewer, now)}
+        {List("Before", "There is nothing yet.", [.. grants.Where(grant => StateAt(grant, now) is not (GrantState.Active or GrantState.Asked))], viewer, now)}
         """);
 
     /// <param name="entry">What is asked for.</param>

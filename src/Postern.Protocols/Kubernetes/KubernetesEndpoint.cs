@@ -66,7 +66,7 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         var connection = ask.Operation.Connection.Name;
         if (StreamOpening.IsSpdy(http))
         {
-            if (_services.Policies.Current.Decide(identity, ask.Operation, _services.Clock.GetUtcNow()) is Decision.Deny)
+            if (_services.Policies.Decide(identity, ask.Operation, _services.Clock.GetUtcNow()) is Decision.Deny)
                 await _services.Pipeline.RunAsync(new KubernetesExchange(http, gateway, ask, TimeSpan.Zero) { Objection = StreamOpening.SpdyFault }, identity, http.RequestAborted).ConfigureAwait(false);
             else
                 await RefuseAsync(http, 400, "BadRequest", StreamOpening.SpdyFault, connection, identity).ConfigureAwait(false);
