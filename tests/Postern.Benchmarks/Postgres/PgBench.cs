@@ -43,7 +43,8 @@ internal static class PgBench
             }
             catch (NothingDoneException) when (attempt < MostAttempts)
             {
-                // A machine that is busy with something else may take the whole round to connect everybody: that measures nothing.
+                // A machine that is busy with something else may take the whole round to connect everybody: that measures nothing, and a longer one may.
+                seconds *= 2;
             }
         }
     }
