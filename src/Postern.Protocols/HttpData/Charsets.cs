@@ -19,6 +19,8 @@ internal static class Charsets
             throw new FormatException("its byte order mark and its charset disagree");
         if (mark is not null) encoding = mark;
         var text = content[length..];
+        // Some readers take off one mark, and some all of them.
+        if (mark is not null && MarkOf(text.Span).Encoding is not null) throw new FormatException("it has two byte order marks");
         if (encoding.CodePage is Utf8Page or AsciiPage)
         {
             if (!Utf8.IsValid(text.Span) || (encoding.CodePage == AsciiPage && !Ascii.IsValid(text.Span))) throw new FormatException("it is not the text that its charset says");

@@ -116,6 +116,7 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
             {
                 var coded = ContentCoding.Decode(buffer.AsMemory(0, count), response.Header("Content-Encoding"), MaxDocument);
                 var text = type.IsXml && type.Charset is null ? coded : Charsets.ToUtf8(coded, type.Charset);
+                if (form is TextForm && clearance.Replies.MasksFields) NoHiddenDocument(text.Span);
                 form.ToJson(text.Span, json);
             }
             catch (FormatException unreadable)
@@ -131,6 +132,13 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
         {
             ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
         }
+    }
+
+    // One document in text is read as one. What begins like one and is none (lines of JSON, say) has values in places that a mask would not find.
+    private static void NoHiddenDocument(ReadOnlySpan<byte> text)
+    {
+        text = text.TrimStart(" \t\r\n"u8);
+        if (!text.IsEmpty && text[0] is (byte)'{' or (byte)'[' && Postern.Core.Json.StrictJson.Check(text) is not null) throw new FormatException("it begins like a JSON document and is none");
     }
 
     private async ValueTask<(byte[] Buffer, int Count)> WholeAsync()

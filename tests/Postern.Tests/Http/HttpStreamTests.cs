@@ -147,7 +147,7 @@ public sealed class HttpStreamTests
         Assert.Contains(status, fault.Message, StringComparison.Ordinal);
     }
 
-    private static async Task<ClientWebSocket> ConnectAsync(HttpBed bed, string path)
+    internal static async Task<ClientWebSocket> ConnectAsync(HttpBed bed, string path)
     {
         var client = new ClientWebSocket();
         client.Options.SetRequestHeader("Authorization", "Bearer " + bed.Token);
@@ -164,10 +164,15 @@ public sealed class HttpStreamTests
         return result.MessageType == WebSocketMessageType.Close ? throw new WebSocketException("closed") : Encoding.UTF8.GetString(buffer, 0, result.Count);
     }
 
-    internal static async Task<bool> EchoAsync(Socket raw, string head)
+    internal static string AcceptOf(string head)
     {
         var key = head.Split("\r\n").First(line => line.StartsWith("Sec-WebSocket-Key:", StringComparison.OrdinalIgnoreCase))[18..].Trim();
-        var accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+        return Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+    }
+
+    internal static async Task<bool> EchoAsync(Socket raw, string head)
+    {
+        var accept = AcceptOf(head);
         await SendAsync(raw, $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
         using var socket = WebSocket.CreateFromStream(new NetworkStream(raw, ownsSocket: true), new WebSocketCreationOptions { IsServer = true });
         var buffer = new byte[4096];

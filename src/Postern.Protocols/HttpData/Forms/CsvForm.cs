@@ -51,7 +51,8 @@ internal sealed class CsvForm(char separator) : BodyForm
     {
         var text = new StringBuilder(json.Length);
         using var document = JsonDocument.Parse(json.ToArray());
-        AppendRow(text, document.RootElement.GetProperty("names").EnumerateArray());
+        // Nothing is not a row with one empty field.
+        if (document.RootElement.GetProperty("names").GetArrayLength() > 0) AppendRow(text, document.RootElement.GetProperty("names").EnumerateArray());
         foreach (var row in document.RootElement.GetProperty("rows").EnumerateArray()) AppendRow(text, row.EnumerateObject().Select(field => field.Value));
         Encoding.UTF8.GetBytes(text.ToString(), body);
     }

@@ -14,6 +14,9 @@ internal sealed class MultipartForm(string boundary) : BodyForm
     private const int MaxParts = 256;
     private const int MaxHeaders = 8 * 1024;
 
+    private static readonly SearchValues<char> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 32).Where(character => character != '\t').Select(character => (char)character), '\x7f']);
+
     private static readonly FrameShape OfParts = new() { Form = FrameForm.Json, Roots = [["parts", "[*]", "body"], ["parts", "[*]", "headers"]] };
 
     private readonly byte[] _line = Encoding.ASCII.GetBytes("--" + boundary);
@@ -52,7 +55,7 @@ internal sealed class MultipartForm(string boundary) : BodyForm
             {
                 var value = header.Value.GetString() ?? "";
                 if (header.Name.Equals("content-type", StringComparison.OrdinalIgnoreCase)) _ = MediaType.TryRead(value, out type);
-                Encoding.UTF8.GetBytes($"{header.Name}: {value.ReplaceLineEndings(" ")}\r\n", body);
+                Encoding.UTF8.GetBytes($"{header.Name}: {value.Replace('\r', ' ').Replace('\n', ' ')}\r\n", body);
             }
             body.Write("\r\n"u8);
             FormOf(type).FromJson(Encoding.UTF8.GetBytes(part.GetProperty("body").GetRawText()), body);
@@ -75,8 +78,9 @@ internal sealed class MultipartForm(string boundary) : BodyForm
         foreach (var line in Encoding.UTF8.GetString(part[..end]).Split("\r\n", StringSplitOptions.RemoveEmptyEntries))
         {
             var colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon <= 0 || line[0] is ' ' or '\t' || line.AsSpan().ContainsAnyInRange('\0', '\x08') || line.Contains('\n', StringComparison.Ordinal)) throw new FormatException("a header of a part cannot be read");
-            var (name, value) = (line[..colon].Trim(), line[(colon + 1)..].Trim());
+            // A name with white space or a bare carriage return is another name, or another line, to another reader.
+            if (colon <= 0 || line.AsSpan(0, colon).ContainsAnyExcept(Token) || line.AsSpan(colon).ContainsAny(Controls)) throw new FormatException("a header of a part cannot be read");
+            var (name, value) = (line[..colon], line[(colon + 1)..].Trim(' ', '\t'));
             if (!names.Add(name)) throw new FormatException("a header of a part stands twice");
             if (name.Equals("content-transfer-encoding", StringComparison.OrdinalIgnoreCase) && value is not ("7bit" or "8bit" or "binary")) throw new FormatException("a part is in an encoding that is not read here");
             if (name.Equals("content-type", StringComparison.OrdinalIgnoreCase) && !MediaType.TryRead(value, out type)) throw new FormatException("a part has no type");
