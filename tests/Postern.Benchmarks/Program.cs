@@ -1,6 +1,7 @@
 using System.Globalization;
 using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Held;
+using Postern.Benchmarks.Http;
 using Postern.Benchmarks.Postgres;
 using Postern.Benchmarks.Steps;
 using Postern.Benchmarks.Streams;
@@ -64,11 +65,20 @@ switch (args)
     case ["pump", var port, var certificate, var key, var authority, var kept]:
         await Pump.RunAsync(Number(port), certificate, key, authority, kept);
         return 0;
+    case ["http"]:
+        await HttpRun.RunAsync(rounds: 2, seconds: 1);
+        return 0;
+    case ["httplook", var size, var clients, var rounds, var seconds, .. var peers]:
+        await HttpRun.LookAsync(Number(size), Number(clients), Number(rounds), Number(seconds), peers);
+        return 0;
+    case ["api"]:
+        await HttpUpstream.RunAsync();
+        return 0;
     case ["upstream"]:
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

@@ -72,6 +72,10 @@ internal static class PeerFiles
           n = n + 1
           return wrk.format("POST", nil, headers, head .. n .. tail)
         end
+        """ + "\n" + WrkDone;
+
+    /// <summary>What wrk says at its end.</summary>
+    public const string WrkDone = """
         done = function(summary, latency, requests)
           local e = summary.errors
           io.write(string.format('RESULT {"requests":%d,"micros":%d,"bytes":%d,"errors":%d,"p50":%d,"p99":%d}\n',

@@ -29,7 +29,7 @@ internal static class StreamRun
 {
     private const int Rounds = 3;
 
-    private static readonly (int Streams, int EveryMilliseconds)[] Loads = [(64, 50), (1_000, 1_000)];
+    public static readonly (int Streams, int EveryMilliseconds)[] Loads = [(64, 50), (1_000, 1_000)];
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2);
 
@@ -45,7 +45,7 @@ internal static class StreamRun
             using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
             await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => name != "YARP, inline sockets");
             var token = issuer.IssueToken("alice", client: "demo-agent");
-            foreach (var peer in peers) await OneAsync(peer, token, 8, 50, round: 0);
+            foreach (var peer in peers) await OneAsync(peer, 8, 50, round: 0, events => Call(peer.Url, token, events, 50));
             foreach (var (streams, every) in Loads)
             {
                 for (var round = 1; round <= Rounds; round++)
@@ -53,7 +53,8 @@ internal static class StreamRun
                     // Each round begins with another peer, so that none always follows the same one.
                     for (var index = 0; index < peers.Count; index++)
                     {
-                        var sample = await OneAsync(peers[(index + round) % peers.Count], token, streams, every, round);
+                        var peer = peers[(index + round) % peers.Count];
+                        var sample = await OneAsync(peer, streams, every, round, events => Call(peer.Url, token, events, every));
                         samples.Add(sample);
                         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{streams,5} streams  {sample.Peer,-28} {sample.Events,7:N0} events  p50 {sample.P50Micros,7:N0} µs  p99 {sample.P99Micros,8:N0} µs  cpu {sample.CpuMicrosPerEvent,6:N1} µs"));
                     }
@@ -68,7 +69,13 @@ internal static class StreamRun
         Report.Write("streams", new { machine, rounds = Rounds, seconds = Length.TotalSeconds, samples }, Table(machine, samples));
     }
 
-    private static async Task<StreamSample> OneAsync(Peer peer, string token, int streams, int every, int round)
+    /// <summary>So many streams at once through one peer.</summary>
+    /// <param name="peer">Through what.</param>
+    /// <param name="streams">How many.</param>
+    /// <param name="every">Milliseconds between two messages of one.</param>
+    /// <param name="round">Which of the interleaved rounds.</param>
+    /// <param name="ask">Makes the request for a stream of so many messages.</param>
+    public static async Task<StreamSample> OneAsync(Peer peer, int streams, int every, int round, Func<int, HttpRequestMessage> ask)
     {
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = streams }) { Timeout = TimeSpan.FromMinutes(1) };
         var events = (int)(Length.TotalMilliseconds / every);
@@ -79,7 +86,7 @@ internal static class StreamRun
         var reading = Enumerable.Range(0, streams).Select(async index =>
         {
             await Task.Delay(TimeSpan.FromMilliseconds((double)every * index / streams));
-            counted[index] = await ReadAsync(http, peer.Url, token, events, every, from);
+            counted[index] = await ReadAsync(http, ask, events, from);
         }).ToArray();
         await Task.Delay(Settling);
         var before = peer.CpuSeconds;
@@ -90,12 +97,18 @@ internal static class StreamRun
         return new StreamSample(peer.Name, streams, round, latencies.Length, latencies[latencies.Length / 2], latencies[(int)(latencies.Length * 0.99)], cpu * 1e6 / latencies.Length);
     }
 
-    private static async Task<List<double>> ReadAsync(HttpClient http, string url, string token, int events, int every, long from)
+    private static HttpRequestMessage Call(string url, string token, int events, int every)
     {
         var body = $$$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"size":300,"events":{{{events}}},"everyMs":{{{every}}} },"_meta":{"progressToken":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{} } } }""";
-        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         foreach (var (name, value) in PeerFiles.Headers(token)) request.Headers.TryAddWithoutValidation(name, value);
+        return request;
+    }
+
+    private static async Task<List<double>> ReadAsync(HttpClient http, Func<int, HttpRequestMessage> ask, int events, long from)
+    {
+        using var request = ask(events);
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var reader = PipeReader.Create(await response.Content.ReadAsStreamAsync());
         var latencies = new List<double>(events);
@@ -117,7 +130,7 @@ internal static class StreamRun
             reader.AdvanceTo(rest.Start, rest.End);
             if (read.IsCompleted) break;
         }
-        return seen == events ? latencies : throw new InvalidOperationException($"{url}: {seen} of {events} events arrived, status {(int)response.StatusCode}");
+        return seen == events ? latencies : throw new InvalidOperationException($"{request.RequestUri}: {seen} of {events} events arrived, status {(int)response.StatusCode}");
     }
 
     private static long? InstantOf(ReadOnlySequence<byte> line) => PacedStream.InstantOf(line.IsSingleSegment ? line.FirstSpan : line.ToArray());
@@ -126,6 +139,12 @@ internal static class StreamRun
     {
         yield return Report.Caption(machine) + string.Create(CultureInfo.InvariantCulture, $" {Rounds} rounds of {Length.TotalSeconds:0.#} s each, interleaved; medians.");
         yield return "";
+        foreach (var row in Rows(samples)) yield return row;
+    }
+
+    /// <summary>The table without its caption.</summary>
+    public static IEnumerable<string> Rows(IReadOnlyList<StreamSample> samples)
+    {
         yield return "| through | " + string.Join(" | ", Loads.Select(load => string.Create(CultureInfo.InvariantCulture, $"{load.Streams:N0} streams, a message each {load.EveryMilliseconds} ms: p50, p99 µs; CPU µs"))) + " |";
         yield return "| --- |" + string.Concat(Loads.Select(_ => " --- |"));
         foreach (var peer in samples.Select(sample => sample.Peer).Distinct())
