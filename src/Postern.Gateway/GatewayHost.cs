@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Core.Approvals;
 using Postern.Core.Grants;
 using Postern.Core.Pipeline;
+using Postern.Core.Policy;
 using Postern.Core.Sessions;
 using Postern.Core.Yaml;
 using Postern.Gateway.Api;
@@ -205,7 +206,15 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
-        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
+        var questions = new QuestionParts(policies, new PolicyEnvironment
+        {
+            Vocabularies = policies.Environment.Vocabularies,
+            Connections = policies.Environment.Connections,
+            Issuers = policies.Environment.Issuers,
+            HashKey = policies.Environment.HashKey,
+            Definitions = DefinitionsOf(protocols),
+        }, new DecisionExplainer(policies, index, recorder, clock), publicUrl, clock);
+        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

@@ -163,6 +163,9 @@ public sealed partial class GatewayHost
     private static Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckOf(ImmutableArray<IProtocol> protocols) => (connection, cancellationToken) =>
         protocols.FirstOrDefault(protocol => protocol.Name == connection.Protocol)?.CheckCredentialAsync(connection, cancellationToken) ?? ValueTask.FromResult<CredentialReport?>(null);
 
+    /// <summary>What is accepted of the targets, for questions; a decision reads its operation alone.</summary>
+    private static IDefinitionCatalogue DefinitionsOf(ImmutableArray<IProtocol> protocols) => (IDefinitionCatalogue?)protocols.OfType<McpProtocol>().FirstOrDefault()?.Definitions ?? NoDefinitions.Instance;
+
     private static Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptOf(ImmutableArray<IProtocol> protocols)
     {
         var mcp = protocols.OfType<McpProtocol>().Single();

@@ -16,6 +16,7 @@ internal static class PolicyCommand
         PolicyCheckCommand.Create(surroundings, shared),
         PolicyTestCommand.Create(surroundings, shared),
         PolicySimulateCommand.Create(surroundings, shared),
+        PolicySuggestCommand.Create(surroundings, shared),
         PolicyApplyCommand.CreateApply(surroundings, shared),
         PolicyApplyCommand.CreateRollback(surroundings, shared),
         PolicyVersionsCommand.CreateHistory(shared),

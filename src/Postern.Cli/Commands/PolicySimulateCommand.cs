@@ -61,17 +61,22 @@ internal static class PolicySimulateCommand
     private static JsonObject FromJournal(Surroundings surroundings, string configuration, string[] files, string folder, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
     {
         var (options, paths) = PolicyCommand.Read(surroundings, configuration, files);
-        var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
-        if (!Directory.Exists(journal)) throw new CommandException(ExitCode.NotFound, $"`{folder}` holds no journal; expected a folder with files like `journal-000001.pjl`");
         try
         {
-            return PolicyWorkbench.Simulate(options, paths, journal, from, until, out var problems, cancellationToken)
+            return PolicyWorkbench.Simulate(options, paths, JournalOf(folder), from, until, out var problems, cancellationToken)
                 ?? throw new CommandException(ExitCode.PolicyCheckFailed, $"the candidate does not load: {problems.First(problem => problem.Severity == ProblemSeverity.Error)}");
         }
         catch (RecordingException unreadable)
         {
             throw new CommandException(ExitCode.Failure, unreadable.Message);
         }
+    }
+
+    /// <summary>A journal folder, or the journal of a data folder.</summary>
+    internal static string JournalOf(string folder)
+    {
+        var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
+        return Directory.Exists(journal) ? journal : throw new CommandException(ExitCode.NotFound, $"`{folder}` holds no journal; expected a folder with files like `journal-000001.pjl`");
     }
 
     private static async Task<JsonObject> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string[] files, DateTimeOffset from, CancellationToken cancellationToken)

@@ -28,6 +28,7 @@ internal static class PolicyRoutes
         new("applyPolicy", "POST", "/policy/versions") { Access = ApiAccess.Judged, MaxBody = MaxBody, Handle = call => ApplyAsync(publisher, publicUrl, call) },
         new("rollbackPolicy", "POST", "/policy/versions/{number}/rollback") { Access = ApiAccess.Judged, Handle = call => RollbackAsync(publisher, publicUrl, call) },
         new("simulatePolicy", "POST", "/policy/simulate") { Access = ApiAccess.Judged, MaxBody = MaxBody, Handle = call => SimulateAsync(publisher, simulator, publicUrl, clock, call) },
+        new("suggestPolicy", "POST", "/policy/suggest") { Access = ApiAccess.Judged, Handle = call => SuggestAsync(publisher, simulator, publicUrl, clock, call) },
     ];
 
     /// <summary>True when a rule gives somebody the right by name; workloads may read too.</summary>
@@ -92,6 +93,19 @@ internal static class PolicyRoutes
         if (body.TryGetProperty("until", out var untilNode) && (untilNode.ValueKind != JsonValueKind.String || !untilNode.TryGetDateTimeOffset(out until))) return Invalid("Expected `until` as an instant (RFC 3339).");
         var (result, problems) = await simulator.RunAsync(files, from, until, call.Identity, call.Gone).ConfigureAwait(false);
         return result is null ? NotLoaded(problems) : new ApiAnswer.Bytes(JsonSerializer.SerializeToUtf8Bytes(SimulationDocument.Of(result)));
+    }
+
+    private static async ValueTask<ApiAnswer> SuggestAsync(PolicyPublisher publisher, PolicySimulator simulator, string publicUrl, TimeProvider clock, ApiCall call)
+    {
+        if (!May(publisher.Store, call.Identity, GatewayVocabulary.SimulatePolicy, publicUrl, clock.GetUtcNow())) return ApiAnswer.NotFound();
+        if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body || !body.TryGetProperty("from", out var fromNode) || fromNode.ValueKind != JsonValueKind.String || !fromNode.TryGetDateTimeOffset(out var from))
+        {
+            return Invalid("Expected a JSON object with `from`, an instant (RFC 3339).");
+        }
+        var (suggestions, narrower) = await simulator.SuggestAsync(from, call.Identity, call.Gone).ConfigureAwait(false);
+        // What is unused is a part of the policy's text, which is for whoever may read it.
+        var mayRead = May(publisher.Store, call.Identity, GatewayVocabulary.ReadPolicy, publicUrl, clock.GetUtcNow());
+        return new ApiAnswer.Bytes(JsonSerializer.SerializeToUtf8Bytes(SuggestionDocument.Of(suggestions, mayRead ? narrower : null)));
     }
 
     private static ApiAnswer.Problem NotLoaded(ImmutableArray<PolicyProblem> problems) =>

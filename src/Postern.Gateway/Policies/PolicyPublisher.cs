@@ -52,11 +52,11 @@ internal sealed class PolicyPublisher(PolicyStore store, OperationPipeline pipel
     {
         // 1. Whoever may not publish learns nothing of what the files would have come to, and the refusal is on the record.
         var operation = Of(draft, GatewayVocabulary.ApplyPolicy);
-        var decision = store.Current.Decide(identity, operation, clock.GetUtcNow());
+        var decision = store.Current.Decide(identity, operation, clock.GetUtcNow(), store.GrantsOf(identity));
         if (decision is not Decision.Deny)
         {
             // 2. A token is enough for what people agreed to, and for a workload; otherwise its owner must be there, or an agent with their token could publish.
-            if (decision is Decision.Allow && identity is { Kind: IdentityKind.Person, InteractiveSince: null })
+            if (decision is Decision.Allow && PublishExchange.IsTokenAlone(identity))
             {
                 return new PublishOutcome.Refused(RefusalCode.NotPermitted, "A person's token alone does not publish. Publish from a browser session of the last minutes, let a rule hold `policy.apply` for others to agree, or use the folder.");
             }

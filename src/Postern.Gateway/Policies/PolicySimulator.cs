@@ -3,6 +3,7 @@ using System.Globalization;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Policy.Replay;
+using Postern.Core.Policy.Suggesting;
 using Postern.Core.Recording;
 using Postern.Gateway.Recordings;
 
@@ -42,6 +43,33 @@ internal sealed class PolicySimulator(PolicyStore store, RecordingIndex index, I
                 },
                 cancellationToken).ConfigureAwait(false);
             return (result, loaded.Problems);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Mines what was recorded since an instant for rules that cover it, and for rules of the policy in force that nobody used.</summary>
+    /// <exception cref="RecordingException">The journal cannot be read, or that it is read cannot be written down.</exception>
+    public async ValueTask<(Suggestions Suggestions, NarrowerPolicy? Narrower)> SuggestAsync(DateTimeOffset from, Identity by, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var until = clock.GetUtcNow();
+            await recorder.NoteAsync(
+                new Occurrence("policy.suggested", until, [new("by", by.Key), new("agent", by.Agent ?? ""), new("from", from.ToString("O", CultureInfo.InvariantCulture))]), CancellationToken.None).ConfigureAwait(false);
+            var files = store.Status.Applied.Files;
+            return await index.ReadQuestionsAsync(
+                from,
+                records =>
+                {
+                    var suggester = new Suggester(store.Environment);
+                    suggester.Take(records, from, until, cancellationToken);
+                    return (suggester.Result(), files.IsDefault ? null : UnusedPrivileges.Find(files, store.Environment, records, from, until, cancellationToken));
+                },
+                cancellationToken).ConfigureAwait(false);
         }
         finally
         {

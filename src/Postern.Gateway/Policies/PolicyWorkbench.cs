@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Postern.Core.Policy;
+using Postern.Core.Policy.Explaining;
 using Postern.Core.Policy.Replay;
+using Postern.Core.Policy.Suggesting;
 using Postern.Core.Policy.Testing;
 using Postern.Core.Recording;
 using Postern.Gateway.Configuration;
@@ -56,6 +58,59 @@ public static class PolicyWorkbench
         var simulation = new Simulation(set, static (_, _) => null);
         simulation.Take(new JournalReader(journal).ReadQuestions(JournalPosition.Begin), from, until, cancellationToken);
         return SimulationDocument.Of(simulation.Result());
+    }
+
+    /// <summary>Mines a journal for rules that cover what was done, and for rules of these files that nobody used.</summary>
+    /// <param name="options">What a policy may name.</param>
+    /// <param name="paths">The policy in force: files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="journal">A journal folder.</param>
+    /// <param name="from">Operations from this instant on.</param>
+    /// <param name="until">Operations before this instant.</param>
+    /// <param name="problems">Why the policy does not load; then the result is null.</param>
+    /// <param name="cancellationToken">Interrupt.</param>
+    /// <exception cref="RecordingException">The journal cannot be read.</exception>
+    public static JsonObject? Suggest(
+        GatewayOptions options, ImmutableArray<string> paths, string journal, DateTimeOffset from, DateTimeOffset until, out ImmutableArray<PolicyProblem> problems, CancellationToken cancellationToken)
+    {
+        var files = ReadNamed(paths, out problems);
+        if (!problems.IsEmpty) return null;
+        var environment = EnvironmentOf(options);
+        var loaded = PolicyLoader.Load(files, environment, versionNumber: 1);
+        problems = loaded.Problems;
+        if (loaded.Set is null) return null;
+        var records = new JournalReader(journal).ReadQuestions(JournalPosition.Begin);
+        var suggester = new Suggester(environment);
+        suggester.Take(records, from, until, cancellationToken);
+        return SuggestionDocument.Of(suggester.Result(), UnusedPrivileges.Find(files, environment, records, from, until, cancellationToken));
+    }
+
+    /// <summary>What a word of the policy language means, in this build with all its protocols; null with the nearest word.</summary>
+    public static PolicyWord? Word(string path, out string hint) => PolicyLanguage.Find(path, [.. ProtocolCatalog.Create().Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance], out hint);
+
+    /// <summary>Whether these files permit something; null with the problem when they do not load or the question cannot be understood.</summary>
+    /// <param name="options">What the policy may name.</param>
+    /// <param name="paths">Files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="asked">Who asks, as JSON in the words of a test's <c>as</c>.</param>
+    /// <param name="ask">What for, as JSON in the words of a test's <c>ask</c>.</param>
+    /// <param name="now">When.</param>
+    public static (JsonObject? Answer, string? Problem) CanI(GatewayOptions options, ImmutableArray<string> paths, string asked, string ask, DateTimeOffset now) =>
+        Ask(options, paths, asked, ask, now, (set, question) => QuestionDocument.Of(Explanation.Of(set, question.Identity, question.Operation, now), mayRead: true));
+
+    /// <summary>Which rules of these files give something, and which take it; as <see cref="CanI"/>.</summary>
+    /// <param name="options">What the policy may name.</param>
+    /// <param name="paths">Files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="ask">What for, as JSON in the words of a test's <c>ask</c>.</param>
+    /// <param name="now">When.</param>
+    public static (JsonObject? Answer, string? Problem) WhoCan(GatewayOptions options, ImmutableArray<string> paths, string ask, DateTimeOffset now) =>
+        Ask(options, paths, "{}", ask, now, (set, question) => QuestionDocument.Of(Access.Of(set, question.Operation, now)));
+
+    private static (JsonObject? Answer, string? Problem) Ask(GatewayOptions options, ImmutableArray<string> paths, string asked, string ask, DateTimeOffset now, Func<PolicySet, PolicyQuestion, JsonObject> answer)
+    {
+        var files = Read(paths, out var problems);
+        var environment = EnvironmentOf(options);
+        var loaded = problems.IsEmpty ? PolicyLoader.Load(files, environment, versionNumber: 1) : new PolicyLoadResult(null, problems);
+        if (loaded.Set is not { } set) return (null, $"the policy does not load: {loaded.Problems.First(problem => problem.Severity == ProblemSeverity.Error)}");
+        return PolicyQuestion.Read(environment, asked, ask, now, out var problem) is { } question ? (answer(set, question), null) : (null, problem);
     }
 
     /// <summary>What policies of a gateway may name.</summary>

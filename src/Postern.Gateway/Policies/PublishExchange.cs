@@ -29,8 +29,13 @@ internal sealed class PublishExchange(PolicyStore store, PolicyDraft draft, stri
     /// <summary>The version in force, when the one that this was made from is not it any more.</summary>
     public int? Stale { get; private set; }
 
+    /// <summary>True for a person of whom there is nothing but a token, which an agent may hold as well.</summary>
+    public static bool IsTokenAlone(Identity identity) => identity is { Kind: IdentityKind.Person, InteractiveSince: null };
+
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
+        // Looked at here as well: what was decided may have changed since somebody looked first.
+        if (clearance.Approval is null && IsTokenAlone(clearance.Identity)) throw new UpstreamException(RefusalCode.NotPermitted, "a person's token alone does not publish") { NothingWasSent = true };
         if (!clearance.TryUse()) throw new InvalidOperationException("a clearance is used once");
         try
         {

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using Postern.Core.Operations;
 using Postern.Core.Policy.Cel;
+using Postern.Core.Policy.Replay;
+using Postern.Core.Recording;
+using Outcome = Postern.Core.Policy.Cel.Outcome;
 
 namespace Postern.Core.Policy.Explaining;
 
@@ -25,12 +28,18 @@ public sealed record Explanation(Decision Decision, ImmutableArray<ExplainedRule
     public const int MaxNearly = 20;
 
     /// <summary>Explains a decision.</summary>
-    public static Explanation Of(PolicySet policy, Identity identity, Operation operation, DateTimeOffset now)
+    /// <param name="policy">The version.</param>
+    /// <param name="identity">Who asks.</param>
+    /// <param name="operation">What for.</param>
+    /// <param name="now">When.</param>
+    /// <param name="grants">What was granted to them for a time.</param>
+    public static Explanation Of(PolicySet policy, Identity identity, Operation operation, DateTimeOffset now, in ActiveGrants grants = default)
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(identity);
         ArgumentNullException.ThrowIfNull(operation);
-        var decision = policy.Decide(identity, operation, now);
+        var decision = policy.Decide(identity, operation, now, grants);
+        var deciding = decision is { HasDecidingRule: true, Rules.IsEmpty: false } ? decision.Rules[0].Rule : null;
         var matched = new List<ExplainedRule>();
         var nearly = new List<ExplainedRule>();
         if (policy.VocabularyOf(operation.Connection) is { } vocabulary && identity.Kind != IdentityKind.Gateway)
@@ -38,11 +47,24 @@ public sealed record Explanation(Decision Decision, ImmutableArray<ExplainedRule
             foreach (var rule in policy.Rules)
             {
                 if (Best(rule, vocabulary, identity, operation, now) is not { } explained) continue;
-                (explained.Wants.IsEmpty ? matched : nearly).Add(explained);
+                // The rule whose failing condition denies lacks nothing: it decided.
+                if (explained.Wants.IsEmpty || explained.Rule == deciding) matched.Add(explained);
+                else nearly.Add(explained);
             }
         }
-        var deciding = decision is { HasDecidingRule: true, Rules.IsEmpty: false } ? decision.Rules[0].Rule : null;
         return new Explanation(decision, [.. matched.OrderBy(rule => rule.Rule == deciding ? 0 : 1)], [.. nearly.Take(MaxNearly)]);
+    }
+
+    /// <summary>Explains what was recorded, from what the record holds.</summary>
+    /// <param name="policy">The version that decided.</param>
+    /// <param name="recorded">The record.</param>
+    /// <param name="unfaithful">What the decision read and no record keeps; null when the record holds it all.</param>
+    public static Explanation OfRecorded(PolicySet policy, RecordedOperation recorded, out string? unfaithful)
+    {
+        ArgumentNullException.ThrowIfNull(recorded);
+        var question = new RecordedQuestions().Of(recorded.Intent, recorded.Request);
+        _ = question.Decide(policy, out unfaithful);
+        return Of(policy, question.Identity, question.Operation, recorded.Intent.At);
     }
 
     /// <summary>The account as lines of text; the same wherever it is told.</summary>
@@ -55,6 +77,7 @@ public sealed record Explanation(Decision Decision, ImmutableArray<ExplainedRule
             Decision.Deny deny => $"denied ({deny.Code}): {Decision.Reason}",
             _ => Decision.Reason,
         };
+        foreach (var grant in Decision.Grants) yield return $"granted: `{grant}`";
         foreach (var rule in Matched) yield return $"{(rule.IsReport ? "reported" : "matched")}: `{rule.Rule}` ({rule.Effect}) on {rule.Part}";
         foreach (var rule in Nearly) yield return $"nearly: `{rule.Rule}` ({rule.Effect}) on {rule.Part}, but {rule.Wants[0]}";
     }
@@ -91,12 +114,15 @@ public sealed record Explanation(Decision Decision, ImmutableArray<ExplainedRule
         // Only a rule that matches otherwise is asked for its condition, as in a decision.
         if (wants.Count > 0 || rule.When is null) return wants;
         var context = new CelContext { Identity = identity, Connection = operation.Connection, Now = now, Variables = part.Variables };
-        switch (rule.Evaluate(ref context, out _))
+        switch (rule.Evaluate(ref context, out var error))
         {
             case Outcome.False:
                 wants.Add("its condition is not true");
                 break;
-            // What is unknown takes and does not give; an error counts whatever the rule says.
+            case Outcome.Error when !rule.IsReport:
+                wants.Add($"its condition failed, and an error denies: {error}");
+                break;
+            // What is unknown takes and does not give.
             case Outcome.Unknown when rule is { Effect: RuleEffect.Allow, IsReport: false }:
                 wants.Add("its condition depends on what is not known");
                 break;

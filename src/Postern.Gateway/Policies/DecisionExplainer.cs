@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using Postern.Core.Operations;
+using Postern.Core.Policy.Explaining;
+using Postern.Core.Recording;
+using Postern.Gateway.Recordings;
+
+namespace Postern.Gateway.Policies;
+
+/// <summary>Explains recorded decisions: by the one engine, from what the record holds, under the version that decided.</summary>
+internal sealed class DecisionExplainer(PolicyStore store, RecordingIndex index, IRecorder recorder, TimeProvider clock)
+{
+    /// <summary>The account of a decision in lines, or null when it is not there or not the asker's to see.</summary>
+    /// <param name="id">The operation, whose id is its decision's.</param>
+    /// <param name="by">Who asks.</param>
+    /// <param name="mayReadPolicy">Whether they may read rules, and what others did.</param>
+    /// <param name="cancellationToken">Ends with the caller.</param>
+    public async ValueTask<ImmutableArray<string>?> ExplainAsync(OperationId id, Identity by, bool mayReadPolicy, CancellationToken cancellationToken)
+    {
+        if (await index.GetOperationAsync(id, mayReadPolicy ? null : by.Key, cancellationToken).ConfigureAwait(false) is not { } recorded) return null;
+        await recorder.NoteAsync(new Occurrence("recording.read", clock.GetUtcNow(), [new("operation", id.ToString()), new("by", by.Key), new("agent", by.Agent ?? ""), new("for", "explain")]), CancellationToken.None).ConfigureAwait(false);
+        var (intent, decision) = (recorded.Intent, recorded.Intent.Decision);
+        var lines = ImmutableArray.CreateBuilder<string>();
+        lines.Add($"decided under policy version {decision.Version}, {intent.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}: {decision.Kind}{(decision.Code is null ? "" : $" ({decision.Code})")}{(mayReadPolicy ? $", {decision.Reason}" : "")}");
+        if (!mayReadPolicy)
+        {
+            // Which rule forbids is not told to whom it forbids: for a hidden name it would say that there is one.
+            if (decision.Kind != "deny" && decision.RuleLabel is { } label) lines.Add($"by `{label}`");
+            lines.Add("which rules matched is told to whom a policy grants `policy.read`");
+            return lines.DrainToImmutable();
+        }
+        var version = await store.Versions.FindAsync(decision.Version, cancellationToken).ConfigureAwait(false);
+        if (version is null || version.Hash != decision.Hash || store.Compile(version) is not { } set)
+        {
+            lines.Add($"the text of version {decision.Version} was not kept, or names what is no longer configured; these rules matched: {string.Join(", ", decision.Rules.Select(rule => $"`{rule.Rule}` ({rule.Effect})"))}");
+            return lines.DrainToImmutable();
+        }
+        var explanation = Explanation.OfRecorded(set, recorded, out var unfaithful);
+        if (unfaithful is not null) lines.Add($"not all that was read is recorded: {unfaithful}");
+        lines.AddRange(explanation.Lines());
+        return lines.DrainToImmutable();
+    }
+}
