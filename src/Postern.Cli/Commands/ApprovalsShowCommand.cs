@@ -40,6 +40,7 @@ internal static class ApprovalsShowCommand
             var renderer = shared.Renderer(parsed);
             renderer.WriteItem(hold, Fields);
             if (renderer.Format == OutputFormat.Table && (string?)hold["request"] is { } request) surroundings.Out.WriteLine("\n" + VisibleText.OfLines(request));
+            if (renderer.Format == OutputFormat.Table && (string?)hold["foreseen"] is { } foreseen) surroundings.Out.WriteLine("\n" + VisibleText.OfLines(foreseen));
             return ExitCodeOf((string?)hold["state"]);
         });
         return command;

@@ -25,6 +25,9 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     /// <summary>Questions of one identity that may wait for people at once (attack A14).</summary>
     public const int UsualMaxOpen = 100;
 
+    /// <summary>How long finding out what an operation would change may take before people are asked without it.</summary>
+    public static readonly TimeSpan ForesightPatience = TimeSpan.FromSeconds(10);
+
     private readonly HoldBell _bell = new();
     private readonly People _people = people ?? new People();
 
@@ -49,6 +52,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
         var continues = operation.Continues is { } given && given.IsOf(operation) ? given : null;
         var waitsFor = continues is { Kind: ContinuationKind.Waiting } ? continues.Hold : null;
         Hold? hold = null;
+        ReadOnlyMemory<byte>? foreseen = null;
         while (true)
         {
             // What changes from here on is seen below, or wakes.
@@ -77,7 +81,9 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             // Whoever waited for it to its end is told so; only a new call asks people anew (fault F16).
             if (known is not null && known.Id == waitsFor && IsOver(known, now)) return new HoldAnswer.Expired(known);
 
-            var asked = Describe(identity, operation, demand, binding, now);
+            // What people already look at is not asked a second time.
+            if (foreseen is null && !(known is { State: HoldState.Open } && now < known.ExpiresAt)) foreseen = await ForeseeAsync(waiting).ConfigureAwait(false);
+            var asked = Describe(identity, operation, demand, binding, now) with { Foreseen = foreseen ?? default };
             hold = await store.TryOpenOrJoinAsync(asked, maxOpen, now, CancellationToken.None).ConfigureAwait(false);
             if (hold is null) return new HoldAnswer.TooMany(asked);
             if (hold.OpenedBy == operation.Id) await AnnounceAsync(hold).ConfigureAwait(false);
@@ -104,6 +110,21 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
 
     /// <summary>True when the answers of a hold are enough for these terms.</summary>
     internal bool IsMet(HoldTerms terms, Hold hold) => Quorum.IsMet(terms, hold.Answers, hold.Requester, _people);
+
+    private async ValueTask<ReadOnlyMemory<byte>> ForeseeAsync(Waiting waiting)
+    {
+        if (waiting.Foresee is not { } foresee) return default;
+        using var patience = new CancellationTokenSource(ForesightPatience, clock);
+        try
+        {
+            return await foresee(patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // People decide without it, and know that they do.
+            return System.Text.Encoding.UTF8.GetBytes($"What it would change is not known: finding out failed ({fault.GetType().Name}).\n");
+        }
+    }
 
     /// <summary>Takes a human's answer. GET requests and tokens never get here; the sign-in must be interactive and fresh (G8).</summary>
     public async ValueTask<AnswerResult> AnswerAsync(string id, Identity person, bool approve, string reason, CancellationToken cancellationToken)

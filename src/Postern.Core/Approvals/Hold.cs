@@ -64,6 +64,12 @@ public sealed record Hold
     /// </summary>
     public ReadOnlyMemory<byte> Request { get; init; }
 
+    /// <summary>
+    /// What it would change, as its protocol found out when it was held: text for people, after masks; empty where it cannot say. Kept, and destroyed, with
+    /// <see cref="Request"/>. No approval hangs on it.
+    /// </summary>
+    public ReadOnlyMemory<byte> Foreseen { get; init; }
+
     /// <summary>Who must agree.</summary>
     public required HoldTerms Terms { get; init; }
 

@@ -28,6 +28,9 @@ public sealed class Waiting : IDisposable
         _gone = callerGone.UnsafeRegister(static state => ((Waiting)state!).Leave(), this);
     }
 
+    /// <summary>Finds out what the operation would change; null where nobody can.</summary>
+    internal Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>>? Foresee { get; init; }
+
     /// <summary>Who waits.</summary>
     public Identity Identity { get; }
 

@@ -41,6 +41,14 @@ public interface IExchange
     /// <param name="cancellationToken">Fires when the caller is gone.</param>
     ValueTask WaitAsync(Refusal refusal, Waiting waiting, CancellationToken cancellationToken) => default;
 
+    /// <summary>
+    /// Finds out what the operation would change, before people are asked: text for them, after masks; empty where the protocol cannot say. Must change
+    /// nothing at the target. What it throws is told to people as not known.
+    /// </summary>
+    /// <param name="identity">Who asked for it.</param>
+    /// <param name="cancellationToken">Fires when it has taken too long.</param>
+    ValueTask<ReadOnlyMemory<byte>> ForeseeAsync(Identity identity, CancellationToken cancellationToken) => default;
+
     /// <summary>Tells the caller that people are asked, in the protocol's own words.</summary>
     ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken);
 }

@@ -170,7 +170,10 @@ public sealed class OperationPipeline(
     {
         using var waiting = new Waiting(
             identity, exchange.Operation, exchange.Patience,
-            (demand, hold, waiting) => exchange.WaitAsync(_refusals.Pending(exchange.Operation.Id, demand, hold), waiting, callerGone), callerGone);
+            (demand, hold, waiting) => exchange.WaitAsync(_refusals.Pending(exchange.Operation.Id, demand, hold), waiting, callerGone), callerGone)
+        {
+            Foresee = token => exchange.ForeseeAsync(identity, token),
+        };
         leash.Hold(waiting);
         try
         {

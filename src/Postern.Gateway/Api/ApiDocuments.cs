@@ -98,6 +98,7 @@ internal static class ApiDocuments
         {
             json.WriteString("request", Encoding.UTF8.GetString(hold.Request.Span));
             json.WriteString("requestDigest", Digest.Of(hold.Request.Span).ToString());
+            if (!hold.Foreseen.IsEmpty) json.WriteString("foreseen", Encoding.UTF8.GetString(hold.Foreseen.Span));
         }
         json.WriteEndObject();
     }

@@ -110,6 +110,7 @@ internal sealed class HoldRow
     {
         try
         {
+            var (asked, foreseen) = request is null ? default : kept.Open(id, binding, request);
             return new Hold
             {
                 Id = id,
@@ -122,7 +123,8 @@ internal sealed class HoldRow
                 Connection = connection,
                 Target = target,
                 Summary = summary,
-                Request = request is null ? default : kept.Open(id, binding, request),
+                Request = asked,
+                Foreseen = foreseen,
                 Terms = JsonSerializer.Deserialize<HoldTerms>(terms, Json) ?? throw Damaged(),
                 Rule = rule,
                 Reason = reason,

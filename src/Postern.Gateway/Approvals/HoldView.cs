@@ -24,6 +24,7 @@ internal static class HoldView
             {Facts(hold, state, now)}
             {(hold.Grant is { } grant ? Html.Of($"<p><a href=\"/grants/{grant}\">The access that is asked for, and what became of it</a></p>") : Html.Nothing)}
             {Request(hold, state)}
+            {Foreseen(hold)}
             {Untrusted(hold)}
             {Answers(hold)}
             {(form is null ? Html.Nothing : state == HoldState.Open ? Form(hold, form) : state == HoldState.Approved ? TakeBack(hold, form) : Html.Nothing)}
@@ -107,6 +108,15 @@ internal static class HoldView
             </section>
             """);
     }
+
+    private static Html Foreseen(Hold hold) => hold.Foreseen.IsEmpty ? Html.Nothing : Html.Of(
+        $"""
+        <section class="card">
+        <h2>What it would change</h2>
+        <pre>{Html.ForeignLines(hold.Foreseen.Span)}</pre>
+        <p class="quiet">Found out when it was asked, with the gateway's own credential and after masks; it may have changed since. The answer is about the request above.</p>
+        </section>
+        """);
 
     private static Html Untrusted(Hold hold) => hold.ClientName is null && hold.Grant is null ? Html.Nothing : Html.Of(
         $"""

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Approvals;
@@ -14,6 +15,9 @@ internal sealed class KeptRequests
     public const string KeyFile = "holds.key";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private const string AloneForm = "1";
+    private const string BothForm = "2";
 
     private readonly byte[] _key;
 
@@ -34,16 +38,29 @@ internal sealed class KeptRequests
         return new KeptRequests(key);
     }
 
-    /// <summary>The request in a box of its own.</summary>
-    public byte[] Seal(Hold hold) => SealedBox.Seal(_key, hold.Request.Span, Binding(hold.Id, hold.Binding.ToString()));
+    /// <summary>The request, and what it would change, in one box.</summary>
+    public byte[] Seal(Hold hold)
+    {
+        if (hold.Foreseen.IsEmpty) return SealedBox.Seal(_key, hold.Request.Span, Binding(hold.Id, hold.Binding.ToString(), AloneForm));
+        var both = new byte[sizeof(int) + hold.Request.Length + hold.Foreseen.Length];
+        BinaryPrimitives.WriteInt32BigEndian(both, hold.Request.Length);
+        hold.Request.CopyTo(both.AsMemory(sizeof(int)));
+        hold.Foreseen.CopyTo(both.AsMemory(sizeof(int) + hold.Request.Length));
+        return SealedBox.Seal(_key, both, Binding(hold.Id, hold.Binding.ToString(), BothForm));
+    }
 
-    /// <summary>The request as it was asked.</summary>
+    /// <summary>The request as it was asked, and what it would change.</summary>
     /// <exception cref="InvalidDataException">It was changed, or kept under another key: nobody may approve what nobody can read.</exception>
-    public byte[] Open(string id, string binding, byte[] kept) =>
-        SealedBox.Open(_key, kept, Binding(id, binding))
-        ?? throw new InvalidDataException($"the request kept with hold `{id}` was changed, or kept under another key; it cannot be shown, so it cannot be approved");
+    public (ReadOnlyMemory<byte> Request, ReadOnlyMemory<byte> Foreseen) Open(string id, string binding, byte[] kept)
+    {
+        // The form is part of what the seal is bound to, so that one cannot be read as the other.
+        if (SealedBox.Open(_key, kept, Binding(id, binding, AloneForm)) is { } alone) return (alone, default);
+        if (SealedBox.Open(_key, kept, Binding(id, binding, BothForm)) is { Length: >= sizeof(int) } both && BinaryPrimitives.ReadInt32BigEndian(both) is >= 0 and var length && length <= both.Length - sizeof(int))
+            return (both.AsMemory(sizeof(int), length), both.AsMemory(sizeof(int) + length));
+        throw new InvalidDataException($"the request kept with hold `{id}` was changed, or kept under another key; it cannot be shown, so it cannot be approved");
+    }
 
-    private static byte[] Binding(string id, string binding) => Encoding.UTF8.GetBytes($"postern kept request 1\n{id}\n{binding}\n");
+    private static byte[] Binding(string id, string binding, string form) => Encoding.UTF8.GetBytes($"postern kept request {form}\n{id}\n{binding}\n");
 
     private static void Create(string path)
     {

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Protocols.Kubernetes.Foresight;
 using Postern.Protocols.Kubernetes.Wire;
 using Postern.Upstreams;
 
@@ -45,6 +46,9 @@ internal sealed class KubernetesExchange(HttpContext http, KubernetesGateway gat
         using var reply = new KubernetesReply(http, clearance, response, ask.Info is { Resource: "secrets", Group: "" });
         await reply.PassAsync(ask.Info is { IsResource: true, Verb: "watch" }).ConfigureAwait(false);
     }
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> ForeseeAsync(Identity identity, CancellationToken cancellationToken) => new Foreseen(gateway, ask, identity).TakeAsync(cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken)

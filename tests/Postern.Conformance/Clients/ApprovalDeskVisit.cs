@@ -23,23 +23,25 @@ internal static partial class ApprovalDeskVisit
         return answered;
     }
 
-    /// <summary>Opens the list of approvals until something waits there for this person's answer, and answers it.</summary>
+    /// <summary>Opens the list of approvals until something waits there for this person's answer, and opens that.</summary>
+    public static async Task<Page> OpenNextAsync(Browser browser, string gateway, string person, CancellationToken cancellationToken)
+    {
+        _ = await SignInAsync(browser, await browser.OpenAsync(gateway + "/", cancellationToken), person, cancellationToken);
+        while (true)
+        {
+            var page = await browser.OpenAsync(gateway + "/", cancellationToken);
+            if (Waits().Match(page.Html) is { Success: true } found) return await browser.OpenAsync(gateway + found.Value, cancellationToken);
+            await Task.Delay(50, cancellationToken);
+        }
+    }
+
+    /// <summary>The same, and answers it.</summary>
     public static async Task AnswerNextAsync(string gateway, string person, string answer, CancellationToken cancellationToken)
     {
         using var browser = new Browser();
-        var page = await SignInAsync(browser, await browser.OpenAsync(gateway + "/", cancellationToken), person, cancellationToken);
-        while (true)
-        {
-            page = await browser.OpenAsync(gateway + "/", cancellationToken);
-            if (Waits().Match(page.Html) is { Success: true } found)
-            {
-                page = await browser.OpenAsync(gateway + found.Value, cancellationToken);
-                var answered = await browser.PressAsync(page, "answer", answer, new Dictionary<string, string> { ["reason"] = "seen" }, cancellationToken);
-                Assert.Equal(HttpStatusCode.OK, answered.Status);
-                return;
-            }
-            await Task.Delay(50, cancellationToken);
-        }
+        var page = await OpenNextAsync(browser, gateway, person, cancellationToken);
+        var answered = await browser.PressAsync(page, "answer", answer, new Dictionary<string, string> { ["reason"] = "seen" }, cancellationToken);
+        Assert.Equal(HttpStatusCode.OK, answered.Status);
     }
 
     [GeneratedRegex("/approve/[0-9A-Z]{26}", RegexOptions.NonBacktracking)]

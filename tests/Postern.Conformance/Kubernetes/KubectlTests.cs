@@ -158,6 +158,33 @@ public sealed class KubectlTests(SharedApiServer shared)
     }
 
     [Fact]
+    [Guarantee("G9")]
+    public async Task Whoever_answers_sees_what_an_apply_would_change_as_the_server_says()
+    {
+        await using var bed = await ClusterBed.StartAsync(shared, Work.Replace("verbs: [delete], resources: [configmaps]", "verbs: [delete, patch], resources: [secrets, configmaps]", StringComparison.Ordinal).Replace("[get, list, watch, create, update, patch]", "[get, list, watch, create]", StringComparison.Ordinal), Test);
+        await bed.Server.CreateAsync($"/api/v1/namespaces/{bed.Namespace}/configmaps", """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"},"data":{"mode":"fast","size":"9"}}""", Test);
+        await bed.Server.CreateAsync($"/api/v1/namespaces/{bed.Namespace}/secrets", """{"apiVersion":"v1","kind":"Secret","metadata":{"name":"planted"},"stringData":{"password":"canary-77af"}}""", Test);
+
+        var applying = bed.KubectlAsync("alice", """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"},"data":{"mode":"slow","size":"9"}}""", ["apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-"]);
+        using var browser = new Browser();
+        var page = await ApprovalDeskVisit.OpenNextAsync(browser, bed.Host.Url, "bob", Test);
+        Assert.Contains("What it would change", page.Html, StringComparison.Ordinal);
+        Assert.Matches("-     .{0,12}mode.{0,40}fast", page.Html);
+        Assert.Matches("\\+     .{0,12}mode.{0,40}slow", page.Html);
+        Assert.Equal("fast", JsonDocument.Parse((await bed.Server.AskAsync("admin", HttpMethod.Get, $"/api/v1/namespaces/{bed.Namespace}/configmaps/settings", null, Test)).Body).RootElement.GetProperty("data").GetProperty("mode").GetString());
+        await ApprovalDeskVisit.AnswerNextAsync(bed.Host.Url, "bob", "approve", Test);
+        Succeeded(await applying, "serverside-applied");
+
+        var deleting = bed.KubectlAsync("alice", "delete", "secret", "planted", "--wait=false");
+        page = await ApprovalDeskVisit.OpenNextAsync(browser, bed.Host.Url, "bob", Test);
+        Assert.Contains("would be deleted", page.Html, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", page.Html, StringComparison.Ordinal);
+        Assert.DoesNotContain(Convert.ToBase64String("canary-77af"u8), page.Html, StringComparison.Ordinal);
+        await ApprovalDeskVisit.AnswerNextAsync(bed.Host.Url, "bob", "approve", Test);
+        Succeeded(await deleting, "deleted");
+    }
+
+    [Fact]
     public async Task A_held_delete_that_somebody_refuses_says_so()
     {
         await using var bed = await ClusterBed.StartAsync(shared, Work, Test);

@@ -27,7 +27,7 @@ internal sealed class MemoryHoldStore : IHoldStore
             if (_holds.Count >= maxOpen && _holds.Count(other => other.Requester == hold.Requester && other.State == HoldState.Open && now < other.ExpiresAt) >= maxOpen) return ValueTask.FromResult<Hold?>(null);
             _byId.Add(hold.Id, _holds.Count);
             _newest[hold.Binding] = _holds.Count;
-            _holds.Add(hold.State == HoldState.Open ? hold : hold with { Request = default });
+            _holds.Add(hold.State == HoldState.Open ? hold : hold with { Request = default, Foreseen = default });
             return ValueTask.FromResult<Hold?>(hold);
         }
     }
@@ -60,7 +60,7 @@ internal sealed class MemoryHoldStore : IHoldStore
             if (index < 0 || _holds[index].State is not (HoldState.Open or HoldState.Approved) || _holds[index].State != seen.State || !_holds[index].Answers.Select(Comparable).SequenceEqual(seen.Answers.Select(Comparable))) return ValueTask.FromResult(false);
             // Answers, state and end of use are what an answer changes; nothing else of the hold.
             var kept = _holds[index] with { Answers = answered.Answers, State = answered.State, UsableUntil = answered.UsableUntil };
-            _holds[index] = kept.State == HoldState.Open ? kept : kept with { Request = default };
+            _holds[index] = kept.State == HoldState.Open ? kept : kept with { Request = default, Foreseen = default };
             return ValueTask.FromResult(true);
         }
     }
@@ -71,7 +71,7 @@ internal sealed class MemoryHoldStore : IHoldStore
         {
             var index = IndexOf(id, hold => hold.State == HoldState.Approved);
             if (index < 0) return ValueTask.FromResult(false);
-            _holds[index] = _holds[index] with { State = HoldState.Expired, Request = default };
+            _holds[index] = _holds[index] with { State = HoldState.Expired, Request = default, Foreseen = default };
             return ValueTask.FromResult(true);
         }
     }
@@ -106,7 +106,7 @@ internal sealed class MemoryHoldStore : IHoldStore
                 .Select(hold => hold.Id).ToImmutableArray();
             for (var i = 0; i < _holds.Count; i++)
             {
-                if (ended.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default };
+                if (ended.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default, Foreseen = default };
             }
             return ValueTask.FromResult(ended);
         }
@@ -119,7 +119,7 @@ internal sealed class MemoryHoldStore : IHoldStore
             var over = _holds.Where(hold => hold.State is HoldState.Open or HoldState.Approved && !IsLive(hold, now)).Select(hold => hold.Id).ToImmutableArray();
             for (var i = 0; i < _holds.Count; i++)
             {
-                if (over.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default };
+                if (over.Contains(_holds[i].Id)) _holds[i] = _holds[i] with { State = HoldState.Expired, Request = default, Foreseen = default };
             }
             return ValueTask.FromResult(over);
         }
