@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Postern.Protocols.Kubernetes.Wire;
 
 /// <summary>
-/// Text that arrives in pieces cut anywhere, given out in pieces that a detector can read: whole lines, and a block in PEM armour whole,
+/// Text that arrives in pieces cut anywhere, given out in pieces that a detector can read: whole lines, and a private key in PEM whole,
 /// because what lies inside it looks like nothing (attack M06: a value over the end of a frame).
 /// </summary>
 internal sealed class LineCarry : IDisposable
@@ -63,13 +63,24 @@ internal sealed class LineCarry : IDisposable
         _count = 0;
     }
 
-    // Where a block of PEM (RFC 7468) begins that has no end; -1 when there is none.
+    // Where a private key in PEM (RFC 7468) begins that has no end; -1 when there is none. Other blocks, and lines that only begin like one, hold nothing back.
     private static int OpenBlock(ReadOnlySpan<byte> text)
     {
-        var begin = text.LastIndexOf("-----BEGIN "u8);
-        if (begin < 0) return -1;
-        var end = text[begin..].IndexOf("-----END "u8);
-        return end >= 0 && text[(begin + end + "-----END ".Length)..].IndexOf("-----"u8) >= 0 ? -1 : begin;
+        var at = 0;
+        while (text[at..].IndexOf("-----BEGIN "u8) is >= 0 and var offset)
+        {
+            var begin = at + offset;
+            var block = text[begin..];
+            var endOfLine = block.IndexOf((byte)'\n');
+            at = begin + "-----BEGIN ".Length;
+            if (endOfLine >= 0 && block[..endOfLine].IndexOf("PRIVATE KEY"u8) < 0) continue;
+            // As the detector reads it: to the first end, whatever begins in between.
+            var end = block.IndexOf("-----END "u8);
+            var close = end < 0 ? -1 : block[(end + "-----END ".Length)..].IndexOf("-----"u8);
+            if (close < 0) return begin;
+            at = begin + end + "-----END ".Length + close;
+        }
+        return -1;
     }
 
     private void Grow(int least)
