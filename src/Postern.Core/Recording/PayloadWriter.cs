@@ -231,6 +231,7 @@ internal static class PayloadWriter
                 json.WriteString("name"u8, fact.Name);
                 Texts(json, "values"u8, fact.Values);
                 json.WriteBoolean("all"u8, fact.IsAll);
+                if (!fact.Beside.IsDefaultOrEmpty) Texts(json, "beside"u8, fact.Beside);
                 json.WriteEndObject();
             }
             json.WriteEndArray();

@@ -51,7 +51,15 @@ public sealed record RecordedIdentity(string Issuer, string Subject, string Kind
 public sealed record RecordedConnection(string Name, string Protocol, string Target, ImmutableArray<string> Tags);
 
 /// <summary>One fact: values, or everything.</summary>
-public sealed record RecordedFact(string Name, ImmutableArray<string> Values, bool All);
+/// <param name="Name">Its name in the vocabulary.</param>
+/// <param name="Values">The values.</param>
+/// <param name="All">True for everything.</param>
+/// <param name="Beside">What the values are a part of; absent when there is nothing.</param>
+public sealed record RecordedFact(string Name, ImmutableArray<string> Values, bool All, ImmutableArray<string> Beside = default)
+{
+    /// <summary>What the values are a part of, or another name of; empty when the record has nothing.</summary>
+    public ImmutableArray<string> Beside { get; init; } = Beside.IsDefault ? [] : Beside;
+}
 
 /// <summary>One part of an operation.</summary>
 public sealed record RecordedPart(string Action, ImmutableArray<RecordedFact> Facts);

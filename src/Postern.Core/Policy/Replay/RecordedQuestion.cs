@@ -152,7 +152,7 @@ internal sealed class RecordedQuestions
     {
         var key = System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsArray(parts)!;
         if (_facts.TryGetValue(key, out var facts)) return facts;
-        facts = [.. parts.Select(part => part.Facts.Select(fact => fact.All ? Fact.All(fact.Name) : Fact.Of(fact.Name, fact.Values)).ToImmutableArray())];
+        facts = [.. parts.Select(part => part.Facts.Select(fact => fact.All ? Fact.All(fact.Name) : Fact.Of(fact.Name, fact.Values, fact.Beside)).ToImmutableArray())];
         if (_facts.Count >= MaxKept) _facts.Clear();
         _facts[key] = facts;
         return facts;
