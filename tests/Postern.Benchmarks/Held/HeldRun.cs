@@ -46,7 +46,7 @@ internal static class HeldRun
                 connections: { bench: { protocol: mcp, url: "{{target.Urls.Single()}}/mcp" } }
                 policy: [policy.yaml]
                 holds: { wait: 10m, clients: { bench: 10m } }
-                limits: { connections: {{callers + 1_000}}, waiting: {{callers}} }
+                limits: { connections: {{callers + 1_000}}, waiting: {{callers}}, questions: {{callers}} }
                 """);
             var library = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "postern.dll");
             using var gateway = Peer.Start("postern", "/mcp/bench", "serves at ", "dotnet", [library, "serve", "--config", file]);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Postern.Core.Approvals;
 using Postern.Tests.Doubles;
 
 namespace Postern.Tests.Pipeline;
@@ -19,12 +20,13 @@ public sealed class ManyWaitingTests
     public async Task Ten_thousand_callers_that_wait_cost_memory_and_no_thread()
     {
         using var gateway = new ToyGateway(PipelineTests.Policy, new MemoryHoldStore(), maxWaiting: Callers);
-        var alice = Samples.Person("alice", "visitors");
+        // As many of one person as may wait at once.
+        var people = Enumerable.Range(0, Callers / ApprovalDesk.UsualMaxOpen).Select(i => Samples.Person($"visitor-{i}", "visitors")).ToArray();
         var threads = ThreadPool.ThreadCount;
         var before = GC.GetTotalMemory(forceFullCollection: true);
 
         var exchanges = Enumerable.Range(0, Callers).Select(i => gateway.Exchange($$$"""{"gesture":"touch","exhibit":"hall/statue","words":{"n":{{{i}}}}}""", TimeSpan.FromMinutes(5))).ToArray();
-        var running = Array.ConvertAll(exchanges, exchange => gateway.Pipeline.RunAsync(exchange, alice, CancellationToken.None).AsTask());
+        var running = exchanges.Select((exchange, i) => gateway.Pipeline.RunAsync(exchange, people[i % people.Length], CancellationToken.None).AsTask()).ToArray();
         await UntilAsync(() => Array.TrueForAll(exchanges, exchange => exchange.Signs.Count == 1) && gateway.Clock.Armed == Callers + 1);
 
         var bytes = (GC.GetTotalMemory(forceFullCollection: true) - before) / Callers;

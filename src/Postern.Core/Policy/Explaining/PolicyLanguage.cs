@@ -28,7 +28,7 @@ public static class PolicyLanguage
         ("policy.rules.on.connection", "Connections by name or pattern."),
         ("policy.rules.on.tags", "Tags that administrators set on connections; exact."),
         ("policy.rules.on.everything", "`true` stands in for the words that allow and hold must name, except for what is given by name only."),
-        ("policy.rules.when", "A condition in CEL that must hold. It reads `who`, `connection`, `labels`, `now` and the protocol's own: MCP `args`; SQL `params`, `sql`; Kubernetes `request`, `object`; HTTP `query`, `headers`, `body`, `args`. An absent field is an error, and an error denies whatever the rule says: write `has(args.x) && …`. Give numbers a lower bound too."),
+        (Condition, "A condition in CEL that must hold. It reads `who`, `connection`, `labels`, `now` and what the connection's protocol brings. An absent field is an error, and an error denies whatever the rule says: write `has(args.x) && …`. Give numbers a lower bound too."),
         ("policy.rules.then", "`allow`: permitted. `hold`: permitted once people agree. `guard`: gives nothing; whatever gives it, people must agree first. `deny`: never. The strictest wins."),
         ("policy.rules.hold", "Under hold and guard: who must agree, and by when."),
         ("policy.rules.hold.approvers", "Who must agree; of a list, each must be met."),
@@ -76,6 +76,8 @@ public static class PolicyLanguage
         ("policy.tests.expect.reply", "The reply after masks."),
     ];
 
+    private const string Condition = "policy.rules.when";
+
     /// <summary>Every word, those of the vocabularies included.</summary>
     public static ImmutableArray<string> Paths(IEnumerable<Vocabulary> vocabularies) => [.. All(vocabularies).Select(word => word.Path)];
 
@@ -88,11 +90,15 @@ public static class PolicyLanguage
         hint = found.Path is null ? NearestWord.Hint(path, all.Select(word => word.Path)) : "";
         if (found.Path is null) return null;
         var below = path + ".";
-        return new PolicyWord(path, found.Text, [.. all.Select(word => word.Path).Where(word => word.StartsWith(below, StringComparison.Ordinal) && !word.AsSpan(below.Length).Contains('.'))]);
+        var text = path == Condition ? $"{found.Text} {string.Join("; ", vocabularies.Select(VariablesOf).OfType<string>())}." : found.Text;
+        return new PolicyWord(path, text, [.. all.Select(word => word.Path).Where(word => word.StartsWith(below, StringComparison.Ordinal) && !word.AsSpan(below.Length).Contains('.'))]);
     }
 
     private static IEnumerable<(string Path, string Text)> All(IEnumerable<Vocabulary> vocabularies) =>
         Words.Concat(vocabularies.SelectMany(vocabulary => vocabulary.Keys.Select(key => ($"policy.rules.on.{key.Name}", TextOf(vocabulary, key)))));
+
+    private static string? VariablesOf(Vocabulary vocabulary) =>
+        vocabulary.Variables.IsEmpty ? null : $"{vocabulary.Name} brings {string.Join(", ", vocabulary.Variables.Select(variable => $"`{variable.Name}`"))}";
 
     private static string TextOf(Vocabulary vocabulary, SelectorKey key)
     {
