@@ -1,5 +1,6 @@
 using System.Globalization;
 using Postern.Benchmarks.Measuring;
+using Postern.Core.Operations;
 using Postern.Core.Policy;
 
 namespace Postern.Benchmarks.Steps;
@@ -22,7 +23,18 @@ internal static class DecisionRun
                 string.Create(CultureInfo.InvariantCulture, $"{rules:N0} rules, one matches, with a condition"),
                 () => policy.Decide(Samples.Alice, operation, DateTimeOffset.UnixEpoch)));
         }
+        results.Add(OfGroups("10,000 rules, an identity in 1,000 groups", Samples.InGroups("other")));
+        // No rule can be left out by who asks: the most that a decision can have to look at.
+        results.Add(OfGroups("10,000 rules, an identity in 1,000 groups, those of every rule among them", Samples.InGroups("team")));
         Report.Write("decisions", new { machine, results }, MicroTable.Of(machine, "policy", results));
+    }
+
+    private static MicroResult OfGroups(string name, Identity identity)
+    {
+        var policy = Samples.Compile(10_000);
+        var operation = Samples.Read(Samples.Call(300));
+        if (policy.Decide(identity, operation, DateTimeOffset.UnixEpoch) is not Decision.Allow) throw new InvalidOperationException("the sample must be allowed");
+        return Micro.Run(name, () => policy.Decide(identity, operation, DateTimeOffset.UnixEpoch));
     }
 }
 

@@ -18,6 +18,13 @@ internal static class Samples
     /// <summary>Who asks.</summary>
     public static readonly Identity Alice = new() { Issuer = "demo", Subject = "alice", Kind = IdentityKind.Person, Agent = "demo-agent", Groups = ["support"] };
 
+    /// <summary>The same person in 1,000 groups: <c>support</c> and those called so with a number; rules name <c>team-0</c> to <c>team-96</c>.</summary>
+    public static Identity InGroups(string named) => new()
+    {
+        Issuer = "demo", Subject = "alice", Kind = IdentityKind.Person, Agent = "demo-agent",
+        Groups = [.. Enumerable.Range(0, 999).Select(index => string.Create(CultureInfo.InvariantCulture, $"{named}-{index}")), "support"],
+    };
+
     /// <summary>A call of <c>echo</c> with about this many bytes of argument.</summary>
     public static byte[] Call(int bytes) => Encoding.UTF8.GetBytes(
         $$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"size":{{bytes}},"text":"{{Words(bytes)}}"}""" + "}}");
