@@ -53,7 +53,9 @@ internal sealed class HttpBed : IAsyncDisposable
 
     public string Authority => new Uri(Host.Url).Authority;
 
-    public string TokenOf(string subject) => _issuer.IssueToken(subject, Host.PublicUrl, "demo-agent");
+    /// <param name="subject">Whose.</param>
+    /// <param name="client">Through which agent; null for a workload's own.</param>
+    public string TokenOf(string subject, string? client = "demo-agent") => _issuer.IssueToken(subject, Host.PublicUrl, client);
 
     /// <param name="masks">A <c>masks:</c> section behind the rules.</param>
     /// <param name="policy">The policy in place of <see cref="Rules"/>.</param>
