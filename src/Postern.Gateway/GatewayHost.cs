@@ -213,7 +213,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Issuers = policies.Environment.Issuers,
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
-        }, new DecisionExplainer(policies, index, recorder, clock), publicUrl, clock);
+        }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
         new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.

@@ -15,6 +15,9 @@ public interface IDefinitionCatalogue
     /// <summary>The accepted definition of a value of this fact, or null.</summary>
     Definition? Find(string connection, string fact, string name);
 
+    /// <summary>True when what the target says of it now, whether it was accepted before or not, waits to be accepted.</summary>
+    bool IsQuarantined(string connection, string fact, string name) => false;
+
     /// <summary>Every accepted name of this fact, for suggestions and warnings.</summary>
     IEnumerable<string> Names(string connection, string fact);
 }

@@ -136,12 +136,13 @@ public sealed class PolicySet
     /// <param name="operation">What for.</param>
     /// <param name="now">When.</param>
     /// <param name="isOpen">True when some condition depends on what is not known.</param>
-    internal Decision DecideAgain(Identity identity, Operation operation, DateTimeOffset now, out bool isOpen)
+    /// <param name="grants">What was granted to them then.</param>
+    internal Decision DecideAgain(Identity identity, Operation operation, DateTimeOffset now, out bool isOpen, in ActiveGrants grants = default)
     {
         isOpen = false;
         try
         {
-            return DecideOrThrow(identity, operation, now, ActiveGrants.None, isAgain: true, out isOpen);
+            return DecideOrThrow(identity, operation, now, grants, isAgain: true, out isOpen);
         }
         catch (Exception fault)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Core.Grants;
 using Postern.Core.Operations;
 using Postern.Core.Policy.Explaining;
 using Postern.Core.Recording;
@@ -7,7 +8,7 @@ using Postern.Gateway.Recordings;
 namespace Postern.Gateway.Policies;
 
 /// <summary>Explains recorded decisions: by the one engine, from what the record holds, under the version that decided.</summary>
-internal sealed class DecisionExplainer(PolicyStore store, RecordingIndex index, IRecorder recorder, TimeProvider clock)
+internal sealed class DecisionExplainer(PolicyStore store, IGrantStore grants, RecordingIndex index, IRecorder recorder, TimeProvider clock)
 {
     /// <summary>The account of a decision in lines, or null when it is not there or not the asker's to see.</summary>
     /// <param name="id">The operation, whose id is its decision's.</param>
@@ -28,15 +29,34 @@ internal sealed class DecisionExplainer(PolicyStore store, RecordingIndex index,
             lines.Add("which rules matched is told to whom a policy grants `policy.read`");
             return lines.DrainToImmutable();
         }
+        var counted = await GrantsAsync(decision.Grants, lines, cancellationToken).ConfigureAwait(false);
         var version = await store.Versions.FindAsync(decision.Version, cancellationToken).ConfigureAwait(false);
         if (version is null || version.Hash != decision.Hash || store.Compile(version) is not { } set)
         {
             lines.Add($"the text of version {decision.Version} was not kept, or names what is no longer configured; these rules matched: {string.Join(", ", decision.Rules.Select(rule => $"`{rule.Rule}` ({rule.Effect})"))}");
             return lines.DrainToImmutable();
         }
-        var explanation = Explanation.OfRecorded(set, recorded, out var unfaithful);
+        var explanation = Explanation.OfRecorded(set, recorded, counted, out var unfaithful);
         if (unfaithful is not null) lines.Add($"not all that was read is recorded: {unfaithful}");
         lines.AddRange(explanation.Lines());
         return lines.DrainToImmutable();
+    }
+
+    // Which access for a time it counted on: whose request, under which entry, and who agreed.
+    private async ValueTask<ImmutableArray<Grant>> GrantsAsync(ImmutableArray<string> ids, ImmutableArray<string>.Builder lines, CancellationToken cancellationToken)
+    {
+        var found = ImmutableArray.CreateBuilder<Grant>(ids.Length);
+        foreach (var id in ids)
+        {
+            if (await grants.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } grant)
+            {
+                lines.Add($"by grant `{id}`, which is no longer kept");
+                continue;
+            }
+            var agreed = grant.IsBreakGlass ? "nobody was asked" : $"agreed to by {string.Join(", ", grant.Approvers.Select(approver => $"`{approver}`"))}";
+            lines.Add($"by grant `{id}` under the entry `{grant.Entry}`, to {grant.EndsAt?.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}; {agreed}; asked for because: {grant.Reason}");
+            found.Add(grant);
+        }
+        return found.DrainToImmutable();
     }
 }

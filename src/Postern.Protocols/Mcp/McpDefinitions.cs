@@ -32,6 +32,9 @@ public sealed partial class McpDefinitions : IDefinitionCatalogue
         _connections.TryGetValue(connection, out var pinned) && pinned.Entries.TryGetValue((fact, name), out var entry) ? entry.Accepted : null;
 
     /// <inheritdoc/>
+    public bool IsQuarantined(string connection, string fact, string name) => PinOf(connection, fact, name).IsQuarantined;
+
+    /// <inheritdoc/>
     public IEnumerable<string> Names(string connection, string fact) => _connections.TryGetValue(connection, out var pinned)
         ? pinned.Entries.Where(pair => pair.Key.Fact == fact && pair.Value.Accepted is not null).Select(pair => pair.Key.Name)
         : [];

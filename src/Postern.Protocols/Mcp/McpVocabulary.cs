@@ -82,13 +82,15 @@ public sealed class McpVocabulary : Vocabulary
         var message = JsonRpcReader.Read(body.Span);
         var pin = kind switch
         {
-            "tool" => new McpPin(definitions.Find(connection.Name, Tool, message.Name ?? "")?.Hash, IsQuarantined: false),
-            "prompt" => new McpPin(definitions.Find(connection.Name, Prompt, message.Name ?? "")?.Hash, IsQuarantined: false),
+            "tool" => Pin(Tool),
+            "prompt" => Pin(Prompt),
             _ => default,
         };
         return McpOperations.TryRead(new McpOrigin(connection, ClientRun: null, message.ClientName), McpEra.Sessions, message, body, pin, now, out var operation, out var fault)
             ? operation
             : throw new FormatException(fault.Message);
+
+        McpPin Pin(string fact) => new(definitions.Find(connection.Name, fact, message.Name ?? "")?.Hash, definitions.IsQuarantined(connection.Name, fact, message.Name ?? ""));
     }
 
     private static string Describe(JsonElement element) => $"{element.ValueKind}".ToLowerInvariant();

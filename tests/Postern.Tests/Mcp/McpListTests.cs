@@ -52,8 +52,11 @@ public sealed class McpListTests
 
         Assert.True(refused.IsError);
         Assert.Equal("definition.quarantined", refused.Envelope.GetProperty("code").GetString());
+        var name = Assert.Single(bed.Waiting()).Name;
+        Assert.True(bed.Protocol.Definitions!.IsQuarantined("shop", "tool", name)); // so that questions about access say it too
         Assert.Empty(bed.Server.CallsOf("tools/call"));
         Assert.Equal(new Acceptance(1, null), await bed.AcceptAsync([.. bed.Waiting()]));
+        Assert.False(bed.Protocol.Definitions.IsQuarantined("shop", "tool", name));
         Assert.Equal(["list_orders", "refund"], Names(await bed.SendAsync(List)));
         Assert.False((await bed.CallAsync("list_orders")).IsError);
     }

@@ -38,6 +38,15 @@ public sealed class McpVocabularyTests
         Assert.Contains("expected text at `tool`", Assert.Throws<FormatException>(() => Read(("tool", "7"))).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_waits_to_be_accepted_waits_in_a_question_too()
+    {
+        Assert.True(Read(("tool", "\"changed\"")).IsQuarantined);
+        Assert.True(Read(("prompt", "\"changed\"")).IsQuarantined);
+        Assert.False(Read(("tool", "\"refund\"")).IsQuarantined);
+        Assert.False(Read(("tool", "\"unheard_of\"")).IsQuarantined);
+    }
+
     private static Operation Read(params (string Key, string Json)[] ask) => McpVocabulary.Instance.ReadAsk(
         Shop, ask.ToDictionary(pair => pair.Key, pair => JsonDocument.Parse(pair.Json).RootElement), new Known(), DateTimeOffset.UnixEpoch);
 
@@ -46,6 +55,8 @@ public sealed class McpVocabularyTests
         public bool Knows(string connection) => true;
 
         public Definition? Find(string connection, string fact, string name) => name == "refund" ? new Definition(name, new Digest(new byte[32]), default) : null;
+
+        public bool IsQuarantined(string connection, string fact, string name) => name == "changed";
 
         public IEnumerable<string> Names(string connection, string fact) => ["refund"];
     }

@@ -10,6 +10,8 @@ internal sealed class KnownDefinitions(IDefinitionCatalogue accepted, ImmutableA
 
     public Definition? Find(string connection, string fact, string name) => For(connection).Find(connection, fact, name);
 
+    public bool IsQuarantined(string connection, string fact, string name) => For(connection).IsQuarantined(connection, fact, name);
+
     public IEnumerable<string> Names(string connection, string fact) => For(connection).Names(connection, fact);
 
     private IDefinitionCatalogue For(string connection) => accepted.Knows(connection) ? accepted : declared.FirstOrDefault(file => file.Knows(connection), accepted);

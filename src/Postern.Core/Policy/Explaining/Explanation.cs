@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Core.Grants;
 using Postern.Core.Operations;
 using Postern.Core.Policy.Cel;
 using Postern.Core.Policy.Replay;
@@ -58,13 +59,14 @@ public sealed record Explanation(Decision Decision, ImmutableArray<ExplainedRule
     /// <summary>Explains what was recorded, from what the record holds.</summary>
     /// <param name="policy">The version that decided.</param>
     /// <param name="recorded">The record.</param>
+    /// <param name="grants">The grants that it counted on, as far as they are still known.</param>
     /// <param name="unfaithful">What the decision read and no record keeps; null when the record holds it all.</param>
-    public static Explanation OfRecorded(PolicySet policy, RecordedOperation recorded, out string? unfaithful)
+    public static Explanation OfRecorded(PolicySet policy, RecordedOperation recorded, ImmutableArray<Grant> grants, out string? unfaithful)
     {
         ArgumentNullException.ThrowIfNull(recorded);
         var question = new RecordedQuestions().Of(recorded.Intent, recorded.Request);
-        _ = question.Decide(policy, out unfaithful);
-        return Of(policy, question.Identity, question.Operation, recorded.Intent.At);
+        _ = question.Decide(policy, grants, out unfaithful);
+        return Of(policy, question.Identity, question.Operation, recorded.Intent.At, question.GrantsOf(grants));
     }
 
     /// <summary>The account as lines of text; the same wherever it is told.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using Postern.Core.Grants;
 using Postern.Core.Masking;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
@@ -38,7 +39,13 @@ public static class Unfaithful
 internal sealed record RecordedQuestion(Identity Identity, Operation Operation, RecordedIntent Intent, bool LacksInputs)
 {
     /// <summary>Decides it under a version; null with the reason when that would be a guess.</summary>
-    public Decision? Decide(PolicySet set, out string? unfaithful)
+    public Decision? Decide(PolicySet set, out string? unfaithful) => Decide(set, [], out unfaithful);
+
+    /// <summary>The same where what became of grants is known.</summary>
+    /// <param name="set">The version.</param>
+    /// <param name="known">Grants; those of the record that are among them count as they did.</param>
+    /// <param name="unfaithful">Why it would be a guess; null when it is none.</param>
+    public Decision? Decide(PolicySet set, ImmutableArray<Grant> known, out string? unfaithful)
     {
         unfaithful = null;
         if (Intent.Basis is not { } basis)
@@ -46,17 +53,22 @@ internal sealed record RecordedQuestion(Identity Identity, Operation Operation, 
             unfaithful = Unfaithful.Before;
             return null;
         }
-        if (!Intent.Decision.Grants.IsDefaultOrEmpty)
+        if (!Intent.Decision.Grants.All(id => known.Any(grant => grant.Id == id)))
         {
             unfaithful = Unfaithful.OtherRight;
             return null;
         }
-        var decision = set.DecideAgain(Identity, Operation, Intent.At, out var isOpen);
+        var decision = set.DecideAgain(Identity, Operation, Intent.At, out var isOpen, GrantsOf(known));
         if (isOpen && LacksInputs) unfaithful = Unfaithful.Masked;
         else if (isOpen && set.ReadsClaims) unfaithful = Unfaithful.Claims;
         else if (basis.Masks is not null && decision is not Policy.Decision.Deny { IsObjection: false } && Intent.Decision.Hash != set.Version.Hash.ToString() && !set.MasksFor(Identity, Operation).Caller.IsEmpty) unfaithful = Unfaithful.Masks;
         return unfaithful is null ? decision : null;
     }
+
+    /// <summary>Those of the record, as they counted then: a grant that is over by now was not when it was used.</summary>
+    public ActiveGrants GrantsOf(ImmutableArray<Grant> known) => Intent.Decision.Grants.IsEmpty ? ActiveGrants.None : new ActiveGrants(
+        [.. known.Where(grant => Intent.Decision.Grants.Contains(grant.Id)).Select(grant => new LiveGrant(grant.Id, grant.Entry, grant.ScopeDigest(), Identity.Agent, DateTimeOffset.MaxValue, long.MaxValue))],
+        Identity.Agent, timestamp: 0);
 }
 
 /// <summary>

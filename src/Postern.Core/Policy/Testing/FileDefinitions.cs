@@ -35,6 +35,8 @@ internal sealed class FileDefinitions : IDefinitionCatalogue
         ? _own.GetValueOrDefault((connection, fact))?.GetValueOrDefault(name)
         : _accepted.Find(connection, fact, name);
 
+    public bool IsQuarantined(string connection, string fact, string name) => !_named.Contains(connection) && _accepted.IsQuarantined(connection, fact, name);
+
     public IEnumerable<string> Names(string connection, string fact) => _named.Contains(connection)
         ? _own.GetValueOrDefault((connection, fact))?.Keys ?? Enumerable.Empty<string>()
         : _accepted.Names(connection, fact);

@@ -12,6 +12,11 @@ public sealed class GrantPagesTests : IAsyncLifetime
     private const string Requests =
         """
 
+          - id: readers
+            who: { users: [carol] }
+            on: { admin: [policy.read] }
+            then: allow
+
         requests:
           - id: refund-shift
             who: { groups: [support] }
@@ -121,6 +126,28 @@ public sealed class GrantPagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_decision_that_counted_on_access_for_a_time_is_explained_by_it_when_it_is_over_too()
+    {
+        var grant = await AskAsync("alice", "refund-shift");
+        using var bob = await Browser.SignInAsync(_gateway, "bob");
+        await bob.AnswerAsync(grant.GetProperty("approvalUrl").GetString()!.Split('/')[^1], "approve");
+        Assert.Equal(1, await CancelledAsync());
+        var id = grant.GetProperty("id").GetString()!;
+        var operation = await OperationAsync();
+        await SendAsync(bob, $"/grants/{id}/revoke", new() { ["reason"] = "the shift is over" }, $"/grants/{id}");
+
+        var lines = (await JsonAsync("carol", $"/operations/{operation}/explanation")).GetProperty("items").EnumerateArray().Select(line => line.GetString()!).ToArray();
+
+        Assert.Contains(lines, line => line.StartsWith($"by grant `{id}` under the entry `refund-shift`, to ", StringComparison.Ordinal) && line.EndsWith("; agreed to by `demo:bob`; asked for because: a customer waits", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("allowed: ", StringComparison.Ordinal));
+        Assert.Contains($"granted: `{id}`", lines);
+        Assert.DoesNotContain(lines, line => line.StartsWith("not all that was read is recorded", StringComparison.Ordinal));
+        // Who agreed is on the grant's own page for its holder, and is not part of what a refusal would say.
+        var own = (await JsonAsync("alice", $"/operations/{operation}/explanation")).GetProperty("items").EnumerateArray().Select(line => line.GetString()!);
+        Assert.DoesNotContain(own, line => line.Contains("demo:bob", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task It_is_there_after_a_restart_and_the_command_line_gives_it_back()
     {
         var asked = await CommandAsync("alice", "request", "refund-shift", "--for", "45m", "--reason", "night shift", "-o", "json");
@@ -141,6 +168,19 @@ public sealed class GrantPagesTests : IAsyncLifetime
         Assert.Equal(6, (await CommandAsync("alice", "grants", "show", id)).ExitCode);
         Assert.Equal(1, await CancelledAsync());
         Assert.Equal(2, (await CommandAsync("alice", "request", "refund-shift", "--for", "3h", "--reason", "x")).ExitCode);
+    }
+
+    private async Task<string> OperationAsync()
+    {
+        foreach (var session in (await JsonAsync("alice", "/sessions")).GetProperty("items").EnumerateArray())
+        {
+            var detail = await JsonAsync("alice", $"/sessions/{session.GetProperty("id").GetString()}");
+            foreach (var operation in detail.GetProperty("operations").EnumerateArray())
+            {
+                if (operation.GetProperty("summary").GetString()!.Contains("export_customers", StringComparison.Ordinal)) return operation.GetProperty("id").GetString()!;
+            }
+        }
+        throw new InvalidOperationException("nothing was recorded");
     }
 
     private async Task<int> CancelledAsync()
