@@ -7,17 +7,17 @@ using Postern.Cli.Replay;
 
 namespace Postern.Cli.Commands;
 
-/// <summary><c>postern sessions export</c>: one session as a file for others: data, a table, or a page that replays it offline.</summary>
+/// <summary><c>postern sessions export</c>: one session as a file for others: data, a table, a page that replays it offline, or its terminal.</summary>
 internal static class SessionsExportCommand
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var session = new Argument<string>("session") { Description = "The session's id." };
         var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
-        var form = new Option<string>("--as") { Description = "Form: ndjson, csv, or html (one page that replays without a network).", HelpName = "form", Required = true };
-        form.AcceptOnlyFromAmong("ndjson", "csv", "html");
+        var form = new Option<string>("--as") { Description = "Form: ndjson, csv, html (one page that replays without a network), or cast (its terminal, for terminal players).", HelpName = "form", Required = true };
+        form.AcceptOnlyFromAmong("ndjson", "csv", "html", "cast");
         var file = new Option<string?>("--to") { Description = "Write this file, which must not exist yet; stdout otherwise.", HelpName = "file" };
-        var command = new Command("export", "Write a session as a file: ndjson, csv, or a page that replays it offline.") { session, journal, form, file };
+        var command = new Command("export", "Write a session as a file: ndjson, csv, a page that replays it offline, or a recording of its terminal.") { session, journal, form, file };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var steps = await SessionsReplayCommand.ReadAsync(shared, parsed, parsed.GetValue(journal), parsed.GetRequiredValue(session), cancellationToken);
@@ -27,7 +27,10 @@ internal static class SessionsExportCommand
                 Write(surroundings.Out, kind, steps);
                 return ExitCode.Ok;
             }
-            using (var writer = Open(path)) Write(writer, kind, steps);
+            // Whole before there is a file: what cannot be written leaves none behind.
+            using var text = new StringWriter();
+            Write(text, kind, steps);
+            using (var writer = Open(path)) await writer.WriteAsync(text.GetStringBuilder(), cancellationToken);
             surroundings.Error.WriteLine($"wrote {steps.Count} {(steps.Count == 1 ? "step" : "steps")} to `{path}`");
             return ExitCode.Ok;
         });
@@ -46,6 +49,9 @@ internal static class SessionsExportCommand
                 break;
             case ExportForm.Html:
                 SessionPage.Write(to, steps);
+                break;
+            case ExportForm.Cast:
+                foreach (var line in TerminalCast.Of(steps)) to.Write(line + "\n");
                 break;
             default:
                 throw new InvalidOperationException($"`{form}` is not a form of export");

@@ -13,17 +13,11 @@ internal static class SessionsReplayCommand
         var session = new Argument<string>("session") { Description = "The session's id." };
         var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
         var full = new Option<bool>("--full") { Description = "Show contents whole." };
-        var cast = new Option<bool>("--cast") { Description = "Write the session's terminal as an asciicast, for terminal players." };
-        var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, full, cast };
+        var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, full };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var id = parsed.GetRequiredValue(session);
             var steps = await ReadAsync(shared, parsed, parsed.GetValue(journal), id, cancellationToken);
-            if (parsed.GetValue(cast))
-            {
-                foreach (var line in TerminalCast.Of(steps)) surroundings.Out.WriteLine(line);
-                return ExitCode.Ok;
-            }
             var renderer = shared.Renderer(parsed);
             if (renderer.Format == OutputFormat.Table) new ReplayText(surroundings, parsed.GetValue(full)).Write(steps);
             else renderer.WriteList([.. steps.Select(ReplayJson.Of)], "");

@@ -11,4 +11,7 @@ internal enum ExportForm
 
     /// <summary>One page that replays the session in a browser, without a network.</summary>
     Html,
+
+    /// <summary>The terminal of the session's commands, for terminal players (asciicast version 2).</summary>
+    Cast,
 }

@@ -113,7 +113,7 @@ public sealed class KubectlStreamTests(SharedApiServer shared)
 
         await bed.Host.StopAsync();
         var stream = Recordings.Read(bed.Data).Operations.Last(operation => operation.Intent.Parts[0].Action == "kubernetes.exec").Intent;
-        var cast = (await PosternProcess.RunAsync("sessions", "replay", stream.Session, "--journal", bed.Data, "--cast")).Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        var cast = (await PosternProcess.RunAsync("sessions", "export", stream.Session, "--journal", bed.Data, "--as", "cast")).Out.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         Assert.Equal((2, 90, 20), (cast[0].GetProperty("version").GetInt32(), cast[0].GetProperty("width").GetInt32(), cast[0].GetProperty("height").GetInt32()));
         Assert.All(cast[1..], line => Assert.Equal(3, line.GetArrayLength()));
         Assert.Contains("card [masked:pii]", string.Concat(cast[1..].Where(line => line[1].GetString() == "o").Select(line => line[2].GetString())), StringComparison.Ordinal);

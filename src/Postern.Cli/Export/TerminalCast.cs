@@ -2,10 +2,10 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Postern.Cli.Console;
+using Postern.Cli.Replay;
 using Postern.Protocols;
 
-namespace Postern.Cli.Replay;
+namespace Postern.Cli.Export;
 
 /// <summary>The terminal streams of a session as one asciicast of version 2 (docs.asciinema.org/manual/asciicast/v2), which terminal players show.</summary>
 internal static class TerminalCast
