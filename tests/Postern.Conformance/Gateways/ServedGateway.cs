@@ -62,6 +62,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
               {{TestGateway.Connection}}: {{(isWhole ? target : $$"""{ protocol: mcp, url: "{{target}}" }""")}}
             policy: [policy.yaml]
             holds: { wait: none }
+            limits: { questions: 10000 } # what hundreds of kills leave unanswered belongs to one person
             """,
             cancellationToken);
         return new ServedGateway(issuer, folder, disk);
