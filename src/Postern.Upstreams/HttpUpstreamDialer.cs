@@ -192,7 +192,7 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
     private sealed class Response(
         HttpWire wire, HttpOrigin origin, CancellationTokenRegistration abort, DeadlineWatch deadlines, Deadline deadline, UpstreamPatience patience, bool onlyListens) : UpstreamResponse
     {
-        private long _messageBegan;
+        private ReplyPatience _waiting = new(deadlines.Clock, deadline, patience, onlyListens);
         private bool _isDisposed;
 
         public override int Status => wire.Head.Status;
@@ -237,14 +237,14 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             var read = wire.ReadAsync(into);
             // What has arrived already is not waited for.
             if (read.IsCompletedSuccessfully) return read.Result;
-            Expect(isMidMessage);
+            _waiting.Begin(isMidMessage);
             try
             {
                 return await read.ConfigureAwait(false);
             }
             catch (Exception fault) when (deadline.HasPassed)
             {
-                throw new UpstreamException(RefusalCode.UpstreamUnavailable, isMidMessage ? "the target began a message and did not end it in time" : "the target's stream was silent for too long", fault);
+                throw ReplyPatience.Passed(isMidMessage, fault);
             }
             catch (Exception) when (deadline.Token.IsCancellationRequested)
             {
@@ -270,20 +270,6 @@ public sealed class HttpUpstreamDialer : IUpstreamDialer, IDisposable
             else wire.Dispose();
             deadlines.Return(deadline);
             return ValueTask.CompletedTask;
-        }
-
-        private void Expect(bool isMidMessage)
-        {
-            var now = deadlines.Clock.GetTimestamp();
-            if (!isMidMessage)
-            {
-                _messageBegan = 0;
-                deadline.Set(now, onlyListens ? Timeout.InfiniteTimeSpan : patience.Silence);
-                return;
-            }
-            if (_messageBegan == 0) _messageBegan = now;
-            var left = patience.Message - deadlines.Clock.GetElapsedTime(_messageBegan, now);
-            deadline.Set(now, left < patience.Idle ? left : patience.Idle);
         }
     }
 }

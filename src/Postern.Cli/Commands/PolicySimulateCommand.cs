@@ -5,8 +5,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Postern.Cli.Console;
 using Postern.Cli.Output;
-using Postern.Core.Policy;
-using Postern.Core.Recording;
 using Postern.Gateway.Policies;
 
 namespace Postern.Cli.Commands;
@@ -31,9 +29,7 @@ internal static class PolicySimulateCommand
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var files = new Argument<string[]>("files") { Description = "The candidate: policy files, or folders of them.", Arity = ArgumentArity.OneOrMore };
-        var last = new Option<string>("--last") { Description = "How far back, as in `7d` or `12h`.", HelpName = "duration", DefaultValueFactory = static _ => "7d" };
-        var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway; connections and issuers are those of --config.", HelpName = "folder" };
-        var configuration = PolicyCommand.ConfigurationOption();
+        var source = new RecordedSource("7d");
         var failOn = new Option<string[]>("--fail-on")
         {
             Description = $"Changes that fail the run (exit 9): {string.Join(", ", Kinds)}, or none.",
@@ -43,40 +39,19 @@ internal static class PolicySimulateCommand
         };
         failOn.AcceptOnlyFromAmong([.. Kinds, "none"]);
         var expect = new Option<string[]>("--expect") { Description = "Rules or masks of the candidate whose changes are meant, and fail nothing.", HelpName = "rule", AllowMultipleArgumentsPerToken = true };
-        var command = new Command("simulate", "Run a candidate over recorded operations. Exit 9: it changes what --fail-on names, or does not load.") { files, last, journal, configuration, failOn, expect };
+        var command = new Command("simulate", "Run a candidate over recorded operations. Exit 9: it changes what --fail-on names, or does not load.") { files, failOn, expect };
+        source.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            if (!DurationText.TryParse(parsed.GetRequiredValue(last), out var span) || span <= TimeSpan.Zero) throw new CommandException(ExitCode.Usage, $"`{parsed.GetValue(last)}` is no duration; expected something like `7d` or `12h`");
-            var until = surroundings.Clock.GetUtcNow();
+            var (from, until) = source.Span(surroundings, parsed);
             var paths = parsed.GetRequiredValue(files);
-            var result = parsed.GetValue(journal) is { } folder
-                ? FromJournal(surroundings, parsed.GetRequiredValue(configuration), paths, folder, until - span, until, cancellationToken)
-                : await FromGatewayAsync(shared, parsed, paths, until - span, cancellationToken);
+            var result = source.IsJournal(parsed)
+                ? source.Read(surroundings, parsed, paths, "the candidate", (options, found, journal, out problems) => PolicyWorkbench.Simulate(options, found, journal, from, until, out problems, cancellationToken))
+                : await FromGatewayAsync(shared, parsed, paths, from, cancellationToken);
             Write(surroundings, shared.Renderer(parsed), result);
             return Verdict(surroundings, result, parsed.GetRequiredValue(failOn), parsed.GetValue(expect) ?? []);
         });
         return command;
-    }
-
-    private static JsonObject FromJournal(Surroundings surroundings, string configuration, string[] files, string folder, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
-    {
-        var (options, paths) = PolicyCommand.Read(surroundings, configuration, files);
-        try
-        {
-            return PolicyWorkbench.Simulate(options, paths, JournalOf(folder), from, until, out var problems, cancellationToken)
-                ?? throw new CommandException(ExitCode.PolicyCheckFailed, $"the candidate does not load: {problems.First(problem => problem.Severity == ProblemSeverity.Error)}");
-        }
-        catch (RecordingException unreadable)
-        {
-            throw new CommandException(ExitCode.Failure, unreadable.Message);
-        }
-    }
-
-    /// <summary>A journal folder, or the journal of a data folder.</summary>
-    internal static string JournalOf(string folder)
-    {
-        var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
-        return Directory.Exists(journal) ? journal : throw new CommandException(ExitCode.NotFound, $"`{folder}` holds no journal; expected a folder with files like `journal-000001.pjl`");
     }
 
     private static async Task<JsonObject> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string[] files, DateTimeOffset from, CancellationToken cancellationToken)

@@ -4,7 +4,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Postern.Cli.Console;
 using Postern.Cli.Output;
-using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Gateway.Policies;
 
@@ -16,18 +15,16 @@ internal static class PolicySuggestCommand
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var files = new Argument<string[]>("files") { Description = "With --journal: the policy whose unused rules are looked for; that of --config otherwise.", Arity = ArgumentArity.ZeroOrMore };
-        var last = new Option<string>("--last") { Description = "How far back, as in `30d`.", HelpName = "duration", DefaultValueFactory = static _ => "30d" };
+        var source = new RecordedSource("30d");
         var unused = new Option<bool>("--unused") { Description = "Write the policy in force without the rules that nobody used, as a diff, instead of rules that cover what was done." };
-        var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
-        var configuration = PolicyCommand.ConfigurationOption();
-        var command = new Command("suggest", "Suggest the smallest rules that cover what was recorded, or with --unused the policy without what nobody used.") { files, last, unused, journal, configuration };
+        var command = new Command("suggest", "Suggest the smallest rules that cover what was recorded, or with --unused the policy without what nobody used.") { files, unused };
+        source.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            if (!DurationText.TryParse(parsed.GetRequiredValue(last), out var span) || span <= TimeSpan.Zero) throw new CommandException(ExitCode.Usage, $"`{parsed.GetValue(last)}` is no duration; expected something like `30d`");
-            var until = surroundings.Clock.GetUtcNow();
-            var result = parsed.GetValue(journal) is { } folder
-                ? FromJournal(surroundings, parsed.GetRequiredValue(configuration), parsed.GetValue(files) ?? [], folder, until - span, until, cancellationToken)
-                : await FromGatewayAsync(shared, parsed, until - span, cancellationToken);
+            var (from, until) = source.Span(surroundings, parsed);
+            var result = source.IsJournal(parsed)
+                ? source.Read(surroundings, parsed, parsed.GetValue(files) ?? [], "the policy", (options, found, journal, out problems) => PolicyWorkbench.Suggest(options, found, journal, from, until, out problems, cancellationToken))
+                : await FromGatewayAsync(shared, parsed, from, cancellationToken);
             var renderer = shared.Renderer(parsed);
             if (renderer.Format != OutputFormat.Table) renderer.WriteItem(result);
             else surroundings.Out.Write(VisibleText.OfLines((string?)result[parsed.GetValue(unused) ? "diff" : "policy"] ?? ""));
@@ -52,20 +49,6 @@ internal static class PolicySuggestCommand
         if (unused.Count == 0) return;
         surroundings.Error.WriteLine((bool?)result["harmless"] == true ? "without them every recorded operation is decided as it was" : "without them something recorded would be decided otherwise; see `postern policy simulate`");
         if ((long?)result["unfaithful"] is > 0 and var unknown) surroundings.Error.WriteLine($"{unknown} recorded operations could not be judged again");
-    }
-
-    private static JsonObject FromJournal(Surroundings surroundings, string configuration, string[] files, string folder, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
-    {
-        var (options, paths) = PolicyCommand.Read(surroundings, configuration, files);
-        try
-        {
-            return PolicyWorkbench.Suggest(options, paths, PolicySimulateCommand.JournalOf(folder), from, until, out var problems, cancellationToken)
-                ?? throw new CommandException(ExitCode.PolicyCheckFailed, $"the policy does not load: {problems.First(problem => problem.Severity == ProblemSeverity.Error)}");
-        }
-        catch (RecordingException unreadable)
-        {
-            throw new CommandException(ExitCode.Failure, unreadable.Message);
-        }
     }
 
     private static async Task<JsonObject> FromGatewayAsync(SharedOptions shared, ParseResult parsed, DateTimeOffset from, CancellationToken cancellationToken)

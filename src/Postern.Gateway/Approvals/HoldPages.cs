@@ -47,11 +47,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, SignedPages
     private async Task HomeAsync(HttpContext context)
     {
         await SignedPages.OffTheSocketThread();
-        if (!pages.Sessions.TryGet(context, out var person))
-        {
-            await pages.Sessions.ChallengeAsync(context, "/", fresh: false).ConfigureAwait(false);
-            return;
-        }
+        if (await pages.PersonAsync(context, "/").ConfigureAwait(false) is not { } person) return;
         var now = clock.GetUtcNow();
         var open = (await VisibleAsync(person, context).ConfigureAwait(false)).Where(hold => HoldView.StateAt(hold, now) == HoldState.Open).ToImmutableArray();
         await pages.WriteAsync(context, StatusCodes.Status200OK, person, "Start", HoldLists.Home(person, [.. open.Where(hold => desk.MayAnswer(hold, person))], [.. open.Where(hold => hold.Requester == person.Key)], now)).ConfigureAwait(false);
@@ -60,11 +56,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, SignedPages
     private async Task ListAsync(HttpContext context)
     {
         await SignedPages.OffTheSocketThread();
-        if (!pages.Sessions.TryGet(context, out var person))
-        {
-            await pages.Sessions.ChallengeAsync(context, "/approvals", fresh: false).ConfigureAwait(false);
-            return;
-        }
+        if (await pages.PersonAsync(context, "/approvals").ConfigureAwait(false) is not { } person) return;
         await pages.WriteAsync(context, StatusCodes.Status200OK, person, "Approvals", HoldLists.All(await VisibleAsync(person, context).ConfigureAwait(false), clock.GetUtcNow())).ConfigureAwait(false);
     }
 
@@ -72,11 +64,7 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, SignedPages
     {
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
-        if (!pages.Sessions.TryGet(context, out var person))
-        {
-            await pages.Sessions.ChallengeAsync(context, PathOf(id), fresh: false).ConfigureAwait(false);
-            return;
-        }
+        if (await pages.PersonAsync(context, PathOf(id)).ConfigureAwait(false) is not { } person) return;
         await ShowAsync(context, person, id, StatusCodes.Status200OK, note: null).ConfigureAwait(false);
     }
 
@@ -100,12 +88,8 @@ internal sealed class HoldPages(IHoldStore holds, ApprovalDesk desk, SignedPages
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
 
-        // 1. Somebody is signed in, in this browser. A bearer token is not looked at.
-        if (!pages.Sessions.TryGet(context, out var person))
-        {
-            await pages.Sessions.ChallengeAsync(context, PathOf(id), fresh: true).ConfigureAwait(false);
-            return;
-        }
+        // 1. Somebody is signed in, in this browser.
+        if (await pages.PersonAsync(context, PathOf(id), fresh: true).ConfigureAwait(false) is not { } person) return;
 
         // 2. The form is ours: sent by our page, in this session.
         if (await pages.OwnFormAsync(context, person, "/approvals").ConfigureAwait(false) is not { } form) return;

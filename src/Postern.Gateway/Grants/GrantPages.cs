@@ -30,7 +30,7 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
     private async Task ListAsync(HttpContext context)
     {
         await SignedPages.OffTheSocketThread();
-        if (await PersonAsync(context, "/grants").ConfigureAwait(false) is not { } person) return;
+        if (await pages.PersonAsync(context, "/grants").ConfigureAwait(false) is not { } person) return;
         var seesAll = Administers(person, GatewayVocabulary.ReadGrants);
         var grants = (await store.ListAsync(null, MaxListed, context.RequestAborted).ConfigureAwait(false)).Where(grant => seesAll || desk.MaySee(grant, person)).ToImmutableArray();
         await pages.WriteAsync(context, StatusCodes.Status200OK, person, "Access", GrantView.All(EntriesFor(person), grants, person, clock.GetUtcNow())).ConfigureAwait(false);
@@ -40,7 +40,7 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
     {
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
-        if (await PersonAsync(context, PathOf(id)).ConfigureAwait(false) is { } person) await ShowAsync(context, person, id, StatusCodes.Status200OK, note: null).ConfigureAwait(false);
+        if (await pages.PersonAsync(context, PathOf(id)).ConfigureAwait(false) is { } person) await ShowAsync(context, person, id, StatusCodes.Status200OK, note: null).ConfigureAwait(false);
     }
 
     private async Task ShowAsync(HttpContext context, Identity person, string id, int status, string? note)
@@ -58,7 +58,7 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
     {
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["id"]!;
-        if (await PersonAsync(context, PathOf(id)).ConfigureAwait(false) is not { } person || await pages.OwnFormAsync(context, person, PathOf(id)).ConfigureAwait(false) is not { } form) return;
+        if (await pages.PersonAsync(context, PathOf(id)).ConfigureAwait(false) is not { } person || await pages.OwnFormAsync(context, person, PathOf(id)).ConfigureAwait(false) is not { } form) return;
         switch (await desk.RevokeAsync(id, person, form["reason"].ToString().Trim(), Administers(person, GatewayVocabulary.RevokeGrants), context.RequestAborted).ConfigureAwait(false))
         {
             case GrantRevocation.Revoked:
@@ -81,7 +81,7 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["entry"]!;
         var agent = context.Request.Query["agent"] is [{ Length: <= 200 } named] ? named : "";
-        if (await PersonAsync(context, PathOfForm(id, agent)).ConfigureAwait(false) is not { } person) return;
+        if (await pages.PersonAsync(context, PathOfForm(id, agent)).ConfigureAwait(false) is not { } person) return;
         if (EntriesFor(person).FirstOrDefault(entry => entry.Id == id) is not { } entry)
         {
             await NotFoundAsync(context, person, "There is no such request, or it is not yours to make.").ConfigureAwait(false);
@@ -94,7 +94,7 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
     {
         await SignedPages.OffTheSocketThread();
         var id = (string)context.Request.RouteValues["entry"]!;
-        if (await PersonAsync(context, PathOfForm(id, "")).ConfigureAwait(false) is not { } person || await pages.OwnFormAsync(context, person, PathOfForm(id, "")).ConfigureAwait(false) is not { } form) return;
+        if (await pages.PersonAsync(context, PathOfForm(id, "")).ConfigureAwait(false) is not { } person || await pages.OwnFormAsync(context, person, PathOfForm(id, "")).ConfigureAwait(false) is not { } form) return;
         var filled = new GrantForm(form["for"].ToString().Trim(), form["agent"].ToString().Trim(), form["reason"].ToString().Trim());
         TimeSpan? length = null;
         if (filled.For.Length > 0)
@@ -129,13 +129,6 @@ internal sealed class GrantPages(GrantDesk desk, IGrantStore store, IPolicySourc
     private Task AgainAsync(HttpContext context, Identity person, string id, GrantForm filled, string note) => EntriesFor(person).FirstOrDefault(entry => entry.Id == id) is { } entry
         ? pages.WriteAsync(context, StatusCodes.Status400BadRequest, person, "Ask for access", SignedPages.Noted(note, GrantView.Form(entry, filled, pages.CsrfField(context))))
         : NotFoundAsync(context, person, "There is no such request, or it is not yours to make.");
-
-    private async ValueTask<Identity?> PersonAsync(HttpContext context, string back)
-    {
-        if (pages.Sessions.TryGet(context, out var person)) return person;
-        await pages.Sessions.ChallengeAsync(context, back, fresh: false).ConfigureAwait(false);
-        return null;
-    }
 
     // Who may ask through some agent only is asked again with the agent that the form names.
     private ImmutableArray<RequestEntry> EntriesFor(Identity person) => desk.EntriesFor(person);

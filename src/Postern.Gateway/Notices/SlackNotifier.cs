@@ -1,14 +1,10 @@
 using System.Buffers;
-using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Postern.Core.Approvals;
 using Postern.Core.Grants;
 using Postern.Core.Policy;
 using Postern.Gateway.Configuration;
-
-// The control plane's own client: it speaks to the workspace that the operator configured, never to a target.
-#pragma warning disable RS0030
 
 namespace Postern.Gateway.Notices;
 
@@ -23,10 +19,7 @@ internal sealed class SlackNotifier(SlackOptions options, string publicUrl) : IN
     /// <summary>The button that denies.</summary>
     public const string DenyAction = "postern_deny";
 
-    private const int MaxAnswer = 64 * 1024;
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = Timeout }) { Timeout = Timeout, MaxResponseContentBufferSize = MaxAnswer };
+    private readonly NoticePost _post = new("Slack");
 
     public string Name => Channel;
 
@@ -39,29 +32,26 @@ internal sealed class SlackNotifier(SlackOptions options, string publicUrl) : IN
         using var request = new HttpRequestMessage(HttpMethod.Post, options.Api.TrimEnd('/') + "/chat.postMessage") { Content = new ByteArrayContent(notice.Body) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json") { CharSet = "utf-8" };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+        return await _post.SendAsync(request, Refusal, stopping).ConfigureAwait(false);
+    }
+
+    // Slack answers 200 to what it refuses as well.
+    private static string? Refusal(byte[] answer)
+    {
         try
         {
-            using var response = await _http.SendAsync(request, stopping).ConfigureAwait(false);
-            if (!response.IsSuccessStatusCode) return string.Create(CultureInfo.InvariantCulture, $"Slack answered {(int)response.StatusCode}");
-            using var answer = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(stopping).ConfigureAwait(false));
-            if (answer.RootElement.TryGetProperty("ok", out var ok) && ok.ValueKind == JsonValueKind.True) return null;
-            return answer.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.String && error.GetString() is { Length: < 64 } code ? $"Slack refused it ({code})" : "Slack refused it";
-        }
-        catch (HttpRequestException failure)
-        {
-            return $"Slack cannot be reached ({failure.HttpRequestError})";
+            using var json = JsonDocument.Parse(answer);
+            if (json.RootElement.ValueKind != JsonValueKind.Object) return "Slack's answer cannot be read";
+            if (json.RootElement.TryGetProperty("ok", out var ok) && ok.ValueKind == JsonValueKind.True) return null;
+            return json.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.String && error.GetString() is { Length: < 64 } code ? $"Slack refused it ({code})" : "Slack refused it";
         }
         catch (JsonException)
         {
             return "Slack's answer cannot be read";
         }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
-        {
-            return "Slack did not answer in time";
-        }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _post.Dispose();
 
     private byte[] Body(string line, string link, string label, string? deniable)
     {

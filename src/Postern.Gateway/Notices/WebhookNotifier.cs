@@ -7,9 +7,6 @@ using Postern.Core.Grants;
 using Postern.Core.Policy;
 using Postern.Gateway.Configuration;
 
-// The control plane's own client: it speaks to the reviewers' receiver that the operator configured, never to a target.
-#pragma warning disable RS0030
-
 namespace Postern.Gateway.Notices;
 
 /// <summary>Tells reviewers by a signed POST.</summary>
@@ -17,9 +14,7 @@ internal sealed class WebhookNotifier(WebhookOptions options, string publicUrl) 
 {
     public const string Channel = "webhook";
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = Timeout }) { Timeout = Timeout };
+    private readonly NoticePost _post = new("the receiver");
 
     public string Name => Channel;
 
@@ -58,22 +53,10 @@ internal sealed class WebhookNotifier(WebhookOptions options, string publicUrl) 
         request.Headers.Add(WebhookSignature.DeliveryHeader, notice.Id);
         request.Headers.Add(WebhookSignature.TimestampHeader, timestamp);
         request.Headers.Add(WebhookSignature.SignatureHeader, WebhookSignature.Of(options.Secret, timestamp, notice.Body));
-        try
-        {
-            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stopping).ConfigureAwait(false);
-            return response.IsSuccessStatusCode ? null : string.Create(CultureInfo.InvariantCulture, $"the receiver answered {(int)response.StatusCode}");
-        }
-        catch (HttpRequestException failure)
-        {
-            return $"the receiver cannot be reached ({failure.HttpRequestError})";
-        }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
-        {
-            return "the receiver did not answer in time";
-        }
+        return await _post.SendAsync(request, refusal: null, stopping).ConfigureAwait(false);
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _post.Dispose();
 
     private static byte[] Body(Action<Utf8JsonWriter> write)
     {

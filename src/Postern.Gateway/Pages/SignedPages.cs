@@ -18,6 +18,14 @@ internal sealed class SignedPages(IPageSession sessions, RefusalNotes notes)
     /// <summary>What follows reads the database and draws; the threads that serve sockets must not wait for that.</summary>
     public static ConfiguredTaskAwaitable OffTheSocketThread() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
 
+    /// <summary>Who is signed in, in this browser; a bearer token is not looked at. Null when nobody is: then the way to sign-in, and back, is the answer.</summary>
+    public async ValueTask<Identity?> PersonAsync(HttpContext context, string back, bool fresh = false)
+    {
+        if (sessions.TryGet(context, out var person)) return person;
+        await sessions.ChallengeAsync(context, back, fresh).ConfigureAwait(false);
+        return null;
+    }
+
     /// <summary>The hidden field that makes a form ours.</summary>
     public Html CsrfField(HttpContext context) => Html.Of($"<input type=\"hidden\" name=\"{IPageSession.CsrfField}\" value=\"{sessions.IssueCsrf(context)}\">");
 

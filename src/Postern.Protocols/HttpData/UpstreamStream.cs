@@ -14,12 +14,12 @@ internal sealed class UpstreamStream(UpstreamResponse response) : Stream
 
     public override bool CanSeek => false;
 
-    public override long Length => throw new NotSupportedException();
+    public override long Length => throw Refused();
 
     public override long Position
     {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
+        get => throw Refused();
+        set => throw Refused();
     }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => response.ReadAsync(buffer, isMidMessage: false);
@@ -36,11 +36,13 @@ internal sealed class UpstreamStream(UpstreamResponse response) : Stream
     {
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override int Read(byte[] buffer, int offset, int count) => throw Refused();
 
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw Refused();
 
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override long Seek(long offset, SeekOrigin origin) => throw Refused();
 
-    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw Refused();
+
+    private static NotSupportedException Refused() => new("a connection to a target has no position and no length, and no thread waits on it; expected `ReadAsync` and `WriteAsync`");
 }

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Security.Authentication;
 using System.Text;
 using Postern.Core.Operations;
+using Postern.Core.Pipeline;
 using Postern.Protocols.Postgres.Wire;
 
 namespace Postern.Protocols.Postgres;
@@ -81,7 +82,7 @@ internal sealed class PostgresAdmission(PostgresGateway gateway)
         {
             // Newer clients take the lower version, without their options, and go on.
             var options = parameters.Where(parameter => parameter.Key.StartsWith("_pq_.", StringComparison.Ordinal)).Select(parameter => parameter.Key).ToList();
-            using var answer = new OwnBuffer();
+            using var answer = new PooledFrame(1024);
             OwnMessages.WriteVersion(answer, Startup.Minor, options);
             await client.Stream.WriteAsync(answer.Written).ConfigureAwait(false);
             parameters = [.. parameters.Where(parameter => !options.Contains(parameter.Key))];
@@ -154,7 +155,7 @@ internal sealed class PostgresAdmission(PostgresGateway gateway)
 
     private static async ValueTask<Admitted?> RefuseAsync(RawClient client, string code, string message)
     {
-        using var answer = new OwnBuffer();
+        using var answer = new PooledFrame(1024);
         OwnMessages.WriteReport(answer, new Report(OwnMessages.Fatal, code, message));
         await client.Stream.WriteAsync(answer.Written).ConfigureAwait(false);
         return null;

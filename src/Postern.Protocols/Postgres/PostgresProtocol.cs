@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
+using Postern.Core.Pipeline;
 using Postern.Protocols.Postgres.Sql;
 using Postern.Protocols.Postgres.Wire;
 
@@ -77,7 +78,7 @@ public sealed class PostgresProtocol : IRawProtocol, IDisposable
         catch (WireException violation)
         {
             await gateway.Notes.NoteAsync("request.refused", violation.Message, "gateway").ConfigureAwait(false);
-            using var answer = new OwnBuffer();
+            using var answer = new PooledFrame(1024);
             OwnMessages.WriteReport(answer, new Report(OwnMessages.Fatal, SqlState.ProtocolViolation, violation.Message));
             await client.Stream.WriteAsync(answer.Written).ConfigureAwait(false);
             return null;

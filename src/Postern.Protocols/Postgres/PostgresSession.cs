@@ -23,7 +23,7 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
     private readonly PreparedNames _names = new();
     private readonly UnitReader _reader;
     private readonly UnitPlan _plan = new();
-    private readonly OwnBuffer _own = new();
+    private readonly PooledFrame _own = new(1024);
     private readonly long _key;
     private readonly string _run;
     private PostgresLink? _link;

@@ -17,20 +17,18 @@ internal sealed class Http2Response : UpstreamResponse
     private readonly Http2Upload? _upload;
     private readonly DeadlineWatch _deadlines;
     private readonly Deadline _deadline;
-    private readonly UpstreamPatience _patience;
-    private readonly bool _onlyListens;
     private readonly List<KeyValuePair<string, string>> _headers;
     private readonly long? _length;
     private List<KeyValuePair<string, string>>? _trailers;
     private Stream? _body;
     private long _seen;
-    private long _messageBegan;
+    private ReplyPatience _waiting;
     private bool _isDisposed;
 
     /// <exception cref="UpstreamException">Its head has more than one reading.</exception>
     public Http2Response(HttpResponseMessage response, OnceRequest message, Http2Upload? upload, DeadlineWatch deadlines, Deadline deadline, UpstreamPatience patience, UpstreamRequest request)
     {
-        (_response, _request, _upload, _deadlines, _deadline, _patience, _onlyListens) = (response, message, upload, deadlines, deadline, patience, request.OnlyListens);
+        (_response, _request, _upload, _deadlines, _deadline, _waiting) = (response, message, upload, deadlines, deadline, new ReplyPatience(deadlines.Clock, deadline, patience, request.OnlyListens));
         try
         {
             _headers = new List<KeyValuePair<string, string>>(16);
@@ -81,7 +79,7 @@ internal sealed class Http2Response : UpstreamResponse
         try
         {
             _body ??= await _response.Content.ReadAsStreamAsync(_deadline.Token).ConfigureAwait(false);
-            Expect(isMidMessage);
+            _waiting.Begin(isMidMessage);
             var read = await _body.ReadAsync(into, _deadline.Token).ConfigureAwait(false);
             _seen += read;
             if (_seen > _length || (read == 0 && _length is not null && _seen != _length)) throw Invalid("the target's body is not as long as it said");
@@ -95,7 +93,7 @@ internal sealed class Http2Response : UpstreamResponse
         }
         catch (Exception fault) when (_deadline.HasPassed)
         {
-            throw new UpstreamException(RefusalCode.UpstreamUnavailable, isMidMessage ? "the target began a message and did not end it in time" : "the target's stream was silent for too long", fault);
+            throw ReplyPatience.Passed(isMidMessage, fault);
         }
         catch (Exception) when (_deadline.Token.IsCancellationRequested)
         {
@@ -147,20 +145,6 @@ internal sealed class Http2Response : UpstreamResponse
     private static bool IsOfConnections(string name) =>
         name.Equals("connection", StringComparison.OrdinalIgnoreCase) || name.Equals("keep-alive", StringComparison.OrdinalIgnoreCase) || name.Equals("proxy-connection", StringComparison.OrdinalIgnoreCase)
         || name.Equals("transfer-encoding", StringComparison.OrdinalIgnoreCase) || name.Equals("upgrade", StringComparison.OrdinalIgnoreCase);
-
-    private void Expect(bool isMidMessage)
-    {
-        var now = _deadlines.Clock.GetTimestamp();
-        if (!isMidMessage)
-        {
-            _messageBegan = 0;
-            _deadline.Set(now, _onlyListens ? Timeout.InfiniteTimeSpan : _patience.Silence);
-            return;
-        }
-        if (_messageBegan == 0) _messageBegan = now;
-        var left = _patience.Message - _deadlines.Clock.GetElapsedTime(_messageBegan, now);
-        _deadline.Set(now, left < _patience.Idle ? left : _patience.Idle);
-    }
 
     private static UpstreamException Invalid(string message) => new(RefusalCode.UpstreamInvalid, message);
 }
