@@ -212,7 +212,7 @@ public sealed class OperationPipeline(
             if (exchange.Operation.OnlyListens && clearance.End == ClearanceEnd.CallerGone && fault is OperationCanceledException) return new Ending(Outcome.Done, null, null, hold, clock.GetUtcNow());
             if (clearance.End != ClearanceEnd.CallerGone)
             {
-                await TellAsync(exchange, _refusals.BrokenOff(id, code, mayHaveHappened), CancellationToken.None).ConfigureAwait(false);
+                await TellAsync(exchange, _refusals.BrokenOff(id, code, mayHaveHappened, detail), CancellationToken.None).ConfigureAwait(false);
             }
             return new Ending(mayHaveHappened ? Outcome.Unknown : Outcome.Failed, code, detail, hold, clock.GetUtcNow());
         }

@@ -85,8 +85,17 @@ internal sealed class Refusals(string publicUrl)
 
     public Refusal NotRecordable(OperationId id) => Unavailable(id, RefusalCode.RecordUnavailable, "The gateway cannot write its record at the moment, so nothing was done. Try again later.");
 
-    public Refusal BrokenOff(OperationId id, string code, bool mayHaveHappened) => code switch
+    /// <param name="id">The operation.</param>
+    /// <param name="code">Why it ended.</param>
+    /// <param name="mayHaveHappened">Something of it was sent.</param>
+    /// <param name="fault">What is wrong with the request, in words of ours; said for <see cref="RefusalCode.InvalidRequest"/> alone.</param>
+    public Refusal BrokenOff(OperationId id, string code, bool mayHaveHappened, string? fault = null) => code switch
     {
+        RefusalCode.InvalidRequest => new Refusal
+        {
+            DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,
+            Reason = $"The request is not well-formed: {fault ?? "its body could not be read to its end"}. {Happened(mayHaveHappened)}",
+        },
         RefusalCode.CredentialEnded => new Refusal
         {
             DecisionId = id, Decision = Denied, Code = code, Retry = RetryMode.AfterChange,

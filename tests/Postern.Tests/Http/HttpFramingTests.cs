@@ -108,8 +108,10 @@ public sealed class HttpFramingTests(SharedHttpBed shared) : IClassFixture<Share
         var bed = shared.Bed;
         bed.Target.Requests.Clear();
 
-        await bed.RawAsync("PUT /http/api/a HTTP/1.1\r\n{auth}Content-Type: application/octet-stream\r\n" + Chunked + "3\r\nabc\r\nZZ\r\nabc\r\n0\r\n\r\n");
+        var answer = await bed.RawAsync("PUT /http/api/a HTTP/1.1\r\n{auth}Content-Type: application/octet-stream\r\n" + Chunked + "3\r\nabc\r\nZZ\r\nabc\r\n0\r\n\r\n");
 
+        // whoever sent it is to blame, and is told so: neither the target nor the gateway failed
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Empty(bed.Target.Requests);
     }
 
