@@ -9,10 +9,8 @@ internal sealed class Glob
     /// <summary>A longer pattern is a load error.</summary>
     public const int MaxLength = 512;
 
-
     private readonly (bool IsStar, bool Crosses, char Character)[] _steps;
     private readonly char? _segment;
-    private readonly string _start;
 
     public Glob(string text, char? segment)
     {
@@ -31,12 +29,15 @@ internal sealed class Glob
             steps.Add((true, crosses || segment is null, '*'));
         }
         _steps = [.. steps];
-        _start = text[..Math.Max(0, text.IndexOf('*', StringComparison.Ordinal))];
+        Start = text[..Math.Max(0, text.IndexOf('*', StringComparison.Ordinal))];
         MatchesAll = _steps is [(true, true, _)];
     }
 
     /// <summary>The pattern as written.</summary>
     public string Text { get; }
+
+    /// <summary>What every value that matches begins with; empty where a star comes first.</summary>
+    public string Start { get; }
 
     /// <summary>True when every value matches, so that it reaches even what is not bounded.</summary>
     public bool MatchesAll { get; }
@@ -47,7 +48,7 @@ internal sealed class Glob
     public bool IsMatch(string value)
     {
         if (MatchesAll) return true;
-        if (!value.StartsWith(_start, StringComparison.Ordinal)) return false;
+        if (!value.StartsWith(Start, StringComparison.Ordinal)) return false;
         var count = _steps.Length;
         Span<bool> reached = stackalloc bool[count + 1];
         Span<bool> next = stackalloc bool[count + 1];

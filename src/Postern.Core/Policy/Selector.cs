@@ -25,11 +25,17 @@ internal sealed class Selector
     /// <summary>The values that are written out.</summary>
     public FrozenSet<string> Literals => _literals;
 
+    /// <summary>What the values of each pattern begin with.</summary>
+    public IEnumerable<string> Starts => _globs.Select(glob => glob.Start);
+
     /// <summary>Literals and patterns, as written.</summary>
     public ImmutableArray<string> Texts => [.. _literals.Order(StringComparer.Ordinal), .. _globs.Select(glob => glob.Text)];
 
     /// <summary>True when nothing is reached that is not written out.</summary>
     public bool IsLiteral => _globs.IsEmpty;
+
+    /// <summary>True when whatever it reaches is written out or begins with something that is, so that an index can find it by the value.</summary>
+    public bool IsTelling => _globs.All(glob => glob.Start.Length > 0);
 
     /// <summary>Allow and hold: every value lies in the selector; <c>all</c> only by a star; an empty fact never.</summary>
     public bool Covers(Fact fact, bool hasDefinition)

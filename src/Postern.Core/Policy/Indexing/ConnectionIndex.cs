@@ -7,7 +7,7 @@ namespace Postern.Core.Policy.Indexing;
 internal sealed class ConnectionIndex
 {
     private readonly ImmutableArray<FactIndex> _facts;
-    private readonly WhoIndex _patterns;
+    private readonly WhoIndex _others;
     private readonly WhoIndex _wholeConnectionDenies;
 
     public ConnectionIndex(Connection connection, Vocabulary? vocabulary, IEnumerable<Rule> rules, IEnumerable<Mask> masks)
@@ -16,8 +16,8 @@ internal sealed class ConnectionIndex
         Vocabulary = vocabulary;
         var clauses = rules.SelectMany(rule => rule.On.Where(entry => entry.IsOn(connection)).Select(entry => new Clause(rule, entry))).ToList();
         var placed = clauses.ToLookup(clause => Telling(clause.Entry)?.Key.Fact);
-        _facts = [.. placed.Where(group => group.Key is not null).Select(group => new FactIndex(group.Key!, group.Select(clause => (clause, Telling(clause.Entry)!.Literals))))];
-        _patterns = new WhoIndex(placed[null]);
+        _facts = [.. placed.Where(group => group.Key is not null).Select(group => new FactIndex(group.Key!, group.Select(clause => (clause, Telling(clause.Entry)!))))];
+        _others = new WhoIndex(placed[null]);
         _wholeConnectionDenies = new WhoIndex(clauses.Where(clause => clause.Rule.Effect == RuleEffect.Deny && clause.Entry.IsWholeConnection));
         Givers = new WhoIndex(clauses.Where(clause => clause.Rule.Gives && !clause.Rule.IsReport).DistinctBy(clause => clause.Rule));
         HasRequests = clauses.Exists(clause => clause.Rule.Request is not null);
@@ -51,9 +51,9 @@ internal sealed class ConnectionIndex
             return;
         }
         foreach (var fact in _facts) fact.Find(part, identity, found);
-        _patterns.Find(identity, found);
+        _others.Find(identity, found);
     }
 
-    // The key with the fewest written-out values and no pattern: a part that lacks all of them cannot match.
-    private static Selector? Telling(Entry entry) => entry.Selectors.Where(selector => selector.IsLiteral).MinBy(selector => selector.Literals.Count);
+    // A key that is written out, with the fewest values; else one whose every pattern begins with something. A part that has none of these cannot match.
+    private static Selector? Telling(Entry entry) => entry.Selectors.Where(selector => selector.IsTelling).MinBy(selector => (!selector.IsLiteral, selector.Texts.Length));
 }
