@@ -31,6 +31,7 @@ internal static class PosternExecutable
             ApprovalsCommand.Create(surroundings, shared),
             SessionsCommand.Create(surroundings, shared),
             VerifyCommand.Create(surroundings, shared),
+            JournalCommand.Create(surroundings),
             CompletionCommand.Create(surroundings),
         };
         foreach (var option in shared.All) root.Add(option);

@@ -6,6 +6,7 @@ using Postern.Core.Approvals;
 using Postern.Core.Grants;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
+using Postern.Core.Recording;
 using Postern.Core.Sessions;
 using Postern.Core.Yaml;
 using Postern.Gateway.Api;
@@ -124,6 +125,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var database = teardown.Own(GatewayDatabase.Open(folder.Path));
         var recording = RecordingOf(options, folder);
         var recorder = teardown.Own(await OpenRecorderAsync(recording, clock, cancellationToken).ConfigureAwait(false));
+        if (JournalKeys.FileOf(recording) is { } signingKey) teardown.Own(new WatchedSigningKey(recording, signingKey, recorder, clock, logs.CreateLogger("Postern.Record")));
+        var witnesses = WitnessesOf(options.Record, recorder, clock, logs.CreateLogger("Postern.Record"));
+        if (witnesses is not null) teardown.Own(witnesses);
         var index = teardown.Own(OpenIndex(recording, recorder));
         teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
         var holds = teardown.Own(OpenHolds(folder));
@@ -223,10 +227,11 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("database", database.ComplaintAsync),
             new ReadinessCheck("issuers", authenticator.ComplaintAsync),
             new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
+            new ReadinessCheck("witnesses", _ => ValueTask.FromResult(witnesses?.Complaint())) { IsWarning = true },
             new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
-        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
+        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, witnesses, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
         var sessions = raw is null ? null : teardown.Own(RawListenerOf(raw, protocols, rawCertificate, options, clock, logs));
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);

@@ -15,6 +15,7 @@ using Postern.Gateway.Listening;
 using Postern.Gateway.Notices;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
+using Postern.Gateway.Recordings.Witnesses;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
@@ -31,7 +32,14 @@ public sealed partial class GatewayHost
         DataFolder = folder.Path,
         Durability = options.Record.IsStrict ? Durability.Strict : Durability.Relaxed,
         ContentBytes = options.Record.ContentBytes,
+        Heartbeat = options.Record.Heartbeat,
+        Key = options.Record.Key,
     };
+
+    private static CheckpointWitnesses? WitnessesOf(RecordOptions record, Recorder recorder, TimeProvider clock, ILogger log) => record.Witnesses.IsEmpty
+        ? null
+        : new CheckpointWitnesses(
+            record.Witnesses.Select(IWitness (witness) => witness.File is { } file ? new FileWitness(witness.Name, file) : new HttpWitness(witness.Name, witness.Url!, witness.Token)), recorder, record.RefuseWithoutWitness, clock, log);
 
     private static async Task<Recorder> OpenRecorderAsync(RecorderOptions recording, TimeProvider clock, CancellationToken cancellationToken)
     {

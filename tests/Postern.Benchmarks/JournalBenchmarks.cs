@@ -43,7 +43,7 @@ public static class JournalBenchmarks
             await (await Recorder.OpenAsync(options, TimeProvider.System, CancellationToken.None)).DisposeAsync();
             var start = watch.Elapsed;
             watch.Restart();
-            var report = JournalVerifier.Verify([folder.FullName], await File.ReadAllTextAsync(Path.Combine(folder.FullName, FileJournalSigner.PublicKeyFile)));
+            var report = JournalVerifier.Verify([folder.FullName], await File.ReadAllTextAsync(Path.Combine(folder.FullName, JournalKeys.PublicKeyFile)));
             await output.WriteLineAsync($"journal of {megabytes:F1} MB, {operations} operations: start {start.TotalMilliseconds:F0} ms ({megabytes / start.TotalSeconds:F0} MB/s), verify {watch.Elapsed.TotalMilliseconds:F0} ms ({megabytes / watch.Elapsed.TotalSeconds:F0} MB/s), good: {report.IsGood}");
         }
         finally

@@ -23,17 +23,17 @@ internal static class VerifyCommand
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var paths = new Argument<string[]>("recording") { Description = "Journal folders, data folders or segment files.", Arity = ArgumentArity.OneOrMore };
-        var key = new Option<string>("--key") { Description = "The gateway's public key (journal.pub.pem).", HelpName = "public.pem", Required = true };
+        var key = new Option<string[]>("--key") { Description = "The gateway's public key (journal.pub.pem). Where it was replaced, the first one is enough, since each vouches for the next; several may be given.", HelpName = "public.pem", Required = true };
         var anchors = new Option<string[]>("--anchors") { Description = "What an earlier `verify -o ndjson` wrote, kept elsewhere: proves that nothing up to there was cut off.", HelpName = "file" };
         var command = new Command("verify", "Verify recordings offline: nothing was changed, removed, added or reordered.") { paths, key, anchors };
         command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(surroundings, shared.Renderer(parsed), parsed.GetRequiredValue(paths), parsed.GetRequiredValue(key), parsed.GetValue(anchors) ?? [], cancellationToken)));
         return command;
     }
 
-    private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string keyFile, string[] anchorFiles, CancellationToken cancellationToken)
+    private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string[] keyFiles, string[] anchorFiles, CancellationToken cancellationToken)
     {
-        if (!File.Exists(keyFile)) throw new CommandException(ExitCode.NotFound, $"the public key `{keyFile}` does not exist; a gateway keeps its own as `journal.pub.pem` in its data folder");
-        var report = JournalVerifier.Verify(paths, File.ReadAllText(keyFile), anchorFiles.SelectMany(AnchorFile.Read), cancellationToken);
+        if (keyFiles.FirstOrDefault(file => !File.Exists(file)) is { } keyFile) throw new CommandException(ExitCode.NotFound, $"the public key `{keyFile}` does not exist; a gateway keeps its own as `journal.pub.pem` in its data folder");
+        var report = JournalVerifier.Verify(paths, string.Join('\n', keyFiles.Select(File.ReadAllText)), anchorFiles.SelectMany(AnchorFile.Read), cancellationToken);
         if (report.Journals.Length > 0) renderer.WriteList([.. report.Journals.Select(Item)], "nothing was verified", Columns);
         foreach (var journal in report.Journals)
         {

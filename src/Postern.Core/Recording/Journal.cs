@@ -42,6 +42,8 @@ internal sealed class Journal : IDisposable
     private readonly long _maxWaitingBytes;
     private readonly TimeProvider _clock;
     private readonly Action _broken;
+    private readonly Action<RecordedCheckpoint>? _signed;
+    private readonly TimeSpan _heartbeat;
     private readonly JournalSlots _slots = new();
     private readonly Thread _thread;
     private readonly ITimer _timer;
@@ -55,6 +57,9 @@ internal sealed class Journal : IDisposable
     private List<JournalSlot> _taken = [];
     private int _next;
     private bool _timerArmed;
+    private long _lastSigned;
+    private RecordedCheckpoint? _told;
+    private SignerChange? _change;
 
     private long _waitingBytes;
     private int _urgent;
@@ -66,10 +71,16 @@ internal sealed class Journal : IDisposable
     private long _durable;
     private TaskCompletionSource? _advanced;
 
-    /// <summary>Takes over the segments where recovery left them. <paramref name="broken"/> is called once, if a write or flush fails; it must not block.</summary>
-    public Journal(JournalSegments segments, RecorderOptions options, TimeProvider clock, Action broken)
+    /// <summary>
+    /// Takes over the segments where recovery left them. <paramref name="broken"/> is called once, if a write or flush fails; <paramref name="signed"/> with
+    /// each checkpoint that survives a power loss, in order. Neither may block.
+    /// </summary>
+    public Journal(JournalSegments segments, RecorderOptions options, TimeProvider clock, Action broken, Action<RecordedCheckpoint>? signed = null)
     {
         _broken = broken;
+        _signed = signed;
+        _heartbeat = options.Heartbeat;
+        _lastSigned = clock.GetTimestamp();
         _segments = segments;
         _durability = options.Durability;
         _maxWaitingBytes = options.WaitingBytes;
@@ -175,6 +186,20 @@ internal sealed class Journal : IDisposable
         }
     }
 
+    /// <summary>Signs with another key from here on, for which the one so far vouches. Returns when that is durable.</summary>
+    /// <exception cref="RecordingException">The journal is broken, closed, or changes its key already.</exception>
+    public Task ChangeSignerAsync(IJournalSigner next)
+    {
+        lock (_gate)
+        {
+            if (_fault is { } fault) return Task.FromException(fault);
+            if (_closing || _change is not null) return Task.FromException(new RecordingException(_closing ? "the journal is closed" : "the journal changes its key already"));
+            _change = new SignerChange(next);
+            Monitor.Pulse(_gate);
+            return _change.Done.Task;
+        }
+    }
+
     /// <summary>Returns the durable sequence once it is past the given one, or the journal is closed or faulted.</summary>
     public async ValueTask<long> WaitPastAsync(long sequence, CancellationToken cancellationToken)
     {
@@ -218,8 +243,9 @@ internal sealed class Journal : IDisposable
             {
                 if (!TakeWork(out var checkpoint, out closing)) break;
                 WriteTaken(mayFlush: true);
-                if ((checkpoint || closing) && _segments.Unsigned > 0) _segments.AddCheckpoint(_clock.GetUtcNow());
+                if ((checkpoint || closing) && (_segments.Unsigned > 0 || _clock.GetElapsedTime(_lastSigned) >= _heartbeat)) Sign();
                 Commit(flush: checkpoint || closing);
+                if (Volatile.Read(ref _change) is { } change) ChangeSigner(change);
                 lock (_gate) _isPenTaken = false;
             }
         }
@@ -231,6 +257,7 @@ internal sealed class Journal : IDisposable
         lock (_gate)
         {
             _advanced?.TrySetResult();
+            _change?.Done.TrySetException(new RecordingException("the journal is closed"));
             _stopped.TrySetResult();
         }
     }
@@ -246,7 +273,7 @@ internal sealed class Journal : IDisposable
                 if (!mayFlush) return false;
                 Rotate();
             }
-            if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) _segments.AddCheckpoint(_clock.GetUtcNow());
+            if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) Sign();
             _segments.Add(slot);
             _inBatch.Add(slot);
             _next++;
@@ -262,7 +289,7 @@ internal sealed class Journal : IDisposable
     {
         lock (_gate)
         {
-            while (_fault is null && (_isPenTaken || (_urgent == 0 && _next == _taken.Count && !_checkpointDue && !_closing)))
+            while (_fault is null && (_isPenTaken || (_urgent == 0 && _next == _taken.Count && !_checkpointDue && !_closing && _change is null)))
             {
                 if (_isPenTaken || _waiting.Count == 0)
                 {
@@ -299,13 +326,37 @@ internal sealed class Journal : IDisposable
     private void LayDownPen()
     {
         _isPenTaken = false;
-        if (_urgent > 0 || _next < _taken.Count || _checkpointDue || _closing || (_isAsleep && _waiting.Count > 0)) Monitor.Pulse(_gate);
+        if (_urgent > 0 || _next < _taken.Count || _checkpointDue || _closing || _change is not null || (_isAsleep && _waiting.Count > 0)) Monitor.Pulse(_gate);
     }
 
-    private void Rotate()
+    private void Sign()
     {
-        if (_segments.Unsigned > 0) _segments.AddCheckpoint(_clock.GetUtcNow());
+        _segments.AddCheckpoint(_clock.GetUtcNow());
+        _lastSigned = _clock.GetTimestamp();
+    }
+
+    /// <summary>The old key signs that it vouches for the new one, and a segment later the new one signs.</summary>
+    private void ChangeSigner(SignerChange change)
+    {
+        var now = _clock.GetUtcNow();
+        var slot = _slots.Rent(RecordType.Occurrence);
+        slot.IsAwaited = false;
+        PayloadWriter.Occurrence(slot, KeySuccession.Announce(_segments.Signer, change.Next, now));
+        if (_segments.Unsigned >= JournalFormat.RecordsPerCheckpoint) Sign();
+        _segments.Add(slot);
+        _inBatch.Add(slot);
+        Rotate(change.Next);
+        Sign();
         Commit(flush: true);
+        lock (_gate) _change = null;
+        change.Done.TrySetResult();
+    }
+
+    private void Rotate(IJournalSigner? next = null)
+    {
+        if (_segments.Unsigned > 0) Sign();
+        Commit(flush: true);
+        if (next is not null) _segments.SignWith(next);
         _segments.Rotate(_clock.GetUtcNow());
         Advance();
     }
@@ -317,10 +368,10 @@ internal sealed class Journal : IDisposable
         _segments.WriteBatch();
         // INVARIANT: in strict mode no promise is kept before the flush that covers its record has returned (G1, G2).
         if (flush || _durability == Durability.Strict) _segments.Flush();
-        if (_segments.Unsigned > 0 && !_timerArmed)
+        if (!_timerArmed)
         {
-            _timerArmed = true;
-            _timer.Change(CheckpointInterval, Timeout.InfiniteTimeSpan);
+            _timerArmed = _segments.Unsigned > 0;
+            _timer.Change(_timerArmed ? CheckpointInterval : _heartbeat, Timeout.InfiniteTimeSpan);
         }
         Advance();
         foreach (var slot in _inBatch)
@@ -344,6 +395,10 @@ internal sealed class Journal : IDisposable
             _advanced?.TrySetResult();
             _advanced = null;
         }
+        // What a witness is told must still be there after a power loss, or it would accuse an honest journal.
+        if (_segments.LastCheckpoint is not { } last || ReferenceEquals(last, _told) || last.Through >= _durable) return;
+        _told = last;
+        _signed?.Invoke(last);
     }
 
     private void Poison(Exception cause)
@@ -351,9 +406,11 @@ internal sealed class Journal : IDisposable
         var fault = new RecordingException(
             string.Create(CultureInfo.InvariantCulture, $"the journal `{_segments.Place}` cannot be written ({cause.Message}); nothing is accepted until it can, which is tried every few seconds"), cause);
         List<JournalSlot> broken;
+        SignerChange? change;
         lock (_gate)
         {
             _fault = fault;
+            change = _change;
             _isPenTaken = false;
             Monitor.Pulse(_gate);
             broken = [.. _inBatch, .. _taken.Skip(_next), .. _waiting];
@@ -361,6 +418,12 @@ internal sealed class Journal : IDisposable
         }
         broken.RemoveAll(static slot => !slot.IsAwaited);
         JournalPromises.Settle(broken, fault);
+        change?.Done.TrySetException(fault);
         _broken();
+    }
+
+    private sealed record SignerChange(IJournalSigner Next)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -20,10 +20,17 @@ internal static class JournalRecovery
 {
     /// <summary>Leaves <paramref name="segments"/> ready to be written to.</summary>
     /// <exception cref="RecordingException">The journal is damaged, or belongs to another key or version.</exception>
-    public static RecoveryResult Run(IJournalStorage storage, JournalSegments segments, JournalPublicKey key, DateTimeOffset now, CancellationToken cancellationToken)
+    public static RecoveryResult Run(IJournalStorage storage, JournalSegments segments, JournalKeyring keys, JournalSigners signers, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        using var scan = new JournalScan(storage, key, strict: false);
+        using var scan = new JournalScan(storage, keys, strict: false);
         scan.Run(cancellationToken);
+        // Before anything is touched: a journal goes on under the key of its last segment, or under one that this key vouches for.
+        var signer = scan.Segment == 0 ? signers.Current : signers.For(scan.Signer);
+        if (scan.Problem is { IsUnknownKey: true } || (signer is null && scan.Problem is null or { IsTornTail: true }))
+        {
+            throw new RecordingException(
+                $"the journal `{storage.Name}` is signed with another key than {signers.Current.KeyId}; give the key before it too, so that it can vouch for the new one (`record.signingKey.previousFile`), or move the journal away to begin a new one");
+        }
         string? cutFile = null;
         long cutBytes = 0;
         if (scan.Problem is { } problem)
@@ -42,6 +49,7 @@ internal static class JournalRecovery
                 storage.FlushNames();
             }
         }
+        segments.SignWith(signer!);
         if (scan.Segment == 0) segments.Begin(now);
         else segments.Resume(scan);
         return new RecoveryResult(cutFile, scan.Problem?.Offset ?? 0, cutBytes, scan.Problem?.Text, [.. scan.Open.OrderBy(pair => pair.Value).Select(pair => pair.Key)]);

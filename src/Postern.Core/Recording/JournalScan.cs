@@ -13,6 +13,9 @@ internal sealed record ScanProblem(string File, long Offset, long Sequence, stri
 {
     /// <summary>When a signature does not match the chain: the last signed sequence; the change is behind it and before <see cref="Sequence"/>.</summary>
     public long? SuspectAfter { get; init; }
+
+    /// <summary>True when all that is wrong is that a key signs which the reader does not know.</summary>
+    public bool IsUnknownKey { get; init; }
 }
 
 /// <summary>
@@ -20,8 +23,9 @@ internal sealed record ScanProblem(string File, long Offset, long Sequence, stri
 /// walk. Verification (<c>strict</c>) begins at the first record and reads every payload to the last member; recovery begins at the
 /// segment of the oldest intent that can still be open, so that a start takes no longer as the journal grows.
 /// </summary>
-internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key, bool strict) : IDisposable
+internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, bool strict) : IDisposable
 {
+    private readonly KeySuccession _signers = new(keys);
     private JournalChain? _chain = new();
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly HashSet<OperationId> _closed = [];
@@ -48,6 +52,9 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     /// <summary>Checkpoints whose signature is good.</summary>
     public long Checkpoints { get; private set; }
 
+    /// <summary>Id of the key that signs the last segment; empty when there is none.</summary>
+    public string Signer => _signers.Current?.KeyId ?? "";
+
     /// <summary>The last of them.</summary>
     public RecordedCheckpoint? LastCheckpoint { get; private set; }
 
@@ -69,7 +76,11 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _chain?.Dispose();
+    public void Dispose()
+    {
+        _chain?.Dispose();
+        _signers.Dispose();
+    }
 
     /// <summary>Walks to the end, or to the first problem.</summary>
     public void Run(CancellationToken cancellationToken)
@@ -136,7 +147,11 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
         if (number > 1 && !string.Equals(header.Journal, JournalId, StringComparison.Ordinal)) return Stop($"the segment belongs to journal {header.Journal}, not to {JournalId}");
         if (header.Segment != number) return Stop($"the header says segment {header.Segment}, the file name {number}");
         if (!string.Equals(header.Previous, chain.Link().ToString(), StringComparison.Ordinal)) return Stop("the header does not continue the chain of the segment before");
-        if (!string.Equals(header.Signer, key.KeyId, StringComparison.Ordinal)) return Stop($"the segment is signed with key {header.Signer}; the key given is {key.KeyId}");
+        if (_signers.Begin(header.Signer) is { } stranger)
+        {
+            Problem = new ScanProblem(name, scanner.Offset, Sequence + 1, stranger, IsTornTail: false) { IsUnknownKey = true };
+            return false;
+        }
         if (header.First != Sequence + 1 || scanner.Head.Sequence != header.First) return Stop($"the header has sequence {scanner.Head.Sequence}, expected {Sequence + 1}");
         if (strict && header.OldestOpen != (_open.Count == 0 ? null : _open.Values.Min())) return Stop("the header does not name the oldest open intent");
         JournalId = header.Journal;
@@ -188,7 +203,8 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     {
         if (scanner.Head.ContentLength != 0 || !PayloadReader.TryRead(RecordType.Checkpoint, scanner.Json, out var payload, out _)) return "the checkpoint's payload cannot be read";
         var checkpoint = (RecordedCheckpoint)payload;
-        if (!string.Equals(checkpoint.Key, key.KeyId, StringComparison.Ordinal)) return $"the checkpoint is signed with key {checkpoint.Key}; the key given is {key.KeyId}";
+        var key = _signers.Current!;
+        if (!string.Equals(checkpoint.Key, key.KeyId, StringComparison.Ordinal)) return $"the checkpoint is signed with key {checkpoint.Key}; its segment is signed with {key.KeyId}";
         if (!string.Equals(checkpoint.Journal, JournalId, StringComparison.Ordinal)) return "the checkpoint belongs to another journal";
         if (checkpoint.Through != Sequence) return $"the checkpoint covers sequence {checkpoint.Through}, expected {Sequence}";
         if (!string.Equals(checkpoint.Chain, chain.ToString(), StringComparison.Ordinal)) return "the checkpoint's chain value does not match the records before it";
@@ -200,6 +216,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
         }
         Checkpoints++;
         LastCheckpoint = checkpoint;
+        _signers.Signed();
         OnCheckpoint?.Invoke(checkpoint);
         return null;
     }
@@ -207,7 +224,11 @@ internal sealed class JournalScan(IJournalStorage storage, JournalPublicKey key,
     private string? PayloadProblem(SegmentScanner scanner)
     {
         var type = scanner.Head.Type;
-        if (strict && !PayloadReader.TryRead(type, scanner.Json, out _, out var problem)) return problem;
+        if (strict || type == RecordType.Occurrence)
+        {
+            if (!PayloadReader.TryRead(type, scanner.Json, out var payload, out var problem)) return problem;
+            if (payload is RecordedOccurrence occurrence) _signers.Read(occurrence.Kind, occurrence.Facts);
+        }
         if (scanner.Head.ContentLength != 0 && type is not (RecordType.Intent or RecordType.Frame)) return "a record of this type carries no content";
         if (type is RecordType.Occurrence or RecordType.Denials) return null;
         if (!TryReadOperation(scanner.Json, out var operation)) return "the record names no operation";

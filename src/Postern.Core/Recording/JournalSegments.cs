@@ -11,7 +11,6 @@ namespace Postern.Core.Recording;
 internal sealed class JournalSegments : IDisposable
 {
     private readonly IJournalStorage _storage;
-    private readonly IJournalSigner _signer;
     private readonly long _segmentBytes;
     private JournalChain _chain = new();
     private readonly Dictionary<OperationId, long> _open = [];
@@ -28,12 +27,18 @@ internal sealed class JournalSegments : IDisposable
     public JournalSegments(IJournalStorage storage, IJournalSigner signer, long segmentBytes)
     {
         _storage = storage;
-        _signer = signer;
+        Signer = signer;
         _segmentBytes = segmentBytes;
     }
 
     /// <summary>Where it is, for errors.</summary>
     public string Place => _storage.Name;
+
+    /// <summary>Signs checkpoints, and stands in the header of the next segment.</summary>
+    public IJournalSigner Signer { get; private set; }
+
+    /// <summary>The last checkpoint; null before the first of this process.</summary>
+    public RecordedCheckpoint? LastCheckpoint { get; private set; }
 
     /// <summary>The last sequence given out.</summary>
     public long Sequence { get; private set; }
@@ -49,6 +54,9 @@ internal sealed class JournalSegments : IDisposable
 
     /// <summary>Bytes that wait for <see cref="WriteBatch"/>.</summary>
     public int BatchLength { get; private set; }
+
+    /// <summary>Signs with another key from here on. INVARIANT: a segment has one signer, so the next thing that is written is a header, or nothing was written yet.</summary>
+    public void SignWith(IJournalSigner signer) => Signer = signer;
 
     /// <summary>Begins a journal with a new random id.</summary>
     public void Begin(DateTimeOffset now)
@@ -106,11 +114,12 @@ internal sealed class JournalSegments : IDisposable
     public void AddCheckpoint(DateTimeOffset now)
     {
         var chain = _chain.Link().ToString();
-        var signature = _signer.Sign(CheckpointText.Of(_journalId, Sequence, chain, now));
-        var checkpoint = new RecordedCheckpoint(_journalId, Sequence, chain, now, _signer.KeyId, Convert.ToBase64String(signature));
+        var signature = Signer.Sign(CheckpointText.Of(_journalId, Sequence, chain, now));
+        var checkpoint = new RecordedCheckpoint(_journalId, Sequence, chain, now, Signer.KeyId, Convert.ToBase64String(signature));
         var record = Frame(RecordType.Checkpoint, _seed, prefix: 0, output => PayloadWriter.Checkpoint(output, checkpoint));
         Append(record);
         _chain.Add(record, content: null);
+        LastCheckpoint = checkpoint;
         Unsigned = 0;
     }
 
@@ -145,7 +154,7 @@ internal sealed class JournalSegments : IDisposable
         _segment++;
         _flushedLength = _fileLength = 0;
         var header = new RecordedHeader(
-            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, _signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
+            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, Signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.
         var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
         JournalFormat.WritePrefix(bytes);

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
-using Postern.Core.Operations;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Postern.Core.Recording;
 
-/// <summary>Signs checkpoints. A key file today; a key service or another process can stand behind it.</summary>
+/// <summary>Signs checkpoints. A key that is read here, or a key service or another process behind it.</summary>
 public interface IJournalSigner
 {
     /// <summary>SHA-256 of the public key's SubjectPublicKeyInfo, in lower-case hex; written into every segment.</summary>
@@ -16,23 +16,12 @@ public interface IJournalSigner
     byte[] Sign(ReadOnlySpan<byte> content);
 }
 
-/// <summary>
-/// A P-256 key in the data folder: <c>journal.key.pem</c> (PKCS #8, RFC 5958, readable by its owner only) and beside it
-/// <c>journal.pub.pem</c> for those who verify.
-/// </summary>
-public sealed class FileJournalSigner : IJournalSigner, IDisposable
+/// <summary>A P-256 key in this process.</summary>
+public sealed class JournalSigner : IJournalSigner, IDisposable
 {
-    /// <summary>Name of the private key's file.</summary>
-    public const string KeyFile = "journal.key.pem";
-
-    /// <summary>Name of the public key's file.</summary>
-    public const string PublicKeyFile = "journal.pub.pem";
-
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
     private readonly ECDsa _key;
 
-    private FileJournalSigner(ECDsa key)
+    private JournalSigner(ECDsa key)
     {
         _key = key;
         KeyId = JournalPublicKey.IdOf(key);
@@ -45,36 +34,39 @@ public sealed class FileJournalSigner : IJournalSigner, IDisposable
     /// <inheritdoc/>
     public string PublicKeyPem { get; }
 
-    /// <summary>Reads the key, or makes one when there is none and <paramref name="mayCreate"/> says that no journal needs an older one.</summary>
-    /// <exception cref="RecordingException">The key is missing, unreadable, of the wrong kind or open to others.</exception>
-    public static FileJournalSigner OpenOrCreate(string folder, bool mayCreate)
+    /// <summary>A private key in PEM: PKCS #8 (RFC 5958) or SEC 1 (RFC 5915).</summary>
+    /// <param name="pem">The text.</param>
+    /// <param name="place">What the key is called in errors.</param>
+    /// <exception cref="RecordingException">It is none, or of another kind.</exception>
+    public static JournalSigner FromPem(string pem, string place)
     {
-        var path = Path.Combine(folder, KeyFile);
+        var key = ECDsa.Create();
         try
         {
-            if (!File.Exists(path))
-            {
-                if (!mayCreate) throw new RecordingException($"the signing key `{path}` is gone, but the journal beside it was signed with it; put the key back, or move the journal away to begin a new one");
-                Create(folder, path);
-            }
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(OwnerOnly | UnixFileMode.UserExecute)) != UnixFileMode.None)
-            {
-                throw new RecordingException($"the signing key `{path}` is open to other users; run `chmod 600` on it");
-            }
-            var key = ECDsa.Create();
-            key.ImportFromPem(File.ReadAllText(path));
-            if (key.KeySize != 256) throw new RecordingException($"the signing key `{path}` has {key.KeySize} bits; expected an ECDSA P-256 key");
-            var signer = new FileJournalSigner(key);
-            var beside = Path.Combine(folder, PublicKeyFile);
-            if (!File.Exists(beside) || !string.Equals(File.ReadAllText(beside).Trim(), signer.PublicKeyPem, StringComparison.Ordinal))
-            {
-                File.WriteAllText(beside, signer.PublicKeyPem + "\n");
-            }
-            return signer;
+            key.ImportFromPem(pem);
+            // A public key is read as gladly; it only fails at the first signature.
+            return Checked(key, key.ExportParameters(includePrivateParameters: true).D is not null, place);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        catch (Exception fault) when (fault is CryptographicException or ArgumentException)
         {
-            throw new RecordingException($"the signing key `{path}` cannot be used: {fault.Message}", fault);
+            key.Dispose();
+            throw new RecordingException($"{place} cannot be used: expected an ECDSA P-256 private key in PEM (`-----BEGIN PRIVATE KEY-----`)", fault);
+        }
+    }
+
+    /// <summary>The private key of a PKCS #12 file (RFC 7292).</summary>
+    /// <exception cref="RecordingException">There is none, it is of another kind, or the password is another.</exception>
+    public static JournalSigner FromPkcs12(string path, string? password)
+    {
+        try
+        {
+            using var certificate = X509CertificateLoader.LoadPkcs12FromFile(path, password, X509KeyStorageFlags.EphemeralKeySet);
+            if (certificate.GetECDsaPrivateKey() is { } key) return Checked(key, isPrivate: true, $"the signing key `{path}`");
+            throw new RecordingException($"the signing key `{path}` holds no ECDSA private key; expected one on the curve P-256");
+        }
+        catch (Exception fault) when (fault is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new RecordingException($"the signing key `{path}` cannot be used: {fault.Message}; expected a PKCS #12 file, and its password", fault);
         }
     }
 
@@ -84,65 +76,28 @@ public sealed class FileJournalSigner : IJournalSigner, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();
 
-    private static void Create(string folder, string path)
+    private static JournalSigner Checked(ECDsa key, bool isPrivate, string place)
     {
-        Directory.CreateDirectory(folder);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        // Written whole under another name first: a crash in between must not leave half a key.
-        var draft = path + ".new";
-        File.Delete(draft);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
-        using (var file = new FileStream(draft, options))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(draft, path);
-        // Before anything is signed with it: a journal whose key is lost cannot go on.
-        FolderStorage.FlushNames(folder);
+        if (isPrivate && key.KeySize == 256) return new JournalSigner(key);
+        var size = key.KeySize;
+        key.Dispose();
+        throw new RecordingException(isPrivate ? $"{place} has {size} bits; expected an ECDSA P-256 key" : $"{place} is a public key; expected the private one");
     }
 }
 
-/// <summary>The public half, which is all that verification needs.</summary>
-internal sealed class JournalPublicKey : IDisposable
+/// <summary>The key that signs, and the one before it for as long as the journal still stands under that.</summary>
+/// <param name="Current">Signs from now on.</param>
+/// <param name="Previous">Vouches for <paramref name="Current"/> where the journal does not know it yet; null when there is none.</param>
+public sealed record JournalSigners(IJournalSigner Current, IJournalSigner? Previous) : IDisposable
 {
-    private readonly ECDsa _key;
+    /// <summary>The one with this id, or null.</summary>
+    public IJournalSigner? For(string keyId) =>
+        string.Equals(Current.KeyId, keyId, StringComparison.Ordinal) ? Current : Previous is { } previous && string.Equals(previous.KeyId, keyId, StringComparison.Ordinal) ? previous : null;
 
-    private JournalPublicKey(ECDsa key)
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        _key = key;
-        KeyId = IdOf(key);
+        (Current as IDisposable)?.Dispose();
+        (Previous as IDisposable)?.Dispose();
     }
-
-    /// <summary>As in <see cref="IJournalSigner.KeyId"/>.</summary>
-    public string KeyId { get; }
-
-    /// <summary>SHA-256 of the SubjectPublicKeyInfo.</summary>
-    public static string IdOf(ECDsa key) => Digest.Of(key.ExportSubjectPublicKeyInfo()).ToString();
-
-    /// <summary>Reads a PEM public key.</summary>
-    /// <exception cref="RecordingException">It is not an ECDSA P-256 public key.</exception>
-    public static JournalPublicKey Read(string pem)
-    {
-        var key = ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(pem);
-            if (key.KeySize != 256) throw new RecordingException($"the public key has {key.KeySize} bits; expected an ECDSA P-256 key in PEM");
-            return new JournalPublicKey(key);
-        }
-        catch (Exception fault) when (fault is ArgumentException or CryptographicException)
-        {
-            key.Dispose();
-            throw new RecordingException("the public key cannot be read; expected an ECDSA P-256 key in PEM (`-----BEGIN PUBLIC KEY-----`)", fault);
-        }
-    }
-
-    /// <summary>True when the signature is this key's over the content.</summary>
-    public bool Verifies(ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature) =>
-        _key.VerifyData(content, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
-
-    /// <summary>Releases the key.</summary>
-    public void Dispose() => _key.Dispose();
 }

@@ -13,22 +13,24 @@ public static class JournalVerifier
 
     /// <summary>Verifies every journal among the paths. Bad input becomes part of the report and is never thrown.</summary>
     /// <param name="paths">Folders of segment files, data folders, or segment files.</param>
-    /// <param name="publicKeyPem">The gateway's public key (<c>journal.pub.pem</c>).</param>
+    /// <param name="publicKeyPem">
+    /// The gateway's public key (<c>journal.pub.pem</c>); several where there were several. The one that a journal began with is enough, since each vouches for the next.
+    /// </param>
     /// <param name="anchors">Signed points noted earlier, which the journals must contain.</param>
     /// <param name="cancellationToken">Stops the walk.</param>
     public static VerifyReport Verify(IEnumerable<string> paths, string publicKeyPem, IEnumerable<JournalAnchor>? anchors = null, CancellationToken cancellationToken = default)
     {
         var problems = ImmutableArray.CreateBuilder<string>();
-        JournalPublicKey key;
+        JournalKeyring keys;
         try
         {
-            key = JournalPublicKey.Read(publicKeyPem);
+            keys = JournalKeyring.Read(publicKeyPem);
         }
         catch (RecordingException fault)
         {
             return new VerifyReport([], [fault.Message]);
         }
-        using (key)
+        using (keys)
         {
             var unmet = (anchors ?? []).ToHashSet();
             var verdicts = ImmutableArray.CreateBuilder<JournalVerdict>();
@@ -37,7 +39,7 @@ public static class JournalVerifier
                 using var storage = FolderStorage.ForReading(folder, only);
                 try
                 {
-                    verdicts.Add(VerifyJournal(storage, key, unmet, cancellationToken));
+                    verdicts.Add(VerifyJournal(storage, keys, unmet, cancellationToken));
                 }
                 catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
                 {
@@ -57,13 +59,13 @@ public static class JournalVerifier
     }
 
     /// <summary>Verifies one journal wherever it is kept.</summary>
-    internal static JournalVerdict VerifyJournal(IJournalStorage storage, JournalPublicKey key, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
+    internal static JournalVerdict VerifyJournal(IJournalStorage storage, JournalKeyring keys, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
     {
-        var scan = Scan(storage, key, unmet, cancellationToken);
+        var scan = Scan(storage, keys, unmet, cancellationToken);
         for (var again = 0; again < RescansOfAWriteUnderWay && scan.Problem is { IsTornTail: true }; again++)
         {
             // Beside a running gateway the last write may be half visible; a moment later it is whole.
-            scan = Scan(storage, key, unmet, cancellationToken);
+            scan = Scan(storage, keys, unmet, cancellationToken);
         }
         var bad = scan.Problem is { } problem
             ? new BadRecord(Path.Combine(storage.Name, problem.File), problem.Offset, problem.Sequence, problem.Text, problem.SuspectAfter + 1 ?? problem.Sequence)
@@ -88,10 +90,10 @@ public static class JournalVerifier
         };
     }
 
-    private static JournalScan Scan(IJournalStorage storage, JournalPublicKey key, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
+    private static JournalScan Scan(IJournalStorage storage, JournalKeyring keys, HashSet<JournalAnchor> unmet, CancellationToken cancellationToken)
     {
         // What it found outlives its hash.
-        using var scan = new JournalScan(storage, key, strict: true)
+        using var scan = new JournalScan(storage, keys, strict: true)
         {
             OnCheckpoint = checkpoint => unmet.Remove(new JournalAnchor(checkpoint.Journal, checkpoint.Through, checkpoint.Chain)),
         };

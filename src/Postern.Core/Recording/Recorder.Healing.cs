@@ -24,7 +24,9 @@ public sealed partial class Recorder
     private Journal Working()
     {
         var journal = _journal;
-        if (journal.Fault is not { } fault) return journal;
+        var fault = journal.Fault;
+        if (fault is null && _suspended is null) return journal;
+        fault ??= new RecordingException(_suspended!);
         Interlocked.Increment(ref _refused);
         throw fault;
     }
@@ -71,12 +73,15 @@ public sealed partial class Recorder
                 {
                     cut += JournalRecovery.Cut(_storage, sound);
                     var now = _clock.GetUtcNow();
-                    segments = new JournalSegments(_storage, _signer, _options.SegmentBytes);
-                    using var key = JournalPublicKey.Read(_signer.PublicKeyPem);
-                    var recovered = JournalRecovery.Run(_storage, segments, key, now, _stopping.Token);
+                    var signers = _signers;
+                    segments = new JournalSegments(_storage, signers.Current, _options.SegmentBytes);
+                    using var keys = KeysOf(signers, _options);
+                    var recovered = JournalRecovery.Run(_storage, segments, keys, signers, now, _stopping.Token);
+                    var passes = !ReferenceEquals(segments.Signer, signers.Current);
                     segments.Rotate(now);
                     var watch = new FaultWatch(Heal);
-                    healed = new Journal(segments, _options, _clock, watch.Report);
+                    healed = new Journal(segments, _options, _clock, watch.Report, TellSigned);
+                    if (passes) await healed.ChangeSignerAsync(signers.Current).ConfigureAwait(false);
                     await TellHealingAsync(healed, recovered, broken.Fault!, since, cut, now).ConfigureAwait(false);
                     _journal = healed;
                     watch.Begin();

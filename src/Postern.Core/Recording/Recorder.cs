@@ -19,8 +19,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     public const string ClosedKind = "journal.closed";
 
     private readonly IJournalStorage _storage;
-    private readonly IJournalSigner _signer;
-    private readonly IDisposable? _ownedSigner;
+    private readonly List<IDisposable> _owned = [];
     private readonly RecorderOptions _options;
     private readonly TimeProvider _clock;
     private readonly AccountOptions _accounts;
@@ -28,19 +27,21 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _healGate = new();
     private volatile Journal _journal;
+    private volatile JournalSigners _signers;
+    private volatile string? _suspended;
     private Task _healing = Task.CompletedTask;
     private volatile string? _stillNot; // why the last try to begin anew failed
     private long _refused;
     private int _disposed;
 
-    private Recorder(JournalSegments segments, IJournalStorage storage, IJournalSigner signer, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock)
+    private Recorder(JournalSegments segments, IJournalStorage storage, JournalSigners signers, IDisposable? owned, RecorderOptions options, TimeProvider clock)
     {
         _storage = storage;
-        _signer = signer;
-        _ownedSigner = ownedSigner;
+        _signers = signers;
+        if (owned is not null) _owned.Add(owned);
         _options = options;
         _clock = clock;
-        _journal = new Journal(segments, options, clock, Heal);
+        _journal = new Journal(segments, options, clock, Heal, TellSigned);
         _accounts = new AccountOptions(options.ContentBytes, options.RefuseBeyondContentBytes, clock);
         _denials = new DenialCounter(WriteDenials, clock);
     }
@@ -49,7 +50,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     public long DurableSequence => _journal.DurableSequence;
 
     /// <summary>Why nothing can be written any more, or null while all is well; for readiness.</summary>
-    public string? Fault => _journal.Fault is not { } fault ? null : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
+    public string? Fault => _journal.Fault is not { } fault ? _suspended : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
 
     /// <summary>
     /// Opens the journal of a data folder: recovers it, ends what was left open as <see cref="Outcome.Unknown"/>, and signs.
@@ -58,16 +59,19 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     public static async ValueTask<Recorder> OpenAsync(RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
         var storage = FolderStorage.ForWriting(options.JournalFolder);
-        FileJournalSigner? signer = null;
+        JournalSigners? signers = null;
         try
         {
             var isNew = !storage.List().Any(name => name.EndsWith(".pjl", StringComparison.Ordinal));
-            signer = FileJournalSigner.OpenOrCreate(options.DataFolder, mayCreate: isNew);
-            return await OpenAsync(storage, signer, signer, options, clock, cancellationToken).ConfigureAwait(false);
+            signers = JournalKeys.Open(options, mayCreate: isNew);
+            JournalKeys.Publish(options.DataFolder, signers.Current);
+            var recorder = await OpenAsync(storage, signers, signers, options, clock, cancellationToken).ConfigureAwait(false);
+            JournalKeys.Passed(options);
+            return recorder;
         }
         catch
         {
-            signer?.Dispose();
+            signers?.Dispose();
             storage.Dispose();
             throw;
         }
@@ -75,17 +79,21 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
 
     /// <summary>As above, on a given storage and signer, which the caller keeps.</summary>
     internal static ValueTask<Recorder> OpenAsync(IJournalStorage storage, IJournalSigner signer, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken) =>
-        OpenAsync(storage, signer, ownedSigner: null, options, clock, cancellationToken);
+        OpenAsync(storage, new JournalSigners(signer, Previous: null), owned: null, options, clock, cancellationToken);
+
+    /// <summary>As above, where another key signed before.</summary>
+    internal static ValueTask<Recorder> OpenAsync(IJournalStorage storage, JournalSigners signers, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken) =>
+        OpenAsync(storage, signers, owned: null, options, clock, cancellationToken);
 
     private static async ValueTask<Recorder> OpenAsync(
-        IJournalStorage storage, IJournalSigner signer, IDisposable? ownedSigner, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        IJournalStorage storage, JournalSigners signers, IDisposable? owned, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
-        using var key = JournalPublicKey.Read(signer.PublicKeyPem);
-        var segments = new JournalSegments(storage, signer, options.SegmentBytes);
+        using var keys = KeysOf(signers, options);
+        var segments = new JournalSegments(storage, signers.Current, options.SegmentBytes);
         RecoveryResult recovered;
         try
         {
-            recovered = JournalRecovery.Run(storage, segments, key, clock.GetUtcNow(), cancellationToken);
+            recovered = JournalRecovery.Run(storage, segments, keys, signers, clock.GetUtcNow(), cancellationToken);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
         {
@@ -97,9 +105,11 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             segments.Dispose();
             throw;
         }
-        var recorder = new Recorder(segments, storage, signer, ownedSigner, options, clock);
+        var passes = !ReferenceEquals(segments.Signer, signers.Current);
+        var recorder = new Recorder(segments, storage, signers, owned, options, clock);
         try
         {
+            if (passes) await recorder._journal.ChangeSignerAsync(signers.Current).ConfigureAwait(false);
             await recorder.TellRecoveryAsync(recovered).ConfigureAwait(false);
             return recorder;
         }
@@ -109,6 +119,34 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Called with each checkpoint that survives a power loss, in order, on the journal's thread: it must not block.</summary>
+    public Action<RecordedCheckpoint>? Signed { get; set; }
+
+    /// <summary>Id of the key that signs.</summary>
+    public string KeyId => _signers.Current.KeyId;
+
+    /// <summary>
+    /// Signs with another key from here on, which the recorder then owns. The one so far vouches for it, so that whoever trusts that one trusts both.
+    /// </summary>
+    /// <exception cref="RecordingException">The journal cannot be written; the change is made when it can again.</exception>
+    public async ValueTask ChangeKeyAsync(JournalSigner next)
+    {
+        if (string.Equals(next.KeyId, KeyId, StringComparison.Ordinal))
+        {
+            next.Dispose();
+            return;
+        }
+        // Whichever of the two a fault in between leaves behind, the journal goes on under it.
+        _signers = new JournalSigners(next, _signers.Current);
+        lock (_owned) _owned.Add(next);
+        JournalKeys.Publish(_options.DataFolder, next);
+        await _journal.ChangeSignerAsync(next).ConfigureAwait(false);
+        JournalKeys.Passed(_options);
+    }
+
+    /// <summary>Refuses new work for a reason outside the journal, or takes it again (null): records that no witness hears of may be worth nothing later.</summary>
+    public void Suspend(string? reason) => _suspended = reason;
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -179,7 +217,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         await _journal.CloseAsync().ConfigureAwait(false);
         _journal.Dispose();
         _stopping.Dispose();
-        _ownedSigner?.Dispose();
+        foreach (var owned in _owned) owned.Dispose();
         _storage.Dispose();
     }
 
@@ -246,6 +284,11 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             Interlocked.Add(ref _refused, count);
         }
     }
+
+    private static JournalKeyring KeysOf(JournalSigners signers, RecorderOptions options) =>
+        JournalKeyring.Read($"{JournalKeys.Published(options.DataFolder)}\n{signers.Current.PublicKeyPem}\n{signers.Previous?.PublicKeyPem}");
+
+    private void TellSigned(RecordedCheckpoint checkpoint) => Signed?.Invoke(checkpoint);
 
     private static ImmutableArray<KeyValuePair<string, string>> Facts(params ReadOnlySpan<(string Name, string Value)> facts)
     {

@@ -21,6 +21,12 @@ public sealed record RecorderOptions
     /// <summary>Bytes that may wait for the disk before new work is refused (G16). Endings are always taken.</summary>
     public long WaitingBytes { get; init; } = 256L * 1024 * 1024;
 
+    /// <summary>Where the signing key comes from; null for the one in <see cref="DataFolder"/>.</summary>
+    public JournalKeyOptions? Key { get; init; }
+
+    /// <summary>A checkpoint at least this often, also when nothing happened, which then is what it proves. Records are signed within a second whatever this says.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>The folder of segment files.</summary>
     public string JournalFolder => Path.Combine(DataFolder, "journal");
 }

@@ -36,7 +36,13 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
             Issuers = [.. top.Map("issuers").Select(entry => Issuer(entry.Name, entry.Reader))],
             Connections = [.. top.Map("connections").Select(entry => Connection(entry.Name, entry.Reader))],
             Policy = [.. top.List("policy").Select(path => System.IO.Path.GetFullPath(path, folder))],
-            Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes),
+            Record = new RecordOptions(record.Text("durability") != "relaxed", record.Size("content") ?? new RecordOptions().ContentBytes)
+            {
+                Heartbeat = record.Duration("heartbeat") ?? new RecordOptions().Heartbeat,
+                Key = record.Has("signingKey") ? SigningKey(record.Section("signingKey")) : null,
+                Witnesses = [.. record.Map("witnesses").Select(entry => new WitnessOptions(entry.Name, entry.Reader.Path("file"), entry.Reader.Text("url"), Secret(entry.Reader, "token")))],
+                RefuseWithoutWitness = record.Duration("refuseWithoutWitness"),
+            },
             Webhook = Webhook(top.Section("holds")),
             Slack = Slack(top.Section("holds")),
             Email = Email(top.Section("holds")),
@@ -212,6 +218,15 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         return new EmailOptions(server[..colon], port, from, email.List("to")) { UsesTls = email.Text("tls") != "off", User = email.Text("user"), Password = Secret(email, "password") };
     }
 
+    private Core.Recording.JournalKeyOptions SigningKey(Reader key) => new()
+    {
+        File = key.Path("file"),
+        Pem = key.Text("value"),
+        Pkcs12 = key.Path("pkcs12"),
+        Password = Secret(key, "password"),
+        PreviousFile = key.Path("previousFile"),
+    };
+
     private WebhookOptions? Webhook(Reader holds)
     {
         if (!holds.Has("webhook")) return null;
@@ -265,11 +280,11 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
 
         public string? Path(string name) => Text(name) is { } path ? System.IO.Path.GetFullPath(path, folder) : null;
 
-        public int? Size(string name) => ConfigurationValue.TrySize(Text(name)!, out var bytes) ? bytes : null;
+        public int? Size(string name) => Text(name) is { } text && ConfigurationValue.TrySize(text, out var bytes) ? bytes : null;
 
         public int? Number(string name) => int.TryParse(Text(name), out var number) ? number : null;
 
-        public TimeSpan? Duration(string name) => ConfigurationValue.TryDuration(Text(name)!, out var span) ? span : null;
+        public TimeSpan? Duration(string name) => Text(name) is { } text && ConfigurationValue.TryDuration(text, out var span) ? span : null;
 
         public ImmutableArray<string> List(string name) => Find(name) is { Kind: YamlKind.Sequence } list
             ? [.. list.Items.Where(item => item.Kind == YamlKind.Scalar && !item.IsNull).Select(item => item.Text)]

@@ -126,6 +126,24 @@ internal static class ConfigurationKeys
     [
         new("durability", new Value(ValueKind.Choice) { Choices = ["strict", "relaxed"] }, "`strict`: nothing is forwarded or released before its record is on disk. `relaxed`: before it is handed to the operating system; a power cut can lose the last moments.") { Default = "strict" },
         new("content", One(ValueKind.Size), "How much of one reply is kept for replay, after masks; all of it is digested.") { Default = "1MiB" },
+        new("heartbeat", One(ValueKind.Duration), "A signed checkpoint at least this often, also when nothing happened. What is recorded is signed within a second in any case.") { Default = "1m" },
+        new("signingKey", new Section(
+        [
+            new("file", One(ValueKind.Path), "The private key in PEM, readable by its owner only. Another key in it is taken within seconds, and the one before vouches for it."),
+            new("value", One(ValueKind.Secret), "The private key itself, in PEM: for `POSTERN__RECORD__SIGNINGKEY__VALUE`."),
+            new("pkcs12", One(ValueKind.Path), "A PKCS #12 file that holds it."),
+            new("password", One(ValueKind.Secret), "The password of that file."),
+            new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("previousFile", One(ValueKind.Path), "The private key before it, in PEM, where the key was changed while no gateway ran: it vouches for the new one, once."),
+        ]), "The key that signs checkpoints: ECDSA P-256. One that the gateway makes and keeps in `data` when absent."),
+        new("witnesses", new MapOf(NamePattern, NameRule, new Section(
+        [
+            new("file", One(ValueKind.Path), "A file to append to, on a disk that whoever administers the gateway cannot change. Either this or `url`."),
+            new("url", One(ValueKind.Url), "Receives a POST of one line of JSON for each checkpoint. Either this or `file`."),
+            new("token", One(ValueKind.Secret), "Sent as bearer token with it."),
+            new("tokenFile", One(ValueKind.Path), "A file that holds it instead."),
+        ])), "Who is told of every signed checkpoint: what a witness has heard of cannot be cut off unseen."),
+        new("refuseWithoutWitness", One(ValueKind.Duration), "New work is refused when a witness has heard of nothing for longer than this. It is only said aloud when absent."),
     ]);
 
     private static Section Holds { get; } = new(

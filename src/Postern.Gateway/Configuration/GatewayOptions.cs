@@ -233,7 +233,27 @@ public sealed class StdioOptions
 /// <summary>What recordings promise.</summary>
 /// <param name="IsStrict">True: nothing is forwarded or released before it is on disk. False: before it is handed to the system.</param>
 /// <param name="ContentBytes">How much of a reply is kept for replay; all of it is digested.</param>
-public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024 * 1024);
+public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024 * 1024)
+{
+    /// <summary>A checkpoint at least this often, also when nothing happened.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Where the signing key comes from; null for one of the gateway's own.</summary>
+    public Core.Recording.JournalKeyOptions? Key { get; init; }
+
+    /// <summary>Who is told of checkpoints.</summary>
+    public ImmutableArray<WitnessOptions> Witnesses { get; init; } = [];
+
+    /// <summary>How long a witness may hear of nothing before new work is refused; null for any time.</summary>
+    public TimeSpan? RefuseWithoutWitness { get; init; }
+}
+
+/// <summary>One witness; it has a file or a URL.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="File">Appended to.</param>
+/// <param name="Url">Posted to.</param>
+/// <param name="Token">Bearer token for it, or null.</param>
+public sealed record WitnessOptions(string Name, string? File, string? Url, string? Token);
 
 /// <summary>Where reviewers are told of holds.</summary>
 /// <param name="Url">Receives a signed POST for each hold.</param>

@@ -51,10 +51,27 @@ internal static class GatewayOptionsCheck
             if (webhook.Secret.Length < ShortestWebhookSecret) yield return ("holds.webhook.secret", $"the secret has fewer than {ShortestWebhookSecret} characters");
         }
         foreach (var problem in Channels(options)) yield return problem;
+        foreach (var problem in Recording(options.Record)) yield return problem;
         foreach (var problem in People(options)) yield return problem;
         foreach (var origin in options.AllowedOrigins)
         {
             if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");
+        }
+    }
+
+    private static IEnumerable<(string Path, string Message)> Recording(RecordOptions record)
+    {
+        if (record.Heartbeat < TimeSpan.FromSeconds(1) || record.Heartbeat > TimeSpan.FromDays(1)) yield return ("record.heartbeat", $"expected 1s to 24h, found {record.Heartbeat.TotalSeconds}s");
+        if (record.Key is { } key && new[] { key.File, key.Pem, key.Pkcs12 }.Count(place => place is not null) != 1) yield return ("record.signingKey", "expected one of `file`, `value` and `pkcs12`");
+        foreach (var witness in record.Witnesses)
+        {
+            if ((witness.File is null) == (witness.Url is null)) yield return ($"record.witnesses.{witness.Name}", "expected `file` or `url`, and not both");
+            if (witness.Url is { } text && ConfigurationValue.TryUrl(text, out var url) && url.Scheme != "https" && !IsLoopback(url)) yield return ($"record.witnesses.{witness.Name}.url", $"expected https, found `{text}`");
+        }
+        if (record.RefuseWithoutWitness is { } wait)
+        {
+            if (record.Witnesses.IsEmpty) yield return ("record.refuseWithoutWitness", "no witness is configured that could be waited for; add one under `record.witnesses`");
+            if (wait < TimeSpan.FromSeconds(5)) yield return ("record.refuseWithoutWitness", $"expected at least 5s, found {wait.TotalSeconds}s; a network is slower than that at times");
         }
     }
 

@@ -1,11 +1,12 @@
 using Postern.Core.Approvals;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Witnesses;
 
 namespace Postern.Gateway.Health;
 
 /// <summary>Everything that <c>/metrics</c> shows: operations, what waits for people, the policy in force, the record, and the process.</summary>
-internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore holds, IPolicySource policies, Recorder recorder, TimeProvider clock)
+internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore holds, IPolicySource policies, Recorder recorder, CheckpointWitnesses? witnesses, TimeProvider clock)
 {
     /// <summary>The text of one scrape.</summary>
     public async ValueTask<string> ScrapeAsync(CancellationToken cancellationToken)
@@ -17,6 +18,11 @@ internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore hol
         text.Single("postern_policy_version", "gauge", "The version of the policy in force.", policies.Current.Version.Number);
         text.Single("postern_record_durable_sequence", "counter", "The last record that survives a power loss.", recorder.DurableSequence);
         text.Single("postern_record_well", "gauge", "1 while operations can be recorded; 0 while everything is refused because they cannot.", recorder.Fault is null ? 1 : 0);
+        if (witnesses is not null)
+        {
+            text.Family("postern_witness_behind_seconds", "gauge", "For how long a signed checkpoint waits until a witness has heard of it.");
+            foreach (var (name, since) in witnesses.State) text.Sample("postern_witness_behind_seconds", since is { } then ? Math.Max(0, (clock.GetUtcNow() - then).TotalSeconds) : 0, ("witness", name));
+        }
         text.Single("process_resident_memory_bytes", "gauge", "Resident memory of the process.", Environment.WorkingSet);
         text.Single("process_cpu_seconds_total", "counter", "Processor time of the process, user and system.", Environment.CpuUsage.TotalTime.TotalSeconds);
         text.Single("dotnet_gc_heap_size_bytes", "gauge", "The managed heap after the last collection.", GC.GetGCMemoryInfo().HeapSizeBytes);

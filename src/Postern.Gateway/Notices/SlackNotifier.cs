@@ -19,7 +19,7 @@ internal sealed class SlackNotifier(SlackOptions options, string publicUrl) : IN
     /// <summary>The button that denies.</summary>
     public const string DenyAction = "postern_deny";
 
-    private readonly NoticePost _post = new("Slack");
+    private readonly ReceiverPost _post = new("Slack");
 
     public string Name => Channel;
 

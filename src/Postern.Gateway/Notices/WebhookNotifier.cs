@@ -14,7 +14,7 @@ internal sealed class WebhookNotifier(WebhookOptions options, string publicUrl) 
 {
     public const string Channel = "webhook";
 
-    private readonly NoticePost _post = new("the receiver");
+    private readonly ReceiverPost _post = new("the receiver");
 
     public string Name => Channel;
 

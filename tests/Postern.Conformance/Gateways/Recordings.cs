@@ -62,7 +62,7 @@ internal static class Recordings
     public static Recording Read(string data)
     {
         var folder = Path.Combine(data, "journal");
-        var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, FileJournalSigner.PublicKeyFile)));
+        var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, JournalKeys.PublicKeyFile)));
         var problem = report.IsGood ? null : string.Join("; ", report.Problems.Concat(report.Journals.Where(journal => !journal.IsGood).Select(journal => journal.Bad!.ToString())));
 
         var records = new JournalReader(folder).Read(JournalPosition.Begin).ToArray();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postern.Core.Recording;
 
 namespace Postern.Tests.Cli;
 
@@ -96,5 +97,28 @@ public sealed class VerifyTests
             if (BitConverter.ToInt32(segment, at + 12) == 2) return end;
             at = end;
         }
+    }
+
+    [Fact]
+    [Row("U10")]
+    public async Task A_key_is_replaced_on_the_spot_and_whoever_has_the_first_one_verifies_everything()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+        var first = Path.Combine(folder.Path, "first.pem");
+        File.Copy(folder.Key, first);
+
+        var replaced = await CommandLine.RunAsync("journal", "replace-key", folder.Path);
+        var again = await CommandLine.RunAsync("journal", "replace-key", folder.Path);
+        await using (await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.Path }, TimeProvider.System, CancellationToken.None))
+        {
+        }
+
+        Assert.Equal(0, replaced.ExitCode);
+        Assert.Equal(1, again.ExitCode);
+        Assert.Contains("has not passed to it yet", again.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(folder.Path, JournalKeys.PreviousFile)));
+        Assert.Equal(0, (await CommandLine.RunAsync("verify", folder.Journal, "--key", first)).ExitCode);
+        Assert.Equal(0, (await CommandLine.RunAsync("verify", folder.Journal, "--key", folder.Key)).ExitCode);
+        Assert.Equal(7, (await CommandLine.RunAsync("verify", folder.Journal, "--key", first, "--key", first + "x")).ExitCode);
     }
 }

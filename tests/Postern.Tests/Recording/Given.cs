@@ -50,7 +50,7 @@ internal static class Given
 
     public static JournalVerdict Verify(IJournalStorage storage, MemorySigner? signer = null)
     {
-        using var key = JournalPublicKey.Read((signer ?? Signer).PublicKeyPem);
+        using var key = JournalKeyring.Read((signer ?? Signer).PublicKeyPem);
         return JournalVerifier.VerifyJournal(storage, key, [], CancellationToken.None);
     }
 

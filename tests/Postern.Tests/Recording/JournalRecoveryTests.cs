@@ -173,7 +173,7 @@ public sealed class JournalRecoveryTests
         await recorder.NoteAsync(new Occurrence("test.settled", Given.Noon, []), CancellationToken.None);
         var left = storage.AfterKill();
         await recorder.DisposeAsync();
-        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        using var key = JournalKeyring.Read(Given.Signer.PublicKeyPem);
         using var scan = new JournalScan(left, key, strict: false);
         scan.Run(CancellationToken.None);
         var whole = Given.Verify(left);

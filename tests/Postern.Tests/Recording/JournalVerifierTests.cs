@@ -178,7 +178,7 @@ public sealed class JournalVerifierTests
         var noted = Given.Verify(storage).LastCheckpoint!;
         var firstCheckpoint = Given.Records(storage).First(record => record.Head.Type == RecordType.Checkpoint);
         storage.Put(First, storage.Bytes(First)[..(int)firstCheckpoint.Next]);
-        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        using var key = JournalKeyring.Read(Given.Signer.PublicKeyPem);
         var unmet = new HashSet<JournalAnchor> { noted };
 
         var verdict = JournalVerifier.VerifyJournal(storage, key, unmet, CancellationToken.None);

@@ -71,7 +71,7 @@ public sealed class RecordingIndexTests : IDisposable
         Assert.Equal("unknown", (await index.GetOperationAsync(running.Operation, null, CancellationToken.None))!.Ending!.Outcome);
         Assert.Null(await index.GetOperationAsync(refused.Operation, null, CancellationToken.None));
         using var storage = FolderStorage.ForReading(Options.JournalFolder);
-        using var key = JournalPublicKey.Read(Given.Signer.PublicKeyPem);
+        using var key = JournalKeyring.Read(Given.Signer.PublicKeyPem);
         Assert.True(JournalVerifier.VerifyJournal(storage, key, [], CancellationToken.None).IsGood);
     }
 
@@ -223,7 +223,7 @@ public sealed class RecordingIndexTests : IDisposable
     public async Task The_journal_on_disk_verifies_with_the_public_key_beside_it_and_is_closed_to_others()
     {
         await using (var recorder = await RecorderAsync()) await OperationAsync(recorder, Given.Intent());
-        var pem = File.ReadAllText(Path.Combine(_folder.Path, FileJournalSigner.PublicKeyFile));
+        var pem = File.ReadAllText(Path.Combine(_folder.Path, JournalKeys.PublicKeyFile));
 
         var report = JournalVerifier.Verify([_folder.Path], pem);
         var wrongKey = JournalVerifier.Verify([_folder.Path], Given.Signer.PublicKeyPem);
@@ -234,7 +234,7 @@ public sealed class RecordingIndexTests : IDisposable
         Assert.False(wrongKey.IsGood);
         Assert.Contains("does not exist", Assert.Single(nothing.Problems), StringComparison.Ordinal);
         Assert.Contains("2 times", Assert.Single(twice.Problems), StringComparison.Ordinal);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder.Path, FileJournalSigner.KeyFile)));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder.Path, JournalKeys.KeyFile)));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Directory.GetFiles(Options.JournalFolder, "*.pjl")[0]));
     }
 
@@ -247,7 +247,7 @@ public sealed class RecordingIndexTests : IDisposable
             var second = await Assert.ThrowsAsync<RecordingException>(() => RecorderAsync().AsTask());
             Assert.Contains("another gateway", second.Message, StringComparison.Ordinal);
         }
-        File.Delete(Path.Combine(_folder.Path, FileJournalSigner.KeyFile));
+        File.Delete(Path.Combine(_folder.Path, JournalKeys.KeyFile));
 
         var fault = await Assert.ThrowsAsync<RecordingException>(() => RecorderAsync().AsTask());
 

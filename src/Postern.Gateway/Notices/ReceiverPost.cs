@@ -5,9 +5,9 @@ using System.Globalization;
 
 namespace Postern.Gateway.Notices;
 
-/// <summary>Posts notices to one receiver over HTTP: follows nothing, keeps nothing, waits ten seconds, and says in words why a notice did not arrive.</summary>
+/// <summary>Posts to one receiver over HTTP: follows nothing, keeps nothing, waits ten seconds, and says in words why something did not arrive.</summary>
 /// <param name="receiver">What the receiver is called in those words.</param>
-internal sealed class NoticePost(string receiver) : IDisposable
+internal sealed class ReceiverPost(string receiver) : IDisposable
 {
     /// <summary>The most that is read of an answer, in bytes.</summary>
     public const int MaxAnswer = 64 * 1024;
