@@ -104,7 +104,7 @@ public sealed partial class GatewayHost
         {
             try
             {
-                trusted.Add(TrustedIssuer.From(issuer, publicUrl));
+                trusted.AddRange(TrustedIssuer.AllFrom(issuer, publicUrl));
             }
             catch (ArgumentException untrustworthy)
             {

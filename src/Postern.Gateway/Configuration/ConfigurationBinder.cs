@@ -79,18 +79,32 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
         {
             Name = name,
             Authority = issuer.Text("authority") ?? "",
+            Preset = issuer.Text("preset"),
             Audience = issuer.Text("audience"),
+            Audiences = issuer.List("audiences"),
+            Tenants = issuer.List("tenants"),
+            Directory = Directory(issuer),
             ClientId = issuer.Text("clientId"),
             ClientSecret = Secret(issuer, "clientSecret"),
-            GroupsClaim = issuer.Text("groupsClaim")!,
-            Algorithms = issuer.List("algorithms"),
-            Types = issuer.List("types"),
+            GroupsClaim = issuer.Has("groupsClaim") ? issuer.Text("groupsClaim") : null,
+            RolesClaim = issuer.Text("rolesClaim"),
+            Algorithms = issuer.Has("algorithms") ? issuer.List("algorithms") : default,
+            Types = issuer.Has("types") ? issuer.List("types") : default,
             Names = [.. issuer.TextMap("names")],
             ClockSkew = issuer.Duration("clockSkew") ?? _issuerDefaults.ClockSkew,
             TokenLife = issuer.Duration("tokenLife") ?? _issuerDefaults.TokenLife,
             RequiredClaims = [.. issuer.TextMap("requiredClaims")],
-            WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : _issuerDefaults.WorkloadClaims,
+            WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : default,
         };
+    }
+
+    private DirectoryOptions? Directory(Reader issuer)
+    {
+        if (!issuer.Has("directory")) return null;
+        var directory = issuer.Section("directory");
+        var secret = Secret(directory, "clientSecret");
+        if (secret is null && !directory.Has("clientSecret") && !directory.Has("clientSecretFile")) problems.Add(directory.Node.Problem("a directory needs `clientSecret` or `clientSecretFile`"));
+        return directory.Text("url") is { } url && directory.Text("clientId") is { } client && secret is not null ? new DirectoryOptions(url, client, secret) { TokenUrl = directory.Text("tokenUrl") } : null;
     }
 
     private ConnectionOptions Connection(string name, Reader connection)

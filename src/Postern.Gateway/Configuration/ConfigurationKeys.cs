@@ -53,18 +53,30 @@ internal static class ConfigurationKeys
     private static Section Issuer { get; } = new(
     [
         new("authority", One(ValueKind.Url), "The issuer's URL, exactly as its tokens write `iss`.") { IsRequired = true },
+        new("preset", new Value(ValueKind.Choice) { Choices = [.. Identities.IssuerPreset.All.Keys.Order(StringComparer.Ordinal)] }, "The provider, where it is one whose tokens are known: it says which claims, types and algorithms they have. Keys that are written beside it override it. The guides under `docs/learn/identity` say what each needs."),
         new("audience", One(ValueKind.Text), "The one audience that tokens must carry. `publicUrl` when absent."),
+        new("audiences", Many(ValueKind.Text), "Several audiences, any of which does; in place of `audience`."),
+        new("tenants", Many(ValueKind.Text), "Whose people and programs are let in, at a provider that many organisations share: tenant ids (`entra`), hosted domains (`google`), ids of owners (`github-actions`)."),
         new("clientId", One(ValueKind.Text), "The client that people sign in with, on pages and in the CLI."),
         new("clientSecret", One(ValueKind.Secret), "That client's secret, if it has one."),
         new("clientSecretFile", One(ValueKind.Path), "A file that holds it instead."),
-        new("groupsClaim", One(ValueKind.Text), "The claim that lists groups.") { Default = "groups" },
-        new("algorithms", new ListOf(new Value(ValueKind.Choice) { Choices = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] }), "The signature algorithms that are accepted.") { Default = "RS256, ES256" },
-        new("types", Many(ValueKind.Text), "The token types (`typ`) that are accepted.") { Default = "at+jwt" },
+        new("groupsClaim", One(ValueKind.Text), "The claim that lists groups. That of the preset, if there is one.") { Default = "groups" },
+        new("rolesClaim", One(ValueKind.Text), "The claim that lists roles, by its name or as a JSON pointer (`/realm_access/roles`); policies know a role as the group `role:NAME`. That of the preset when absent; `none` for none."),
+        new("algorithms", new ListOf(new Value(ValueKind.Choice) { Choices = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] }), "The signature algorithms that are accepted. Those of the preset, if there is one.") { Default = "RS256, ES256" },
+        new("types", Many(ValueKind.Text), "The token types (`typ`) that are accepted; `none` for tokens without one. Those of the preset, if there is one.") { Default = "at+jwt" },
         new("names", new MapOf("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", "letters, digits, `.`, `_` and `-`, at most 128", One(ValueKind.Text)), "Readable names for the issuer's group ids: `support: 9f1c…`."),
         new("clockSkew", One(ValueKind.Duration), "How far the issuer's clock may differ from the gateway's; at most `60s`.") { Default = "30s" },
         new("tokenLife", One(ValueKind.Duration), "The longest life, from `iat` to `exp`, that a token may claim; one that claims more is refused.") { Default = "24h" },
         new("requiredClaims", Claims, "Claims that every access token must have with exactly this text: `tid: 2f6c…`."),
-        new("workloadClaims", Claims, "Claims any of which, with this text, says that the token stands for a program and for no person; so does a `sub` equal to the client id. `idtyp: app` when absent."),
+        new("workloadClaims", Claims, "Claims any of which, with this text, says that the token stands for a program and for no person; so does a `sub` equal to the client id. Those of the preset, or `idtyp: app`, when absent."),
+        new("directory", new Section(
+        [
+            new("url", One(ValueKind.Url), "The base of Microsoft Graph.") { Default = "https://graph.microsoft.com/v1.0" },
+            new("tokenUrl", One(ValueKind.Url), "Where the gateway asks for its token there. The token endpoint that the issuer names when absent."),
+            new("clientId", One(ValueKind.Text), "The application that the gateway is there, with the permissions `User.Read.All` and `Application.Read.All`.") { IsRequired = true },
+            new("clientSecret", One(ValueKind.Secret), "Its secret."),
+            new("clientSecretFile", One(ValueKind.Path), "A file that holds it instead."),
+        ]), "Where groups are asked for that are too many for a token (`preset: entra`). Without it such tokens are refused. What a token itself says of where its groups are is never followed."),
     ]);
 
     private static Section Connection(ImmutableArray<string> protocols) => new(

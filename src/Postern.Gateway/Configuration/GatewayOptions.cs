@@ -98,8 +98,23 @@ public sealed class IssuerOptions
     /// <summary>The issuer's URL, exactly as its tokens write <c>iss</c>.</summary>
     public required string Authority { get; init; }
 
-    /// <summary>The one audience that tokens must carry; null means the gateway's public URL.</summary>
+    /// <summary>The provider whose habits are known: a name of <see cref="Identities.IssuerPreset"/>; null for none.</summary>
+    public string? Preset { get; init; }
+
+    /// <summary>The one audience that tokens must carry; null means <see cref="Audiences"/>, or else the gateway's public URL.</summary>
     public string? Audience { get; init; }
+
+    /// <summary>Several audiences, any of which does; empty for none besides <see cref="Audience"/>.</summary>
+    public ImmutableArray<string> Audiences { get; init; } = [];
+
+    /// <summary>The audiences that are written.</summary>
+    internal ImmutableArray<string> EveryAudience => Audience is { } one ? [one] : Audiences.IsDefault ? [] : Audiences;
+
+    /// <summary>The tenants that are let in, where the preset knows tenants.</summary>
+    public ImmutableArray<string> Tenants { get; init; } = [];
+
+    /// <summary>Where groups are asked for that are too many for a token, or null.</summary>
+    public DirectoryOptions? Directory { get; init; }
 
     /// <summary>The client that people sign in with, on pages and in the CLI.</summary>
     public string? ClientId { get; init; }
@@ -107,14 +122,17 @@ public sealed class IssuerOptions
     /// <summary>That client's secret, if it has one.</summary>
     public string? ClientSecret { get; init; }
 
-    /// <summary>The claim that lists groups.</summary>
-    public string GroupsClaim { get; init; } = "groups";
+    /// <summary>The claim that lists groups; null for that of the preset, or <c>groups</c>.</summary>
+    public string? GroupsClaim { get; init; }
 
-    /// <summary>The signature algorithms that are accepted.</summary>
-    public ImmutableArray<string> Algorithms { get; init; } = ["RS256", "ES256"];
+    /// <summary>The claim that lists roles, by name or JSON pointer; null for that of the preset, <c>none</c> for none.</summary>
+    public string? RolesClaim { get; init; }
 
-    /// <summary>The token types (<c>typ</c>) that are accepted.</summary>
-    public ImmutableArray<string> Types { get; init; } = ["at+jwt"];
+    /// <summary>The signature algorithms that are accepted; default for those of the preset, or RS256 and ES256.</summary>
+    public ImmutableArray<string> Algorithms { get; init; }
+
+    /// <summary>The token types (<c>typ</c>) that are accepted; default for those of the preset, or <c>at+jwt</c>.</summary>
+    public ImmutableArray<string> Types { get; init; }
 
     /// <summary>Readable names for the issuer's group ids: name to id.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Names { get; init; } = [];
@@ -128,8 +146,24 @@ public sealed class IssuerOptions
     /// <summary>Claims that every access token must have with exactly this text.</summary>
     public ImmutableArray<KeyValuePair<string, string>> RequiredClaims { get; init; } = [];
 
-    /// <summary>Claims any of which, with this text, says that a token stands for a program and for no person.</summary>
-    public ImmutableArray<KeyValuePair<string, string>> WorkloadClaims { get; init; } = [new("idtyp", "app")];
+    /// <summary>Claims any of which, with this text, says that a token stands for a program and for no person; default for those of the preset, or <c>idtyp: app</c>.</summary>
+    public ImmutableArray<KeyValuePair<string, string>> WorkloadClaims { get; init; }
+}
+
+/// <summary>A directory that knows the groups of an issuer's principals (Microsoft Graph v1.0), and whom the gateway is there.</summary>
+/// <param name="Url">Its base, such as <c>https://graph.microsoft.com/v1.0</c>.</param>
+/// <param name="ClientId">The gateway's application there.</param>
+/// <param name="ClientSecret">Its secret.</param>
+public sealed record DirectoryOptions(string Url, string ClientId, string ClientSecret)
+{
+    /// <summary>Where its token is asked for; null for the token endpoint that the issuer names.</summary>
+    public string? TokenUrl { get; init; }
+
+    /// <summary>The scope that is asked for: all that the application was given for this directory.</summary>
+    public string Scope { get; init; } = $"{new Uri(Url).GetLeftPart(UriPartial.Authority)}/.default";
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Url} (secret)";
 }
 
 /// <summary>One target.</summary>

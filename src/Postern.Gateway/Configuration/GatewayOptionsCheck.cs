@@ -22,10 +22,15 @@ internal static class GatewayOptionsCheck
         }
         foreach (var issuer in options.Issuers)
         {
+            foreach (var (key, message) in Identities.IssuerPresetCheck.Problems(issuer)) yield return ($"issuers.{issuer.Name}.{key}", message);
+            foreach (var address in new[] { issuer.Directory?.Url, issuer.Directory?.TokenUrl })
+            {
+                if (address is not null && !(ConfigurationValue.TryUrl(address, out var directory) && (directory.Scheme == "https" || IsLoopback(directory)))) yield return ($"issuers.{issuer.Name}.directory", $"a directory must be reached over https, found `{address}`");
+            }
             if (issuer.ClockSkew > Identities.TrustedIssuer.MaxClockSkew) yield return ($"issuers.{issuer.Name}.clockSkew", $"expected at most {Identities.TrustedIssuer.MaxClockSkew.TotalSeconds}s, found {issuer.ClockSkew.TotalSeconds}s; let the machines keep time instead");
         }
         if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");
-        foreach (var repeated in options.Issuers.GroupBy(issuer => issuer.Authority, StringComparer.Ordinal).Where(group => group.Key.Length > 0 && group.Count() > 1))
+        foreach (var repeated in options.Issuers.SelectMany(issuer => Identities.TrustedIssuer.AuthoritiesOf(issuer), (issuer, authority) => (issuer.Name, Authority: authority)).GroupBy(one => one.Authority, StringComparer.Ordinal).Where(group => group.Key.Length > 0 && group.Count() > 1))
         {
             yield return ($"issuers.{repeated.Last().Name}.authority", $"`{repeated.Key}` already belongs to issuer `{repeated.First().Name}`; one issuer has one name, or its subjects would have two");
         }

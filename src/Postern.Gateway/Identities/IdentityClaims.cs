@@ -10,29 +10,45 @@ internal static class IdentityClaims
     private const int MaxNameLength = 200;
 
     /// <summary>Null, with a reason, when a claim has a shape that cannot be understood.</summary>
-    public static Identity? Read(TrustedIssuer issuer, TokenText token, DateTimeOffset issuedAt, DateTimeOffset endsAt, DateTimeOffset? interactiveSince, out string? reason)
+    /// <param name="issuer">Whose token it is.</param>
+    /// <param name="token">The token; its signature holds.</param>
+    /// <param name="issuedAt">When it was issued.</param>
+    /// <param name="endsAt">When the identity ends.</param>
+    /// <param name="interactiveSince">For a sign-in in a browser, when.</param>
+    /// <param name="elsewhere">The groups that the directory knows, where the token says that they are not in it.</param>
+    /// <param name="fault">Why there is none.</param>
+    public static Identity? Read(
+        TrustedIssuer issuer, TokenText token, DateTimeOffset issuedAt, DateTimeOffset endsAt, DateTimeOffset? interactiveSince, ImmutableArray<string>? elsewhere, out TokenFault? fault)
     {
         var claims = token.Claims;
-        if (!TryAgent(claims, out var agent))
+        if (!IdentityAgent.TryRead(issuer, claims, out var agent, out fault)) return null;
+        if (SubjectOf(issuer, claims, agent, interactiveSince is not null) is not { } subject)
         {
-            reason = "token names two clients";
+            fault = TokenFault.NoSubject;
             return null;
         }
 
-        if (!TryGroups(issuer, claims, out var groups))
+        var isWorkload = interactiveSince is null && IsWorkload(issuer, claims, agent);
+
+        // app-only by its mark and a person's by its scopes: one of the two is a lie (J15)
+        if (isWorkload && TokenRules.HasAny(claims, issuer.Shape.PersonMarks))
         {
-            reason = "token groups are not a list of text";
+            fault = TokenFault.BothKinds;
             return null;
         }
 
-        var subject = TokenText.Text(claims, "sub")!;
+        if (IdentityGroups.Read(issuer, claims, elsewhere) is not { } groups)
+        {
+            fault = TokenFault.BadGroups;
+            return null;
+        }
+
         var name = TokenText.Text(claims, "name");
-        reason = null;
         return new Identity
         {
             Issuer = issuer.Name,
             Subject = subject,
-            Kind = interactiveSince is null && IsWorkload(issuer, claims, subject, agent) ? IdentityKind.Workload : IdentityKind.Person,
+            Kind = isWorkload ? IdentityKind.Workload : IdentityKind.Person,
             Agent = agent,
             Groups = groups,
             DisplayName = name is { Length: > 0 and <= MaxNameLength } ? name : null,
@@ -43,81 +59,35 @@ internal static class IdentityClaims
         };
     }
 
-    // `client_id` (RFC 9068 section 2.2) or `azp`; two that differ would let one client pass for another
-    private static bool TryAgent(JsonElement claims, out string? agent)
+    /// <summary>Whether nobody is acted for.</summary>
+    public static bool IsWorkload(TrustedIssuer issuer, JsonElement claims, string? agent)
     {
-        agent = null;
-        foreach (var name in (ReadOnlySpan<string>)["client_id", "azp", "appid"])
-        {
-            if (!claims.TryGetProperty(name, out var value))
-            {
-                continue;
-            }
+        var shape = issuer.Shape;
+        var subject = TokenText.Text(claims, "sub")!;
 
-            if (value.ValueKind != JsonValueKind.String || value.GetString() is not { Length: > 0 } client || (agent is not null && !string.Equals(agent, client, StringComparison.Ordinal)))
-            {
-                return false;
-            }
-
-            agent = client;
-        }
-
-        return true;
-    }
-
-    private static bool TryGroups(TrustedIssuer issuer, JsonElement claims, out ImmutableArray<string> groups)
-    {
-        groups = [];
-        if (!claims.TryGetProperty(issuer.GroupsClaim, out var value))
-        {
-            return true;
-        }
-
-        if (value.ValueKind != JsonValueKind.Array)
-        {
-            return false;
-        }
-
-        var read = ImmutableArray.CreateBuilder<string>(value.GetArrayLength());
-        foreach (var one in value.EnumerateArray())
-        {
-            if (one.ValueKind != JsonValueKind.String || one.GetString() is not { Length: > 0 } id)
-            {
-                return false;
-            }
-
-            if (issuer.NamesById.TryGetValue(id, out var name))
-            {
-                read.Add(name);
-            }
-
-            // a group whose own text is a name that the configuration gave to another group must not become that group
-            if (!issuer.NamesById.Values.Contains(id, StringComparer.Ordinal))
-            {
-                read.Add(id);
-            }
-        }
-
-        groups = read.DrainToImmutable();
-        return true;
-    }
-
-    private static bool IsWorkload(TrustedIssuer issuer, JsonElement claims, string subject, string? agent)
-    {
         // RFC 9068 section 2.2: without a resource owner, `sub` is the client
-        if (string.Equals(subject, agent, StringComparison.Ordinal))
-        {
-            return true;
-        }
-
+        if (shape.IsForWorkloadsOnly || string.Equals(subject, agent, StringComparison.Ordinal)) return true;
+        if (shape.WorkloadSubjectEnd is { } end && subject.EndsWith(end, StringComparison.Ordinal)) return true;
+        if (shape.WorkloadUserName is { } start && agent is not null && TokenText.Text(claims, "preferred_username") is { } user && user.StartsWith(start, StringComparison.Ordinal) && user.AsSpan(start.Length).SequenceEqual(agent)) return true;
+        if (TokenRules.HasAny(claims, shape.WorkloadMarks)) return true;
         foreach (var (claim, text) in issuer.WorkloadClaims)
         {
-            if (claims.TryGetProperty(claim, out var value) && TokenRules.IsText(value, text))
-            {
-                return true;
-            }
+            if (claims.TryGetProperty(claim, out var value) && TokenRules.IsText(value, text)) return true;
         }
 
-        return false;
+        return !shape.PersonMarks.IsEmpty && !TokenRules.HasAny(claims, shape.PersonMarks);
+    }
+
+    private static string? SubjectOf(TrustedIssuer issuer, JsonElement claims, string? agent, bool isSignIn)
+    {
+        var shape = issuer.Shape;
+        var name = isSignIn && shape.SignInSubjectClaim is { } other ? other : shape.SubjectClaim;
+        var subject = TokenText.Text(claims, name);
+
+        // a person without the stable identifier must not be known by one that changes hands; a program is its client
+        if (subject is null && !claims.TryGetProperty(name, out _) && TokenText.Text(claims, "sub") is { } program && string.Equals(program, agent, StringComparison.Ordinal)) subject = program;
+        if (!TokenRules.IsUsableSubject(subject)) return null;
+        if (shape.IsTenantInSubject) subject = TokenText.Text(claims, shape.TenantClaim!) is { Length: > 0 } tenant ? $"{subject}.{tenant}" : null;
+        return TokenRules.IsUsableSubject(subject) ? subject : null;
     }
 }

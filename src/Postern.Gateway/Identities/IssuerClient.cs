@@ -1,6 +1,3 @@
-// the control plane asks issuers for keys and tokens itself; no operation travels here
-#pragma warning disable RS0030
-
 using System.Text.Json;
 
 namespace Postern.Gateway.Identities;
@@ -13,32 +10,17 @@ namespace Postern.Gateway.Identities;
 internal sealed record IssuerMetadata(Uri KeySet, Uri? Authorization, Uri? Token, bool SaysIssuer);
 
 /// <summary>
-/// The control plane's own client for one issuer: configured addresses alone, no redirects, small answers, short patience.
+/// What one issuer says of itself, and its small documents.
 /// </summary>
 internal sealed class IssuerClient : IDisposable
 {
-    /// <summary>The largest answer that is read, in bytes.</summary>
-    public const int MaxAnswer = 256 * 1024;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly TrustedIssuer _issuer;
-
-    private readonly HttpMessageInvoker _http;
+    private readonly DocumentClient _documents;
 
     public IssuerClient(TrustedIssuer issuer, HttpMessageHandler? handler = null, IssuerDialer? dialer = null)
     {
         _issuer = issuer;
-        _http = new HttpMessageInvoker(handler ?? new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            MaxConnectionsPerServer = 4,
-            MaxResponseHeadersLength = 32,
-            ConnectTimeout = Patience,
-            ConnectCallback = (dialer ?? new IssuerDialer(new Uri(issuer.Authority))).DialAsync,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            UseProxy = !new Uri(issuer.Authority).IsLoopback,
-        });
+        _documents = new DocumentClient("the issuer", new Uri(issuer.Authority), handler, dialer);
     }
 
     /// <summary>The issuer's description of itself, or null with a reason.</summary>
@@ -67,48 +49,13 @@ internal sealed class IssuerClient : IDisposable
     }
 
     /// <summary>A small document, or null with a reason.</summary>
-    public Task<(byte[]? Body, string? Problem)> GetAsync(Uri address, CancellationToken cancellationToken) =>
-        SendAsync(new HttpRequestMessage(HttpMethod.Get, address), cancellationToken);
+    public Task<(byte[]? Body, string? Problem)> GetAsync(Uri address, CancellationToken cancellationToken) => _documents.GetAsync(address, null, cancellationToken);
 
     /// <summary>A form, answered with a small document; null with a reason otherwise.</summary>
     public Task<(byte[]? Body, string? Problem)> PostAsync(Uri address, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>
-        SendAsync(new HttpRequestMessage(HttpMethod.Post, address) { Content = new FormUrlEncodedContent(form) }, cancellationToken);
+        _documents.PostAsync(address, form, cancellationToken);
 
-    public void Dispose() => _http.Dispose();
-
-    private async Task<(byte[]? Body, string? Problem)> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        using var _ = request;
-        if (!Addresses.MayFetch(request.RequestUri!))
-        {
-            return (null, "the address is not https");
-        }
-
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
-        request.Headers.TryAddWithoutValidation("Accept", "application/json");
-        try
-        {
-            using var answer = await _http.SendAsync(request, limit.Token);
-            if (answer.StatusCode != System.Net.HttpStatusCode.OK)
-            {
-                return (null, $"the issuer answered with status {(int)answer.StatusCode}");
-            }
-
-            await using var body = await answer.Content.ReadAsStreamAsync(limit.Token);
-            var buffer = new byte[MaxAnswer + 1];
-            var length = await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, limit.Token);
-            return length > MaxAnswer ? (null, "the issuer's answer is too large") : (buffer[..length], null);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return (null, "the issuer did not answer in time");
-        }
-        catch (Exception fault) when (fault is HttpRequestException or IOException or InvalidOperationException)
-        {
-            return (null, "the issuer cannot be reached");
-        }
-    }
+    public void Dispose() => _documents.Dispose();
 
     private static Uri? Address(JsonElement document, string name) =>
         TokenText.Text(document, name) is { } text && Uri.TryCreate(text, UriKind.Absolute, out var address) && Addresses.MayFetch(address) ? address : null;

@@ -40,22 +40,27 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         _clock = clock;
         _verifier = verifier ?? new IdentityModelVerifier();
         var log = logs.CreateLogger<TokenAuthenticator>();
-        _sources = [.. issuers.Select(issuer => Source.Of(issuer, handler?.Invoke(issuer), clock, log))];
-        var names = _sources.Select(source => source.Issuer.Name).Distinct(StringComparer.Ordinal).Count();
+        _sources = [.. issuers.Select(issuer => Source.Of(issuer, handler, clock, log))];
         _byAuthority = _sources.ToFrozenDictionary(source => source.Issuer.Authority, StringComparer.Ordinal);
-        if (names != _sources.Length)
+
+        // one name has several exact issuers only where a template made them, one for each tenant
+        if (_sources.GroupBy(source => source.Issuer.Name, StringComparer.Ordinal).Any(same => same.Count() > 1 && !same.All(source => source.Issuer.Shape.IsTenantInSubject && source.Issuer.Tenants.Count == 1)))
         {
             throw new ArgumentException("expected issuers with distinct names", nameof(issuers));
         }
     }
 
-    internal sealed record Source(TrustedIssuer Issuer, IssuerClient Client, SigningKeys Keys)
+    internal sealed record Source(TrustedIssuer Issuer, IssuerClient Client, SigningKeys Keys, GroupDirectory? Directory)
     {
-        public static Source Of(TrustedIssuer issuer, HttpMessageHandler? handler, TimeProvider clock, ILogger log)
+        public static Source Of(TrustedIssuer issuer, Func<TrustedIssuer, HttpMessageHandler>? handler, TimeProvider clock, ILogger log)
         {
             issuer.Check();
-            var client = new IssuerClient(issuer, handler);
-            return new(issuer, client, new SigningKeys(issuer, client, clock, log));
+            var client = new IssuerClient(issuer, handler?.Invoke(issuer));
+            var keys = new SigningKeys(issuer, client, clock, log);
+            if (issuer.Directory is not { } options) return new(issuer, client, keys, null);
+            var documents = new DocumentClient("the directory", new Uri(options.Url), handler?.Invoke(issuer));
+            var tokens = new DocumentClient("the token endpoint", new Uri(options.TokenUrl ?? issuer.Authority), handler?.Invoke(issuer));
+            return new(issuer, client, keys, new GroupDirectory(issuer, options, keys, documents, tokens, clock, log));
         }
     }
 
@@ -67,11 +72,11 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     {
         if (token.Length is 0 or > TokenText.MaxLength || !_digests.TryGet(token, out var digest))
         {
-            return new(new Authentication.Refused("token is too long or not in ASCII"));
+            return new(Refused(TokenFault.NotAscii));
         }
 
         var now = _clock.GetUtcNow();
-        if (_verified.Find(digest, now) is { } known && ReferenceEquals(known.Keys.TryCurrent(), known.VerifiedWith))
+        if (_verified.Find(digest, now) is { } known && known.FreshUntil > now && ReferenceEquals(known.Keys.TryCurrent(), known.VerifiedWith))
         {
             return new(Admit(known, digest, resource, now));
         }
@@ -105,7 +110,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     internal Revocations Revocations => _revocations;
 
     /// <summary>The names of the issuers.</summary>
-    internal IEnumerable<string> IssuerNames => _sources.Select(source => source.Issuer.Name);
+    internal IEnumerable<string> IssuerNames => _sources.Select(source => source.Issuer.Name).Distinct(StringComparer.Ordinal);
 
     /// <summary>No token lives longer than this, so neither need a revocation.</summary>
     internal TimeSpan LongestLife => _sources.Max(source => source.Issuer.MaxTokenLife) + TimeSpan.FromMinutes(2);
@@ -117,49 +122,47 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     internal async ValueTask<Authentication> AuthenticateSignInAsync(string idToken, TrustedIssuer issuer, string nonce, CancellationToken cancellationToken)
     {
         var now = _clock.GetUtcNow();
-        if (TokenText.TryRead(idToken, out var reason) is not { } text)
+        if (TokenText.TryRead(idToken, out var unreadable) is not { } text)
         {
-            return new Authentication.Refused(reason);
+            return Refused(unreadable!);
         }
 
         if (text.Type is not (null or "JWT") || TokenText.Text(text.Claims, "iss") != issuer.Authority || text.Claims.TryGetProperty("events", out _))
         {
-            return new Authentication.Refused("sign-in token is of another kind or issuer");
+            return Refused(TokenFault.SignInOther);
         }
 
         var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out _, out var issuedAt);
         if ((TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
         {
-            return new Authentication.Refused(refusal);
+            return Refused(refusal);
         }
 
         if (TokenRules.Audiences(text.Claims) is not [var audience] || audience != issuer.ClientId || TokenText.Text(text.Claims, "nonce") != nonce)
         {
-            return new Authentication.Refused("sign-in token was made for another sign-in");
+            return Refused(TokenFault.SignInReplay);
         }
 
         if (!TokenRules.TryInstant(text.Claims, "auth_time", out var signedInAt) || signedInAt > now + issuer.ClockSkew)
         {
-            return new Authentication.Refused("sign-in token does not say when the person signed in; let the issuer send `auth_time`");
+            return Refused(TokenFault.SignInNoTime);
         }
 
-        if (TokenRules.IsElsewhere(text.Claims))
-        {
-            return new Authentication.Refused(TokenRules.Overage);
-        }
-
-        var (_, failure) = await VerifySignatureAsync(_byAuthority[issuer.Authority], idToken, text, audience, cancellationToken);
+        var source = _byAuthority[issuer.Authority];
+        var (_, failure) = await VerifySignatureAsync(source, idToken, text, audience, cancellationToken);
         if (failure is not null)
         {
             return failure;
         }
 
-        if (IdentityClaims.Read(issuer, text, issuedAt, now + PageSessions.WholeLife, signedInAt, out var unread) is not { } identity)
+        var elsewhere = await ElsewhereAsync(source, text, isSignIn: true, cancellationToken);
+        if (elsewhere?.Fault is { } unknown) return Refused(unknown);
+        if (IdentityClaims.Read(issuer, text, issuedAt, now + PageSessions.WholeLife, signedInAt, elsewhere?.Groups, out var unread) is not { } identity)
         {
-            return new Authentication.Refused(unread!);
+            return Refused(unread!);
         }
 
-        if (_revocations.Covers(identity)) return new Authentication.Refused("identity was revoked after this sign-in");
+        if (_revocations.Covers(identity)) return Refused(TokenFault.SignInRevoked);
         Vouched?.Invoke(identity);
         return new Authentication.Accepted(identity);
     }
@@ -173,21 +176,22 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         foreach (var source in _sources)
         {
             source.Client.Dispose();
+            source.Directory?.Dispose();
         }
     }
 
     private async ValueTask<Authentication> VerifyAsync(string token, Digest digest, string resource, DateTimeOffset now, CancellationToken cancellationToken)
     {
         // 1. One reading.
-        if (TokenText.TryRead(token, out var reason) is not { } text)
+        if (TokenText.TryRead(token, out var unreadable) is not { } text)
         {
-            return new Authentication.Refused(reason);
+            return Refused(unreadable!);
         }
 
         // 2. One issuer, by its exact text.
         if (TokenText.Text(text.Claims, "iss") is not { } authority || !_byAuthority.TryGetValue(authority, out var source))
         {
-            return new Authentication.Refused("token issuer is not configured");
+            return Refused(TokenFault.OtherIssuer);
         }
 
         // 3. That issuer's rules.
@@ -195,13 +199,13 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         var untimely = TokenRules.RefuseTimes(text.Claims, issuer, now, out var expiresAt, out var issuedAt);
         if ((TokenRules.Refuse(text, issuer) ?? TokenRules.RefuseCommon(text, issuer) ?? untimely) is { } refusal)
         {
-            return new Authentication.Refused(refusal);
+            return Refused(refusal);
         }
 
         var audiences = TokenRules.Audiences(text.Claims) ?? [];
         if (AcceptedAudience(issuer, audiences, resource) is not { } audience)
         {
-            return new Authentication.Refused("token is for another audience");
+            return Refused(TokenFault.OtherAudience);
         }
 
         // 4. That issuer's signature.
@@ -211,13 +215,17 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return failure!;
         }
 
+        // 5. Groups that are too many for a token, from the configured directory.
         var endsAt = expiresAt + issuer.ClockSkew;
-        if (IdentityClaims.Read(issuer, text, issuedAt, endsAt, interactiveSince: null, out var unread) is not { } identity)
+        var elsewhere = await ElsewhereAsync(source, text, isSignIn: false, cancellationToken);
+        if (elsewhere?.Fault is { } unknown) return Refused(unknown);
+        if (IdentityClaims.Read(issuer, text, issuedAt, endsAt, interactiveSince: null, elsewhere?.Groups, out var unread) is not { } identity)
         {
-            return new Authentication.Refused(unread!);
+            return Refused(unread!);
         }
 
-        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt);
+        var freshUntil = elsewhere is null ? DateTimeOffset.MaxValue : now + GroupDirectory.Fresh;
+        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil);
         var answer = Admit(verified, digest, resource, now);
         if (answer is Authentication.Accepted)
         {
@@ -228,12 +236,25 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         return answer;
     }
 
+    /// <summary>What the directory knows of the groups; null where the token has them itself.</summary>
+    private static async ValueTask<DirectoryAnswer?> ElsewhereAsync(Source source, TokenText text, bool isSignIn, CancellationToken cancellationToken)
+    {
+        if (!TokenRules.IsElsewhere(text.Claims)) return null;
+        if (source.Directory is not { } directory) return new([], TokenFault.Overage);
+        if (!IdentityAgent.TryRead(source.Issuer, text.Claims, out var agent, out var fault)) return new([], fault);
+        var isWorkload = !isSignIn && IdentityClaims.IsWorkload(source.Issuer, text.Claims, agent);
+        var tenant = source.Issuer.Shape.TenantClaim is { } claim ? TokenText.Text(text.Claims, claim) : null;
+        return await directory.GroupsOfAsync(tenant, TokenText.Text(text.Claims, source.Issuer.Shape.SubjectClaim), isWorkload, cancellationToken);
+    }
+
+    private static Authentication.Refused Refused(TokenFault fault) => new(fault.Reason) { IsTransient = fault == TokenFault.NoKeys || fault == TokenFault.NoDirectory };
+
     /// <summary>A signature by the issuer's key with this id; an unknown id asks the issuer again, at most once per interval.</summary>
     private async ValueTask<(IssuerState? State, Authentication.Refused? Failure)> VerifySignatureAsync(Source source, string token, TokenText text, string audience, CancellationToken cancellationToken)
     {
         if (await source.Keys.CurrentAsync(cancellationToken) is not { } state)
         {
-            return (null, new("issuer keys cannot be read") { IsTransient = true });
+            return (null, Refused(TokenFault.NoKeys));
         }
 
         var keys = Fitting(state, text);
@@ -244,10 +265,10 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
 
         if (keys.IsEmpty)
         {
-            return (null, new("token key is unknown to its issuer"));
+            return (null, Refused(TokenFault.UnknownKey));
         }
 
-        return _verifier.Holds(token, text.Algorithm, source.Issuer.Authority, audience, keys) ? (state, null) : (null, new("token signature does not hold"));
+        return _verifier.Holds(token, text.Algorithm, source.Issuer.Authority, audience, keys) ? (state, null) : (null, Refused(TokenFault.BadSignature));
     }
 
     private static ImmutableArray<IssuerKey> Fitting(IssuerState state, TokenText text) =>
@@ -258,22 +279,22 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     {
         if (token.EndsAt <= now)
         {
-            return new Authentication.Refused("token has expired");
+            return Refused(TokenFault.Expired);
         }
 
         if (AcceptedAudience(token.Issuer, token.Audiences, resource) is null)
         {
-            return new Authentication.Refused("token is for another audience");
+            return Refused(TokenFault.OtherAudience);
         }
 
         if (!_revokedTokens.IsEmpty && _revokedTokens.ContainsKey(digest))
         {
-            return new Authentication.Refused("token was revoked");
+            return Refused(TokenFault.Revoked);
         }
 
         if (_revocations.Covers(token.Accepted.Identity))
         {
-            return new Authentication.Refused("identity was revoked after this token was issued");
+            return Refused(TokenFault.IdentityRevoked);
         }
 
         return token.Accepted;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace Postern.Gateway.Identities;
@@ -13,82 +14,84 @@ internal static class TokenRules
     private const int MaxSubjectLength = 255;
     private const int MaxAudiences = 32;
 
-    /// <summary>Why <see cref="IsElsewhere"/> refuses.</summary>
-    public const string Overage = "token says that its groups are elsewhere (overage); let the issuer send only groups assigned to the application";
-
     /// <summary>Null when the token may be an access token of this issuer; otherwise the reason against it.</summary>
-    public static string? Refuse(TokenText token, TrustedIssuer issuer)
+    public static TokenFault? Refuse(TokenText token, TrustedIssuer issuer)
     {
-        if (!issuer.Types.Contains(token.Type ?? string.Empty, StringComparer.Ordinal))
-        {
-            return "token type is not one of an access token";
-        }
+        if (!HasType(token, issuer)) return TokenFault.OtherType;
 
         foreach (var mark in OtherUses)
         {
-            if (token.Claims.TryGetProperty(mark, out _))
-            {
-                return "token was made for another use";
-            }
+            // where id tokens are what is taken, their own marks stand against nothing; a security event is never one
+            if (token.Claims.TryGetProperty(mark, out _) && !(issuer.Shape.TakesIdTokens && mark != "events")) return TokenFault.OtherUse;
         }
 
         // Cognito and Keycloak name the use in a claim
         if ((token.Claims.TryGetProperty("token_use", out var use) && !IsText(use, "access"))
             || (token.Claims.TryGetProperty("typ", out var kind) && !IsText(kind, "Bearer")))
         {
-            return "token was made for another use";
+            return TokenFault.OtherUse;
+        }
+
+        foreach (var (name, text) in issuer.Shape.Fixed)
+        {
+            if (!token.Claims.TryGetProperty(name, out var value) || !IsText(value, text)) return TokenFault.LacksMark;
+        }
+
+        foreach (var marks in issuer.Shape.Marks)
+        {
+            if (!HasAny(token.Claims, marks)) return TokenFault.LacksMark;
         }
 
         foreach (var (name, text) in issuer.RequiredClaims)
         {
-            if (!token.Claims.TryGetProperty(name, out var value) || !IsText(value, text))
-            {
-                return "token lacks a claim that the configuration requires";
-            }
+            if (!token.Claims.TryGetProperty(name, out var value) || !IsText(value, text)) return TokenFault.LacksClaim;
         }
 
-        return IsElsewhere(token.Claims) ? Overage : null;
+        return null;
     }
 
-    /// <summary>What holds for every signed token of an issuer: algorithm and subject.</summary>
-    public static string? RefuseCommon(TokenText token, TrustedIssuer issuer)
+    /// <summary>What holds for every signed token of an issuer: algorithm, subject, tenant, and groups that can be known.</summary>
+    public static TokenFault? RefuseCommon(TokenText token, TrustedIssuer issuer)
     {
-        if (!issuer.Algorithms.Contains(token.Algorithm, StringComparer.Ordinal))
-        {
-            return "token algorithm is not accepted";
-        }
+        if (!issuer.Algorithms.Contains(token.Algorithm, StringComparer.Ordinal)) return TokenFault.OtherAlgorithm;
+        if (!IsUsableSubject(TokenText.Text(token.Claims, "sub"))) return TokenFault.NoSubject;
 
-        return TokenText.Text(token.Claims, "sub") is { Length: > 0 and <= MaxSubjectLength } subject && !subject.Any(char.IsControl)
-            ? null
-            : "token has no usable subject";
+        // the signature says which issuer, the claim which of its tenants; both must be configured (J11)
+        if (issuer.Shape.TenantClaim is { } tenant && issuer.Tenants.Count > 0 && !(TokenText.Text(token.Claims, tenant) is { } named && issuer.Tenants.Contains(named))) return TokenFault.OtherTenant;
+        if (!IsElsewhere(token.Claims)) return null;
+        if (issuer.Directory is null) return TokenFault.Overage;
+        return token.Claims.TryGetProperty("_claim_names", out var names) && !(names.ValueKind == JsonValueKind.Object && names.EnumerateObject().All(claim => claim.NameEquals(issuer.GroupsClaim)))
+            ? TokenFault.OtherElsewhere
+            : null;
     }
 
     /// <summary>Reads <c>exp</c>, <c>iat</c> and <c>nbf</c>, and says why they do not fit the present instant.</summary>
-    public static string? RefuseTimes(JsonElement claims, TrustedIssuer issuer, DateTimeOffset now, out DateTimeOffset expiresAt, out DateTimeOffset issuedAt)
+    public static TokenFault? RefuseTimes(JsonElement claims, TrustedIssuer issuer, DateTimeOffset now, out DateTimeOffset expiresAt, out DateTimeOffset issuedAt)
     {
         expiresAt = issuedAt = default;
-        if (!TryInstant(claims, "exp", out expiresAt) || !TryInstant(claims, "iat", out issuedAt))
-        {
-            return "token needs `exp` and `iat` in whole seconds";
-        }
-
-        if (claims.TryGetProperty("nbf", out _) && (!TryInstant(claims, "nbf", out var notBefore) || notBefore > now + issuer.ClockSkew))
-        {
-            return "token is not valid yet";
-        }
-
-        if (issuedAt > now + issuer.ClockSkew)
-        {
-            return "token is from the future";
-        }
-
-        if (expiresAt + issuer.ClockSkew <= now)
-        {
-            return "token has expired";
-        }
-
-        return expiresAt <= issuedAt || expiresAt - issuedAt > issuer.MaxTokenLife ? "token lives longer than the configuration permits" : null;
+        if (!TryInstant(claims, "exp", out expiresAt) || !TryInstant(claims, "iat", out issuedAt)) return TokenFault.NoTimes;
+        if (claims.TryGetProperty("nbf", out _) && (!TryInstant(claims, "nbf", out var notBefore) || notBefore > now + issuer.ClockSkew)) return TokenFault.NotYet;
+        if (issuedAt > now + issuer.ClockSkew) return TokenFault.FromFuture;
+        if (expiresAt + issuer.ClockSkew <= now) return TokenFault.Expired;
+        return expiresAt <= issuedAt || expiresAt - issuedAt > issuer.MaxTokenLife ? TokenFault.LivesTooLong : null;
     }
+
+    /// <summary>Whether a text can stand for somebody.</summary>
+    public static bool IsUsableSubject(string? subject) => subject is { Length: > 0 and <= MaxSubjectLength } && !subject.Any(char.IsControl);
+
+    public static bool HasAny(JsonElement claims, ImmutableArray<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (claims.TryGetProperty(name, out _)) return true;
+        }
+
+        return false;
+    }
+
+    private static bool HasType(TokenText token, TrustedIssuer issuer) => token.Type is { } type
+        ? type != TrustedIssuer.NoType && issuer.Types.Contains(type, StringComparer.Ordinal)
+        : issuer.Types.Contains(TrustedIssuer.NoType, StringComparer.Ordinal);
 
     /// <summary>The audiences: one text or a list of them (RFC 7519 section 4.1.3); null for any other shape.</summary>
     public static string[]? Audiences(JsonElement claims)

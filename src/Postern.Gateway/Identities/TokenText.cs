@@ -39,11 +39,11 @@ internal sealed class TokenText
     public byte[] ClaimsJson { get; }
 
     /// <summary>Null, with a reason that holds no part of the token, for anything unusual.</summary>
-    public static TokenText? TryRead(string token, out string reason)
+    public static TokenText? TryRead(string token, out TokenFault? fault)
     {
         if (token.Length > MaxLength)
         {
-            reason = "token is too long";
+            fault = TokenFault.TooLong;
             return null;
         }
 
@@ -52,7 +52,7 @@ internal sealed class TokenText
         var secondDot = firstDot < 0 ? -1 : token.IndexOf('.', firstDot + 1);
         if (secondDot < 0 || token.IndexOf('.', secondDot + 1) >= 0)
         {
-            reason = "token does not have three parts";
+            fault = TokenFault.NotThreeParts;
             return null;
         }
 
@@ -60,17 +60,17 @@ internal sealed class TokenText
             || Decode(token.AsSpan(firstDot + 1, secondDot - firstDot - 1)) is not { Length: > 0 } body
             || Decode(token.AsSpan(secondDot + 1)) is not { Length: > 0 })
         {
-            reason = "token is not base64url";
+            fault = TokenFault.NotBase64;
             return null;
         }
 
         if (Parse(header) is not { } head || Parse(body) is not { } claims)
         {
-            reason = "token is not strict JSON";
+            fault = TokenFault.NotStrictJson;
             return null;
         }
 
-        return ReadHeader(head, claims, body, out reason);
+        return ReadHeader(head, claims, body, out fault);
     }
 
     /// <summary>An integer written in digits alone: no fraction, exponent or text.</summary>
@@ -115,25 +115,25 @@ internal sealed class TokenText
         }
     }
 
-    private static TokenText? ReadHeader(JsonElement header, JsonElement claims, byte[] body, out string reason)
+    private static TokenText? ReadHeader(JsonElement header, JsonElement claims, byte[] body, out TokenFault? fault)
     {
         // RFC 7515 section 4.1.11: extensions that must be understood, and none is; RFC 7797: an unencoded payload
         if (header.TryGetProperty("crit", out _) || header.TryGetProperty("b64", out _))
         {
-            reason = "token header asks for an extension";
+            fault = TokenFault.Extension;
             return null;
         }
 
         if (Text(header, "alg") is not { Length: > 0 and <= 16 } algorithm)
         {
-            reason = "token header has no algorithm";
+            fault = TokenFault.NoAlgorithm;
             return null;
         }
 
         // `jwk`, `jku`, `x5u`, `x5c` are never looked at: only configured issuers provide keys
         if (Text(header, "kid") is not { Length: > 0 and <= MaxKeyIdLength } keyId)
         {
-            reason = "token header has no usable key id";
+            fault = TokenFault.NoKeyId;
             return null;
         }
 
@@ -142,14 +142,14 @@ internal sealed class TokenText
         {
             if (value.ValueKind != JsonValueKind.String)
             {
-                reason = "token type is not text";
+                fault = TokenFault.TypeNotText;
                 return null;
             }
 
             type = value.GetString();
         }
 
-        reason = string.Empty;
+        fault = null;
         return new TokenText(algorithm, keyId, type, claims, body);
     }
 

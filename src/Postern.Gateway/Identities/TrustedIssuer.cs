@@ -28,7 +28,7 @@ public sealed class TrustedIssuer
     /// <summary>Accepted <c>alg</c> values; asymmetric ones only.</summary>
     public ImmutableArray<string> Algorithms { get; init; } = ["RS256", "ES256", "PS256"];
 
-    /// <summary>Accepted <c>typ</c> values of access tokens (RFC 9068 section 2.1).</summary>
+    /// <summary>Accepted <c>typ</c> values of access tokens (RFC 9068 section 2.1); <see cref="NoType"/> for a token without one.</summary>
     public ImmutableArray<string> Types { get; init; } = ["at+jwt", "application/at+jwt"];
 
     /// <summary>The claim that lists groups.</summary>
@@ -37,11 +37,23 @@ public sealed class TrustedIssuer
     /// <summary>Group id to the name that policy uses.</summary>
     public FrozenDictionary<string, string> NamesById { get; init; } = FrozenDictionary<string, string>.Empty;
 
+    /// <summary>The claim that lists roles, by name or as a JSON pointer; null for none. Each role is a group <c>role:NAME</c> for policies.</summary>
+    public string? RolesClaim { get; init; }
+
     /// <summary>Claims that must have exactly this text, such as <c>tid</c>.</summary>
     public FrozenDictionary<string, string> RequiredClaims { get; init; } = FrozenDictionary<string, string>.Empty;
 
     /// <summary>Any of these claims with this text says that no person is acted for; so does <c>sub</c> equal to the client id.</summary>
     public FrozenDictionary<string, string> WorkloadClaims { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["idtyp"] = "app" }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>How the provider writes its tokens.</summary>
+    internal TokenShape Shape { get; init; } = TokenShape.Standard;
+
+    /// <summary>The tenants that are let in, where the shape says which claim names them; empty for no such rule.</summary>
+    internal FrozenSet<string> Tenants { get; init; } = FrozenSet<string>.Empty;
+
+    /// <summary>Where groups are asked for that are too many for a token; null for nowhere.</summary>
+    internal DirectoryOptions? Directory { get; init; }
 
     /// <summary>How far clocks may differ; at most a minute.</summary>
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(30);
@@ -54,27 +66,73 @@ public sealed class TrustedIssuer
 
     private static readonly FrozenSet<string> Known = new[] { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" }.ToFrozenSet(StringComparer.Ordinal);
 
-    /// <summary>From the configuration, checked.</summary>
+    /// <summary>Stands in <see cref="Types"/> for a token without <c>typ</c>.</summary>
+    public const string NoType = "none";
+
+    /// <summary>In the text of a group that is a role.</summary>
+    internal const string RolePrefix = "role:";
+
+    /// <summary>From the configuration, checked: one for each exact <c>iss</c>, which is several where the authority is a template for tenants.</summary>
+    /// <exception cref="ArgumentException">The settings would trust too much; the message says what was expected.</exception>
+    public static ImmutableArray<TrustedIssuer> AllFrom(IssuerOptions options, string publicUrl)
+    {
+        foreach (var (key, message) in IssuerPresetCheck.Problems(options)) throw new ArgumentException($"issuer `{options.Name}`, `{key}`: {message}");
+        if (!options.Authority.Contains(IssuerPresetCheck.Template, StringComparison.Ordinal)) return [From(options, publicUrl)];
+
+        // Each tenant has its own exact issuer and its own keys (J11); people sign in on pages at the first.
+        return [.. options.Tenants.Distinct(StringComparer.Ordinal).Select((tenant, index) => Make(options, publicUrl, options.Authority.Replace(IssuerPresetCheck.Template, tenant, StringComparison.Ordinal), tenant, index == 0))];
+    }
+
+    /// <summary>Every exact <c>iss</c> that an issuer stands for.</summary>
+    internal static IEnumerable<string> AuthoritiesOf(IssuerOptions options) => options.Authority.Contains(IssuerPresetCheck.Template, StringComparison.Ordinal) && !options.Tenants.IsDefaultOrEmpty
+        ? options.Tenants.Distinct(StringComparer.Ordinal).Select(tenant => options.Authority.Replace(IssuerPresetCheck.Template, tenant, StringComparison.Ordinal))
+        : [options.Authority];
+
+    /// <summary>The same for an authority that is no template.</summary>
     /// <exception cref="ArgumentException">The settings would trust too much; the message says what was expected.</exception>
     public static TrustedIssuer From(IssuerOptions options, string publicUrl)
     {
+        foreach (var (key, message) in IssuerPresetCheck.Problems(options)) throw new ArgumentException($"issuer `{options.Name}`, `{key}`: {message}");
+        return Make(options, publicUrl, options.Authority, null, true);
+    }
+
+    private static TrustedIssuer Make(IssuerOptions options, string publicUrl, string authority, string? tenant, bool hasPages)
+    {
+        var preset = options.Preset is { } name ? IssuerPreset.All[name] : null;
+        var shape = preset?.Shape ?? TokenShape.Standard;
+        if (options.Preset == "entra")
+        {
+            // One version, one spelling of everything (J10): what the issuer's text says, `ver` and the client's claim must say too.
+            var isSecond = authority.EndsWith("/v2.0", StringComparison.Ordinal);
+            tenant ??= new Uri(authority).Segments[1].TrimEnd('/');
+            shape = shape with
+            {
+                AgentClaims = [isSecond ? "azp" : "appid"],
+                Marks = [[isSecond ? "azp" : "appid"], .. shape.Marks.Skip(1)],
+                Fixed = new Dictionary<string, string>(StringComparer.Ordinal) { ["ver"] = isSecond ? "2.0" : "1.0" }.ToFrozenDictionary(StringComparer.Ordinal),
+            };
+        }
         var issuer = new TrustedIssuer
         {
             Name = options.Name,
-            Authority = options.Authority,
-            Audiences = [options.Audience ?? publicUrl],
-            ClientId = options.ClientId,
+            Authority = authority,
+            Audiences = options.EveryAudience is { IsEmpty: false } audiences ? audiences : [publicUrl],
+            ClientId = hasPages ? options.ClientId : null,
             ClientSecret = options.ClientSecret,
-            Algorithms = options.Algorithms,
+            Algorithms = options.Algorithms.IsDefault ? preset?.Algorithms ?? ["RS256", "ES256"] : options.Algorithms,
 
             // RFC 9068 section 2.1: the short and the long form of a media type are one type
-            Types = [.. options.Types.SelectMany(type => type == "at+jwt" ? ["at+jwt", "application/at+jwt"] : new[] { type }).Distinct(StringComparer.Ordinal)],
-            GroupsClaim = options.GroupsClaim,
+            Types = [.. (options.Types.IsDefault ? preset?.Types ?? ["at+jwt"] : options.Types).SelectMany(type => type == "at+jwt" ? ["at+jwt", "application/at+jwt"] : new[] { type }).Distinct(StringComparer.Ordinal)],
+            GroupsClaim = options.GroupsClaim ?? preset?.GroupsClaim ?? "groups",
+            RolesClaim = options.RolesClaim is { } roles ? roles == "none" ? null : roles : preset?.RolesClaim,
             NamesById = Invert(options),
             ClockSkew = options.ClockSkew,
             MaxTokenLife = options.TokenLife,
             RequiredClaims = options.RequiredClaims.ToFrozenDictionary(StringComparer.Ordinal),
-            WorkloadClaims = options.WorkloadClaims.ToFrozenDictionary(StringComparer.Ordinal),
+            WorkloadClaims = (options.WorkloadClaims.IsDefault ? preset?.WorkloadClaims ?? [new("idtyp", "app")] : options.WorkloadClaims).ToFrozenDictionary(StringComparer.Ordinal),
+            Shape = shape,
+            Tenants = tenant is not null ? FrozenSet.Create(StringComparer.Ordinal, [tenant]) : options.Tenants.IsDefault ? FrozenSet<string>.Empty : options.Tenants.ToFrozenSet(StringComparer.Ordinal),
+            Directory = options.Directory,
         };
         issuer.Check();
         return issuer;

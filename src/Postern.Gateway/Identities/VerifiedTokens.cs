@@ -10,7 +10,8 @@ internal sealed record VerifiedToken(
     SigningKeys Keys,
     IssuerState VerifiedWith,
     string[] Audiences,
-    DateTimeOffset EndsAt);
+    DateTimeOffset EndsAt,
+    DateTimeOffset FreshUntil);
 
 /// <summary>Verified tokens by the SHA-256 of their text, until they end. Bounded; the oldest leave first.</summary>
 internal sealed class VerifiedTokens(int capacity = VerifiedTokens.DefaultCapacity)

@@ -124,6 +124,9 @@ internal sealed class TokenForge : HttpMessageHandler
 
     public int KeySetFetches => Fetched.Count(address => address.EndsWith("/keys", StringComparison.Ordinal));
 
+    /// <summary>The issuer's answer, for a handler that stands in front of it.</summary>
+    public Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, CancellationToken cancellationToken) => SendAsync(request, cancellationToken);
+
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         lock (Fetched)
@@ -131,12 +134,13 @@ internal sealed class TokenForge : HttpMessageHandler
             Fetched.Add(request.RequestUri!.AbsoluteUri);
         }
 
-        var answer = request.RequestUri.AbsolutePath switch
+        var answer = request.RequestUri.AbsoluteUri[..^(request.RequestUri.Query.Length)] is { } asked && asked.StartsWith(Authority.TrimEnd('/'), StringComparison.Ordinal) ? asked[Authority.TrimEnd('/').Length..] switch
         {
-            "/.well-known/openid-configuration" => DiscoveryAnswer?.Invoke() ?? Answer(new JsonObject { ["issuer"] = Authority, ["jwks_uri"] = $"{Authority}/keys" }.ToJsonString()),
+            "/.well-known/openid-configuration" => DiscoveryAnswer?.Invoke() ?? Answer(new JsonObject { ["issuer"] = Authority, ["jwks_uri"] = $"{Authority.TrimEnd('/')}/keys" }.ToJsonString()),
             "/keys" => KeySetAnswer?.Invoke() ?? Answer(KeySet().ToJsonString()),
             _ => Answer("no", HttpStatusCode.NotFound),
-        };
+        }
+        : Answer("no", HttpStatusCode.NotFound);
         return Task.FromResult(answer);
     }
 }

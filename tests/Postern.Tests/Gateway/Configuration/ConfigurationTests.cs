@@ -42,12 +42,13 @@ public sealed class ConfigurationTests
         Assert.Equal(Repository.PathOf("tests", "specs", "configuration", "data"), options.Data);
         Assert.True(options.Record.IsStrict);
         Assert.Equal(1024 * 1024, options.Record.ContentBytes);
-        Assert.Equal(["RS256", "ES256"], options.Issuers[0].Algorithms);
-        Assert.Equal(["at+jwt"], options.Issuers[0].Types);
+        var trusted = Postern.Gateway.Identities.TrustedIssuer.From(options.Issuers[0], options.Url);
+        Assert.Equal(["RS256", "ES256"], trusted.Algorithms);
+        Assert.Equal(["at+jwt", "application/at+jwt"], trusted.Types);
         Assert.Equal(TimeSpan.FromSeconds(30), options.Issuers[0].ClockSkew);
         Assert.Equal(TimeSpan.FromHours(24), options.Issuers[0].TokenLife);
         Assert.Empty(options.Issuers[0].RequiredClaims);
-        Assert.Equal([new("idtyp", "app")], options.Issuers[0].WorkloadClaims);
+        Assert.Equal([new("idtyp", "app")], trusted.WorkloadClaims);
     }
 
     [Fact]
