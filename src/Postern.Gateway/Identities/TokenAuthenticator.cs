@@ -78,7 +78,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         var now = _clock.GetUtcNow();
         if (_verified.Find(digest, now) is { } known && known.FreshUntil > now && ReferenceEquals(known.Keys.TryCurrent(), known.VerifiedWith))
         {
-            return new(Admit(known, digest, resource, now));
+            return new(Admit(known, resource, now));
         }
 
         return VerifyAsync(token, digest, resource, now, cancellationToken);
@@ -98,12 +98,21 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <summary>Refuses this token from now on. What already runs on it is cut by the leash, not here.</summary>
     public void RevokeToken(string token)
     {
-        if (TokenDigests.TryDigest(token, out var digest))
+        if (TryDigestInput(token, out var digest))
         {
             Sweep();
             _revokedTokens[digest] = _clock.GetUtcNow();
-            _verified.Forget(digest);
         }
+    }
+
+    /// <summary>
+    /// What was signed, without the signature: of an ECDSA signature anybody can make a second one that holds as well, and a revoked
+    /// token must not come back under it.
+    /// </summary>
+    private static bool TryDigestInput(string token, out Digest digest)
+    {
+        digest = default;
+        return token.LastIndexOf('.') is > 0 and var dot && TokenDigests.TryDigest(token[..dot], out digest);
     }
 
     /// <summary>Whose tokens were taken back.</summary>
@@ -225,8 +234,8 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         }
 
         var freshUntil = elsewhere is null ? DateTimeOffset.MaxValue : now + GroupDirectory.Fresh;
-        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil);
-        var answer = Admit(verified, digest, resource, now);
+        var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil) { Input = TryDigestInput(token, out var input) ? input : default };
+        var answer = Admit(verified, resource, now);
         if (answer is Authentication.Accepted)
         {
             _verified.Keep(digest, verified);
@@ -275,7 +284,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         [.. state.Keys.Where(key => string.Equals(key.Id, text.KeyId, StringComparison.Ordinal) && key.Fits(text.Algorithm))];
 
     // what can change between two uses of one token
-    private Authentication Admit(VerifiedToken token, in Digest digest, string resource, DateTimeOffset now)
+    private Authentication Admit(VerifiedToken token, string resource, DateTimeOffset now)
     {
         if (token.EndsAt <= now)
         {
@@ -287,7 +296,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return Refused(TokenFault.OtherAudience);
         }
 
-        if (!_revokedTokens.IsEmpty && _revokedTokens.ContainsKey(digest))
+        if (!_revokedTokens.IsEmpty && _revokedTokens.ContainsKey(token.Input))
         {
             return Refused(TokenFault.Revoked);
         }

@@ -11,7 +11,11 @@ internal sealed record VerifiedToken(
     IssuerState VerifiedWith,
     string[] Audiences,
     DateTimeOffset EndsAt,
-    DateTimeOffset FreshUntil);
+    DateTimeOffset FreshUntil)
+{
+    /// <summary>The digest of what was signed.</summary>
+    public Digest Input { get; init; }
+}
 
 /// <summary>Verified tokens by the SHA-256 of their text, until they end. Bounded; the oldest leave first.</summary>
 internal sealed class VerifiedTokens(int capacity = VerifiedTokens.DefaultCapacity)
@@ -54,6 +58,4 @@ internal sealed class VerifiedTokens(int capacity = VerifiedTokens.DefaultCapaci
             _tokens.TryRemove(oldest, out _);
         }
     }
-
-    public void Forget(in Digest digest) => _tokens.TryRemove(digest, out _);
 }

@@ -16,10 +16,10 @@ internal sealed class TokenForge : HttpMessageHandler
     public const string Audience = "https://gate.example";
     public const string Resource = "https://gate.example/mcp/shop";
 
-    public TokenForge(string authority = "https://issuer.example", string rsaId = "r1", string ecId = "e1")
+    public TokenForge(string authority = "https://issuer.example", string rsaId = "r1", string ecId = "e1", string? keysOf = null)
     {
         (Authority, RsaId, EcId) = (authority, rsaId, ecId);
-        var keys = KeysByAuthority.GetOrAdd(authority, _ => (RSA.Create(2048), ECDsa.Create(ECCurve.NamedCurves.nistP256)));
+        var keys = KeysByAuthority.GetOrAdd(keysOf ?? authority, _ => (RSA.Create(2048), ECDsa.Create(ECCurve.NamedCurves.nistP256)));
         (Rsa, Ec) = keys;
     }
 
