@@ -29,6 +29,7 @@ internal static class PosternExecutable
             RequestCommand.Create(shared),
             GrantsCommand.Create(shared),
             ApprovalsCommand.Create(surroundings, shared),
+            IdentitiesCommand.Create(shared),
             SessionsCommand.Create(surroundings, shared),
             VerifyCommand.Create(surroundings, shared),
             JournalCommand.Create(surroundings),

@@ -145,7 +145,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         recorder.Healed = () => RecordHealed(account);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
         var revocations = new RevocationStore(database);
-        foreach (var (identity, at) in await revocations.LoadAsync(clock.GetUtcNow() - authenticator.LongestLife, cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(identity, at);
+        foreach (var revocation in await revocations.LoadAsync(clock.GetUtcNow(), cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(revocation);
         var signIn = new BrowserSignIn(authenticator, publicUrl, clock, logs);
         var connections = new ConnectionDirectory(options.Connections);
         var protocols = surroundings.Protocols?.Invoke() ?? ProtocolCatalog.Create();
@@ -208,8 +208,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new HoldPages(holds, desk, pages, notes, clock).Map(server);
         if (options.Slack is { } slack) new SlackInteractions(slack, desk, people, notes, clock).Map(server);
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
-        var revocation = new IdentityRevocation(leash, revocations, signIn, desk, grants, protocols, recorder, clock);
-        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), revocation, authenticator.IssuerNames, publicUrl, clock);
+        var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
+        var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, authenticator.LongestLife, clock));
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, clock);
         var questions = new QuestionParts(policies, new PolicyEnvironment
         {
             Vocabularies = policies.Environment.Vocabularies,
@@ -218,7 +219,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
         }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
-        new ApiServer(new ApiSignIn(authenticator, signIn, notes, publicUrl), publicUrl, clock).Map(server, [.. ControlRoutes.Of(control), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
+        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server, [.. ControlRoutes.Of(control), .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

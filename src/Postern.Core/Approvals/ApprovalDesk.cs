@@ -4,6 +4,7 @@ using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
+using Postern.Core.Sessions;
 
 namespace Postern.Core.Approvals;
 
@@ -189,12 +190,16 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
     }
 
     /// <summary>Ends what a revoked identity asked for or agreed to, unless it was used already. Returns how many holds that were.</summary>
-    public async ValueTask<int> RevokeAsync(string identity, DateTimeOffset now)
+    public ValueTask<int> RevokeAsync(string identity, DateTimeOffset now) => RevokeAsync(RevocationSubject.OfIdentity(identity), now);
+
+    /// <summary>Ends what a revocation takes the ground from: open questions, and approvals that nobody has used.</summary>
+    /// <returns>How many.</returns>
+    public async ValueTask<int> RevokeAsync(RevocationSubject subject, DateTimeOffset now)
     {
-        var ended = await store.RevokeAsync(identity, CancellationToken.None).ConfigureAwait(false);
+        var ended = await store.RevokeAsync(subject, CancellationToken.None).ConfigureAwait(false);
         foreach (var id in ended)
         {
-            await recorder.NoteAsync(new Occurrence("hold.expired", now, [new("hold", id), new("revoked", identity)]), CancellationToken.None).ConfigureAwait(false);
+            await recorder.NoteAsync(new Occurrence("hold.expired", now, [new("hold", id), new("revoked", subject.Of == RevocationOf.Identity ? subject.Key : subject.ToString())]), CancellationToken.None).ConfigureAwait(false);
             _bell.Ring(id);
         }
         return ended.Length;
@@ -224,6 +229,7 @@ public sealed class ApprovalDesk(IHoldStore store, IRecorder recorder, Immutable
             Requester = identity.Key,
             RequesterName = identity.DisplayName,
             Agent = identity.Agent,
+            Origin = HoldOrigin.Of(identity),
             ClientName = operation.ClientName,
             Connection = operation.Connection.Name,
             Target = operation.Connection.Target,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
+using Postern.Core.Sessions;
 
 namespace Postern.Core.Approvals;
 
@@ -45,6 +46,9 @@ public sealed record Hold
 
     /// <summary>The agent through which it was asked.</summary>
     public string? Agent { get; init; }
+
+    /// <summary>What the credential that asked said of itself; a revocation that speaks of it ends the hold. Null where nothing was kept.</summary>
+    public HoldOrigin? Origin { get; init; }
 
     /// <summary>The client program as it names itself; untrusted.</summary>
     public string? ClientName { get; init; }
@@ -102,6 +106,26 @@ public sealed record Hold
 
     /// <summary>The operation, or grant, that used it.</summary>
     public OperationId? ConsumedBy { get; init; }
+
+    /// <summary>
+    /// True when a revocation takes away what the hold rests on: the identity that asked or answered, or the credential with which it was asked.
+    /// Where it is not known what the credential said, a revocation of its kind at its issuer ends the hold.
+    /// </summary>
+    public static bool IsEndedBy(RevocationSubject subject, string requester, string? agent, HoldOrigin? origin, ImmutableArray<Answer> answers)
+    {
+        ArgumentNullException.ThrowIfNull(requester);
+        if (subject.Of == RevocationOf.Identity) return string.Equals(requester, subject.Key, StringComparison.Ordinal) || (!answers.IsDefault && answers.Any(answer => string.Equals(answer.Approver, subject.Key, StringComparison.Ordinal)));
+        if (!requester.StartsWith(subject.Issuer + ":", StringComparison.Ordinal)) return false;
+        return subject.Of switch
+        {
+            RevocationOf.Agent => string.Equals(agent, subject.Value, StringComparison.Ordinal),
+            RevocationOf.Group => origin is null || origin.Groups.Contains(subject.Value, StringComparer.Ordinal),
+            RevocationOf.Session => origin is null || string.Equals(origin.SessionId, subject.Value, StringComparison.Ordinal),
+            RevocationOf.Token => origin is null || string.Equals(origin.TokenId, subject.Value, StringComparison.Ordinal),
+            RevocationOf.Family => origin is null || string.Equals(origin.Family, subject.Value, StringComparison.Ordinal),
+            _ => true,
+        };
+    }
 }
 
 /// <summary>One human's answer.</summary>
@@ -112,3 +136,18 @@ public sealed record Hold
 /// <param name="Reason">The human's words; may be empty for a yes.</param>
 /// <param name="At">When.</param>
 public sealed record Answer(string Approver, string? ApproverName, ImmutableArray<string> Groups, bool Approved, string Reason, DateTimeOffset At);
+
+/// <summary>The marks of the credential that opened a hold.</summary>
+/// <param name="SessionId">The session at the issuer, or null.</param>
+/// <param name="TokenId">The token's id, or null.</param>
+/// <param name="Family">The family of tokens, or null.</param>
+/// <param name="Groups">Unqualified groups.</param>
+public sealed record HoldOrigin(string? SessionId, string? TokenId, string? Family, ImmutableArray<string> Groups)
+{
+    /// <summary>What is kept of a credential.</summary>
+    public static HoldOrigin Of(Identity identity)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        return new HoldOrigin(identity.SessionId, identity.TokenId, identity.Family, identity.Groups);
+    }
+}

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 
 namespace Postern.Core.Approvals;
 
@@ -54,10 +55,10 @@ public interface IHoldStore
     ValueTask<bool> TryContinueAsync(string id, OperationId from, OperationId by, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Moves every open or approved hold that this identity (<c>issuer:subject</c>) asked for, or answered, to expired and destroys
+    /// Moves every open or approved hold that a revocation takes the ground from (<see cref="Hold.IsEndedBy"/>) to expired and destroys
     /// the kept requests; returns the ids.
     /// </summary>
-    ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken);
+    ValueTask<ImmutableArray<string>> RevokeAsync(RevocationSubject subject, CancellationToken cancellationToken);
 
     /// <summary>Moves what is past its time to expired and destroys the kept requests; returns the ids.</summary>
     ValueTask<ImmutableArray<string>> ExpireAsync(DateTimeOffset now, CancellationToken cancellationToken);

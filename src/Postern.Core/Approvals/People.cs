@@ -38,6 +38,9 @@ public sealed class People
     /// <summary>The groups (<c>issuer:value</c>) of an account when its issuer last vouched for it; null when it was not seen since the gateway began.</summary>
     public IReadOnlySet<string>? GroupsKnownOf(string account) => _seen.TryGetValue(account, out var seen) ? seen.Groups : null;
 
+    /// <summary>The accounts that were in a group (<c>issuer:value</c>) when they were last seen.</summary>
+    public IEnumerable<string> KnownIn(string group) => _seen.Where(one => one.Value.Groups.Contains(group)).Select(one => one.Key);
+
     /// <summary>The groups that count for an answer: those of now if anything newer is known, otherwise those of when it was given.</summary>
     internal IEnumerable<string> GroupsOf(Answer answer) =>
         _seen.TryGetValue(answer.Approver, out var seen) && seen.At >= answer.At ? answer.Groups.Where(seen.Groups.Contains) : answer.Groups;

@@ -76,13 +76,37 @@ public sealed class GrantDesk(
     }
 
     /// <summary>Ends every grant of an identity whose credentials are taken back, and every one that it agreed to. Returns how many.</summary>
-    public async ValueTask<int> RevokeAllAsync(string identityKey)
+    public ValueTask<int> RevokeAllAsync(string identityKey) => CloseAllAsync(
+        grant => grant.Holder == identityKey || grant.Approvers.Contains(identityKey, StringComparer.Ordinal), $"the credentials of `{identityKey}` were taken back");
+
+    /// <summary>
+    /// Ends the grants that a revocation takes the ground from: those of an identity, of an agent, or of a group's members (of everybody of its issuer of whom
+    /// the groups are not known). A session, token or family that ends leaves its person the person's grants: using one needs another credential.
+    /// </summary>
+    /// <param name="subject">What was revoked.</param>
+    /// <param name="groupsOf">The qualified groups of an account when it was last seen; null when it was not.</param>
+    public ValueTask<int> RevokeAllAsync(RevocationSubject subject, Func<string, IReadOnlySet<string>?> groupsOf)
+    {
+        ArgumentNullException.ThrowIfNull(groupsOf);
+        var (issuer, because) = (subject.Issuer + ":", $"`{subject}` was revoked");
+        return subject.Of switch
+        {
+            RevocationOf.Identity => RevokeAllAsync(subject.Key),
+            RevocationOf.Agent => CloseAllAsync(grant => grant.Holder.StartsWith(issuer, StringComparison.Ordinal) && grant.Agent == subject.Value, because),
+            RevocationOf.Group => CloseAllAsync(grant => grant.Holder.StartsWith(issuer, StringComparison.Ordinal) && groupsOf(grant.Holder) is var known && (known is null || known.Contains(subject.Key)), because),
+            _ => ValueTask.FromResult(0),
+        };
+    }
+
+    /// <summary>Ends what an identity holds, which it may have been given as a member of what it has left. Returns how many.</summary>
+    public ValueTask<int> EndOfAsync(string holder, string because) => CloseAllAsync(grant => grant.Holder == holder, because);
+
+    private async ValueTask<int> CloseAllAsync(Func<Grant, bool> which, string because)
     {
         var ended = 0;
         foreach (var grant in await store.InAsync(GrantState.Active, CancellationToken.None).ConfigureAwait(false))
         {
-            if (grant.Holder != identityKey && !grant.Approvers.Contains(identityKey, StringComparer.Ordinal)) continue;
-            if (await CloseAsync(grant, GrantState.Revoked, null, $"the credentials of `{identityKey}` were taken back").ConfigureAwait(false)) ended++;
+            if (which(grant) && await CloseAsync(grant, GrantState.Revoked, null, because).ConfigureAwait(false)) ended++;
         }
         return ended;
     }
@@ -152,7 +176,7 @@ public sealed class GrantDesk(
     private static Identity Through(Identity asker, string? agent) => string.Equals(asker.Agent, agent, StringComparison.Ordinal) ? asker : new Identity
     {
         Issuer = asker.Issuer, Subject = asker.Subject, Kind = asker.Kind, Agent = agent, Groups = asker.Groups, DisplayName = asker.DisplayName, Claims = asker.Claims,
-        IssuedAt = asker.IssuedAt, ExpiresAt = asker.ExpiresAt,
+        IssuedAt = asker.IssuedAt, ExpiresAt = asker.ExpiresAt, SessionId = asker.SessionId, TokenId = asker.TokenId, Family = asker.Family, OwnGroups = asker.OwnGroups,
     };
 
     private async ValueTask<GrantAnswer> PutAsync(Grant grant, RequestEntry entry, Identity holder, PolicyVersion version, DateTimeOffset now, CancellationToken cancellationToken)
@@ -166,6 +190,7 @@ public sealed class GrantDesk(
             Requester = holder.Key,
             RequesterName = holder.DisplayName,
             Agent = holder.Agent,
+            Origin = HoldOrigin.Of(holder),
             Connection = gateway.Name,
             Target = gateway.Target,
             Summary = $"access under {entry.Id} for {GrantText.Of(grant.Duration)}",

@@ -37,6 +37,18 @@ public sealed class Identity
     /// <summary>Group values, unqualified, after the configuration's names were applied.</summary>
     public ImmutableArray<string> Groups { get; init; } = [];
 
+    /// <summary>Groups that the gateway itself vouches for, unqualified; policy writes them <c>gateway:value</c>, a name that no issuer can have.</summary>
+    public ImmutableArray<string> OwnGroups { get; init; } = [];
+
+    /// <summary>The session at the issuer (<c>sid</c>) that the credential belongs to, or null when it says none.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>The credential's own id (<c>jti</c>), or null.</summary>
+    public string? TokenId { get; init; }
+
+    /// <summary>The family of tokens that it descends from, at an issuer that names one; or null.</summary>
+    public string? Family { get; init; }
+
     /// <summary>What people are shown; decides nothing.</summary>
     public string? DisplayName { get; init; }
 
@@ -62,5 +74,25 @@ public sealed class Identity
     public string? QualifiedAgent => Agent is null ? null : field ??= $"{Issuer}:{Agent}";
 
     /// <summary>Groups as <c>issuer:value</c>; built once.</summary>
-    public FrozenSet<string> QualifiedGroups => field ??= Groups.Select(group => $"{Issuer}:{group}").ToFrozenSet(StringComparer.Ordinal);
+    public FrozenSet<string> QualifiedGroups => field ??= Groups.Select(group => $"{Issuer}:{group}").Concat(OwnGroups.Select(static group => $"gateway:{group}")).ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>The same credential with other groups: what its issuer or the gateway says by now.</summary>
+    public Identity With(ImmutableArray<string> groups, ImmutableArray<string> ownGroups) => new()
+    {
+        Issuer = Issuer,
+        Subject = Subject,
+        Kind = Kind,
+        Agent = Agent,
+        Groups = groups,
+        OwnGroups = ownGroups,
+        SessionId = SessionId,
+        TokenId = TokenId,
+        Family = Family,
+        DisplayName = DisplayName,
+        Claims = Claims,
+        HasLostClaims = HasLostClaims,
+        IssuedAt = IssuedAt,
+        ExpiresAt = ExpiresAt,
+        InteractiveSince = InteractiveSince,
+    };
 }

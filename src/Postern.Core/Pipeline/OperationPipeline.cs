@@ -40,7 +40,8 @@ public sealed class OperationPipeline(
         var operation = exchange.Operation;
         var begun = clock.GetTimestamp();
 
-        // 1. Authorize. In memory; an error inside policy is already a deny.
+        // 1. Authorize. In memory; an error inside policy is already a deny. A session's credential may be hours old: what is known since counts.
+        identity = leash.Standing(identity);
         var policy = policies.Current;
         var now = clock.GetUtcNow();
         var decision = policy.Decide(identity, operation, now, leash.Grants.Of(identity));
@@ -320,7 +321,7 @@ public sealed class OperationPipeline(
         public Decision Decide()
         {
             Policy = policies.Current;
-            return Decision = Policy.Decide(identity, operation, clock.GetUtcNow(), leash.Grants.Of(identity));
+            return Decision = Policy.Decide(leash.Standing(identity), operation, clock.GetUtcNow(), leash.Grants.Of(identity));
         }
     }
 }

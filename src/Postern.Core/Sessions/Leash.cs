@@ -38,6 +38,12 @@ public sealed class Leash : IDisposable
         _sweep = clock.CreateTimer(static state => ((Leash)state!).Sweep(), this, SweepInterval, SweepInterval);
     }
 
+    /// <summary>
+    /// What is known of whoever a credential names since it was issued: groups that they left, groups that the gateway vouches for. Asked before
+    /// every decision, also of what runs; must be fast, and answers the same object when nothing is known. Set once, before anything runs.
+    /// </summary>
+    public Func<Identity, Identity> Standing { get; set; } = static credential => credential;
+
     /// <summary>Whose credentials were taken back.</summary>
     public Revocations Revocations { get; } = new();
 
@@ -77,10 +83,35 @@ public sealed class Leash : IDisposable
     /// <param name="identityKey"><c>issuer:subject</c>.</param>
     /// <param name="at">When.</param>
     /// <returns>How many were cut.</returns>
-    public int Revoke(string identityKey, DateTimeOffset at)
+    public int Revoke(string identityKey, DateTimeOffset at) => Revoke(Revocation.Now(RevocationSubject.OfIdentity(identityKey), at, TimeSpan.FromDays(1)));
+
+    /// <summary>Takes credentials back: what runs or waits on them is cut, and so is what comes here only afterwards.</summary>
+    /// <param name="revocation">Whose, and since when.</param>
+    /// <param name="except">The operation that does this, which may run on one of them itself and is about to end anyway.</param>
+    /// <returns>How many were cut.</returns>
+    public int Revoke(Revocation revocation, OperationId except = default)
     {
-        Revocations.Add(identityKey, at);
-        return Cut((identity, _) => Revocations.Covers(identity), ClearanceEnd.CredentialEnded);
+        Revocations.Add(revocation);
+        return Cut((identity, operation) => operation.Id != except && Revocations.Covers(identity), ClearanceEnd.CredentialEnded);
+    }
+
+    /// <summary>
+    /// Decides again what these identities run or wait for, under the policy in force and with what is known of them now: they left a group,
+    /// say. Returns how many were cut.
+    /// </summary>
+    public int Reconsider(Func<Identity, bool> whose)
+    {
+        var cut = 0;
+        var now = _clock.GetUtcNow();
+        foreach (var clearance in _live.Values)
+        {
+            if (whose(clearance.Identity) && _policies is { } policies && !IsStillPermitted(clearance, policies.Current, now, ClearanceEnd.PolicyChanged)) cut++;
+        }
+        foreach (var waiting in _waiting.Values)
+        {
+            if (whose(waiting.Identity)) waiting.Wake();
+        }
+        return cut;
     }
 
     /// <summary>
@@ -99,7 +130,7 @@ public sealed class Leash : IDisposable
         foreach (var waiting in _waiting.Values)
         {
             // Refused now, or permitted without people: it goes its way. What is still held is decided again when it is used.
-            if (policy.Decide(waiting.Identity, waiting.Operation, now, Grants.Of(waiting.Identity)) is not Decision.Hold) waiting.Wake();
+            if (policy.Decide(Standing(waiting.Identity), waiting.Operation, now, Grants.Of(waiting.Identity)) is not Decision.Hold) waiting.Wake();
         }
         return cut;
     }
@@ -188,7 +219,8 @@ public sealed class Leash : IDisposable
 
     private bool IsStillPermitted(Clearance clearance, PolicySet policy, DateTimeOffset now, ClearanceEnd otherwise)
     {
-        var decision = policy.Decide(clearance.Identity, clearance.Operation, now, Grants.Of(clearance.Identity));
+        var identity = Standing(clearance.Identity);
+        var decision = policy.Decide(identity, clearance.Operation, now, Grants.Of(identity));
         var permitted = decision switch
         {
             Decision.Allow => true,
@@ -197,7 +229,7 @@ public sealed class Leash : IDisposable
         };
         if (permitted)
         {
-            clearance.Replies.Remask(policy.MasksFor(clearance.Identity, clearance.Operation));
+            clearance.Replies.Remask(policy.MasksFor(identity, clearance.Operation));
             clearance.Policy = policy.Version;
             clearance.Grants = decision.Grants;
         }

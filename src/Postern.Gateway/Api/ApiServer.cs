@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
@@ -7,21 +6,29 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
+using Postern.Core.Policy;
+using Postern.Gateway.Policies;
 using Postern.Protocols;
 
 namespace Postern.Gateway.Api;
 
-/// <summary>Maps the control API's routes: authenticates as each declares, and turns every outcome into JSON.</summary>
-internal sealed class ApiServer(IApiSignIn signIn, string publicUrl, TimeProvider clock)
+/// <summary>What the control API stands on.</summary>
+internal sealed record ApiGround(IApiSignIn SignIn, OperationPipeline Pipeline, IPolicySource Policies, RefusalNotes Notes, string PublicUrl, TimeProvider Clock);
+
+/// <summary>
+/// Maps the control API's routes: authenticates as each declares, lets whatever administers take the one path, and turns every outcome
+/// into JSON. What is refused is on the record.
+/// </summary>
+internal sealed class ApiServer(ApiGround ground)
 {
     public const string Base = "/api/v1";
 
-    /// <exception cref="InvalidOperationException">A route declares no access.</exception>
+    /// <exception cref="InvalidOperationException">A route does not say who may use it, or what using it is.</exception>
     public void Map(IEndpointRouteBuilder endpoints, ImmutableArray<ApiRoute> routes)
     {
         foreach (var route in routes)
         {
-            if (route.Access == ApiAccess.Undeclared) throw new InvalidOperationException($"route `{route.Method} {route.Path}` declares no access; refusing to start");
+            if (route.Complaint is { } complaint) throw new InvalidOperationException($"route `{route.Method} {route.Path}` {complaint}; refusing to start");
             endpoints.MapMethods(Base + route.Path, [route.Method], context => AnswerAsync(context, route));
         }
         endpoints.MapFallback(Base + "/{**rest}", context => WriteAsync(context, ApiAnswer.NotFound()));
@@ -35,70 +42,101 @@ internal sealed class ApiServer(IApiSignIn signIn, string publicUrl, TimeProvide
         Identity? identity = null;
         if (route.Access != ApiAccess.Open)
         {
-            var outcome = await signIn.IdentifyAsync(context, route.Access).ConfigureAwait(false);
+            var outcome = await ground.SignIn.IdentifyAsync(context, route.Access).ConfigureAwait(false);
             if (outcome.Problem is { } problem)
             {
                 if (problem.Status == StatusCodes.Status401Unauthorized)
                 {
-                    context.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(publicUrl, "", outcome.WasPresented ? "invalid_token" : null);
+                    context.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(ground.PublicUrl, "", outcome.WasPresented ? "invalid_token" : null);
                 }
                 await WriteAsync(context, problem).ConfigureAwait(false);
                 return;
             }
             identity = outcome.Identity;
         }
-        await WriteAsync(context, await route.Handle(new ApiCall(context, identity)).ConfigureAwait(false)).ConfigureAwait(false);
+        await WriteAsync(context, await AnswerAsync(context, route, identity).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private async ValueTask<ApiAnswer> AnswerAsync(HttpContext context, ApiRoute route, Identity? identity)
+    {
+        var body = route.Body.IsEmpty ? null : await BodyAsync(context).ConfigureAwait(false);
+        var call = new ApiCall(context, identity) { Body = body };
+        if (Unknown(route, body) is { } complaint)
+        {
+            // Whoever may not use the route at all is told that first, and not what it takes.
+            return route.IsAdministrative && ground.Policies.Decide(call.Identity, Question(route.Action), ground.Clock.GetUtcNow()) is Decision.Deny
+                ? await RunAsync(context, route, call, route.Action).ConfigureAwait(false)
+                : new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, complaint);
+        }
+        if (route is { IsAdministrative: true, JudgesItself: false }) return await RunAsync(context, route, call, route.Action).ConfigureAwait(false);
+        if (route.Wider is { } wider && !(route.IsOwn?.Invoke(call) ?? false))
+        {
+            var decision = ground.Policies.Decide(call.Identity, Question(wider), ground.Clock.GetUtcNow());
+            if (decision is Decision.Allow || (decision is Decision.Hold && route.IsOwn is not null)) return await RunAsync(context, route, call, wider).ConfigureAwait(false);
+        }
+        var answer = await route.Handle(call).ConfigureAwait(false);
+        if (identity is not null && answer is ApiAnswer.Problem { Status: StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound } refused)
+        {
+            await ground.Notes.NoteAsync("api.refused", $"{route.Operation}: {refused.Reason}", "gateway", identity.Key).ConfigureAwait(false);
+        }
+        return answer;
+    }
+
+    /// <summary>The one path: decided by the policy, recorded with its request and its answer, held where a rule says so.</summary>
+    private async ValueTask<ApiAnswer> RunAsync(HttpContext context, ApiRoute route, ApiCall call, string action)
+    {
+        var operation = AdminExchange.Of(ground.PublicUrl, action, route, context.Request.Path.Value ?? "", call.Body, ground.Clock.GetUtcNow());
+        var exchange = new AdminExchange(operation, ended => route.Handle(call.As(operation.Id, isWider: true, ended))) { NeedsPresence = route.NeedsPresence };
+        await ground.Pipeline.RunAsync(exchange, call.Identity, context.RequestAborted).ConfigureAwait(false);
+        if (exchange.Answer is { } answer) return answer;
+        if (exchange.Hold is { } hold) return ApiText.Held(hold, ground.PublicUrl);
+        if (route.NeedsPresence && exchange.Refusal is { Code: RefusalCode.NotPermitted } && PublishExchange.IsTokenAlone(call.Identity) && ground.Policies.Decide(call.Identity, Question(action), ground.Clock.GetUtcNow()) is Decision.Allow)
+        {
+            return new ApiAnswer.Problem(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, "A person's token alone does not do this. Do it from a browser session of the last minutes, or let a rule hold it for others to agree.");
+        }
+        return exchange.Refusal is { } refusal ? ApiText.Of(refusal) : new ApiAnswer.Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.GatewayUnavailable, "It could not be done. Try again later.");
+    }
+
+    private Operation Question(string action) => GatewayVocabulary.Of(GatewayVocabulary.Itself(ground.PublicUrl), action, ground.Clock.GetUtcNow());
+
+    private static string? Unknown(ApiRoute route, JsonElement? body)
+    {
+        if (body is not { ValueKind: JsonValueKind.Object } members) return null;
+        foreach (var member in members.EnumerateObject())
+        {
+            if (!route.Body.Contains(member.Name, StringComparer.Ordinal)) return $"Expected no members but {string.Join(", ", route.Body.Select(name => $"`{name}`"))}; found `{(member.Name.Length <= 40 ? member.Name : member.Name[..40])}`.";
+        }
+        return null;
+    }
+
+    /// <summary>Strictly read; null when it is absent, too long or not JSON.</summary>
+    private static async ValueTask<JsonElement?> BodyAsync(HttpContext context)
+    {
+        try
+        {
+            using var document = await JsonDocument.ParseAsync(context.Request.Body, new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }, context.RequestAborted).ConfigureAwait(false);
+            return document.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+        catch (BadHttpRequestException)
+        {
+            return null;
+        }
     }
 
     private Task WriteAsync(HttpContext context, ApiAnswer answer)
     {
+        var bytes = ApiText.Of(answer, OperationId.New(ground.Clock.GetUtcNow()));
         var response = context.Response;
+        response.StatusCode = bytes.Status;
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
-        response.ContentType = "application/json";
-        var body = ReadOnlyMemory<byte>.Empty;
-        switch (answer)
-        {
-            case ApiAnswer.Document document:
-                response.StatusCode = document.Status;
-                body = Json(document.Write);
-                break;
-            case ApiAnswer.Bytes bytes:
-                body = bytes.Json;
-                break;
-            case ApiAnswer.Problem problem:
-                response.StatusCode = problem.Status;
-                response.ContentType = "application/problem+json";
-                body = Json(json => Write(json, problem));
-                break;
-        }
-        response.ContentLength = body.Length;
-        return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
-    }
-
-    /// <summary>RFC 9457 members, and those of the envelope that callers of every protocol know.</summary>
-    private void Write(Utf8JsonWriter json, ApiAnswer.Problem problem)
-    {
-        json.WriteStartObject();
-        json.WriteString("title", problem.Code);
-        json.WriteNumber("status", problem.Status);
-        json.WriteString("detail", problem.Reason);
-        json.WriteNumber("v", 1);
-        json.WriteString("decision", "denied");
-        json.WriteString("code", problem.Code);
-        json.WriteString("decisionId", OperationId.New(clock.GetUtcNow()).ToString());
-        json.WriteString("reason", problem.Reason);
-        json.WriteStartObject("retry");
-        json.WriteString("mode", problem.Code is RefusalCode.GatewayUnavailable or RefusalCode.RecordUnavailable ? "after" : "after_change");
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> write)
-    {
-        var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body)) write(json);
-        return body.WrittenMemory;
+        response.ContentType = bytes.IsProblem ? "application/problem+json" : "application/json";
+        response.ContentLength = bytes.Json.Length;
+        return response.Body.WriteAsync(bytes.Json, context.RequestAborted).AsTask();
     }
 }
 

@@ -6,7 +6,6 @@ using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
-using Postern.Gateway.Identities;
 using Postern.Gateway.Policies;
 using Postern.Protocols;
 using Postern.Protocols.Mcp;
@@ -18,7 +17,7 @@ internal sealed record ControlParts(
     IConnectionDirectory Connections, PolicyStore Policies, IHoldStore Holds, ApprovalDesk Desk, IDefinitionStore Definitions,
     Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition,
     Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckCredential,
-    IdentityRevocation Revocation, IEnumerable<string> Issuers, string PublicUrl, TimeProvider Clock);
+    string PublicUrl, TimeProvider Clock);
 
 /// <summary>The routes of the control API that concern identity, targets, policy and holds. Everything is answered for the asker alone.</summary>
 internal static class ControlRoutes
@@ -27,16 +26,15 @@ internal static class ControlRoutes
 
     public static ImmutableArray<ApiRoute> Of(ControlParts parts) =>
     [
-        new("getDocument", "GET", "/openapi.json") { Access = ApiAccess.Open, Handle = static _ => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Bytes(Document.Value)) },
-        new("whoami", "GET", "/whoami") { Access = ApiAccess.Signed, Handle = static call => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Document(json => ApiDocuments.Identity(json, call.Identity))) },
-        new("listConnections", "GET", "/connections") { Access = ApiAccess.Signed, Handle = call => ListConnections(parts, call) },
-        new("checkConnection", "GET", "/connections/{connection}/check") { Access = ApiAccess.Signed, Handle = call => CheckConnectionAsync(parts, call) },
-        new("listDefinitions", "GET", "/connections/{connection}/definitions") { Access = ApiAccess.Signed, Handle = call => ListDefinitionsAsync(parts, call) },
-        new("acceptDefinition", "POST", "/connections/{connection}/definitions/accept") { Access = ApiAccess.FreshBrowser, Handle = call => AcceptDefinitionAsync(parts, call) },
-        new("revokeIdentity", "POST", "/identities/revoke") { Access = ApiAccess.FreshBrowser, Handle = call => RevokeIdentityAsync(parts, call) },
-        new("getPolicy", "GET", "/policy") { Access = ApiAccess.Signed, Handle = call => GetPolicy(parts, call) },
-        new("listApprovals", "GET", "/approvals") { Access = ApiAccess.Signed, Handle = call => ListApprovalsAsync(parts, call) },
-        new("getApproval", "GET", "/approvals/{id}") { Access = ApiAccess.Signed, Handle = call => GetApprovalAsync(parts, call) },
+        new("getDocument", "GET", "/openapi.json") { Access = ApiAccess.Open, Action = "document.read", Handle = static _ => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Bytes(Document.Value)) },
+        new("whoami", "GET", "/whoami") { Access = ApiAccess.Signed, Action = "whoami.read", Handle = static call => ValueTask.FromResult<ApiAnswer>(new ApiAnswer.Document(json => ApiDocuments.Identity(json, call.Identity))) },
+        new("listConnections", "GET", "/connections") { Access = ApiAccess.Signed, Action = "connections.list", Handle = call => ListConnections(parts, call) },
+        new("checkConnection", "GET", "/connections/{connection}/check") { Access = ApiAccess.Signed, Action = GatewayVocabulary.CheckConnections, Handle = call => CheckConnectionAsync(parts, call) },
+        new("listDefinitions", "GET", "/connections/{connection}/definitions") { Access = ApiAccess.Signed, Action = GatewayVocabulary.AcceptDefinitions, Handle = call => ListDefinitionsAsync(parts, call) },
+        new("acceptDefinition", "POST", "/connections/{connection}/definitions/accept") { Access = ApiAccess.FreshBrowser, Action = GatewayVocabulary.AcceptDefinitions, Body = ["name", "seenHash"], Handle = call => AcceptDefinitionAsync(parts, call) },
+        new("getPolicy", "GET", "/policy") { Access = ApiAccess.Signed, Action = "policy.status", Handle = call => GetPolicy(parts, call) },
+        new("listApprovals", "GET", "/approvals") { Access = ApiAccess.Signed, Action = "approvals.own", Handle = call => ListApprovalsAsync(parts, call) },
+        new("getApproval", "GET", "/approvals/{id}") { Access = ApiAccess.Signed, Action = "approvals.own", Handle = call => GetApprovalAsync(parts, call) },
     ];
 
     /// <summary>The checked-in description of this API.</summary>
@@ -66,7 +64,7 @@ internal static class ControlRoutes
 
     private static async ValueTask<ApiAnswer> CheckConnectionAsync(ControlParts parts, ApiCall call)
     {
-        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.CheckConnections) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        if (parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
         try
         {
             return await parts.CheckCredential(connection, call.Gone).ConfigureAwait(false) is { } report
@@ -81,8 +79,8 @@ internal static class ControlRoutes
 
     private static async ValueTask<ApiAnswer> ListDefinitionsAsync(ControlParts parts, ApiCall call)
     {
-        // Names that wait are hidden from everyone but who may accept them.
-        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.AcceptDefinitions) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        // Names that wait are hidden from everyone but who may accept them: the route's action says so.
+        if (parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
         return ApiAnswer.List(await parts.Definitions.LoadAsync(connection.Name, call.Gone).ConfigureAwait(false), static (json, definition) =>
         {
             json.WriteStartObject();
@@ -100,7 +98,7 @@ internal static class ControlRoutes
 
     private static async ValueTask<ApiAnswer> AcceptDefinitionAsync(ControlParts parts, ApiCall call)
     {
-        if (!MayAdminister(parts, call.Identity, GatewayVocabulary.AcceptDefinitions) || parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
+        if (parts.Connections.Find(call.Value("connection")) is not { } connection) return ApiAnswer.NotFound();
         if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body
             || !body.TryGetProperty("name", out var nameNode) || nameNode.ValueKind != JsonValueKind.String
             || !body.TryGetProperty("seenHash", out var hashNode) || hashNode.ValueKind != JsonValueKind.String)
@@ -114,30 +112,6 @@ internal static class ControlRoutes
         {
             json.WriteStartObject();
             json.WriteNumber("accepted", acceptance.Accepted);
-            json.WriteEndObject();
-        });
-    }
-
-    private static async ValueTask<ApiAnswer> RevokeIdentityAsync(ControlParts parts, ApiCall call)
-    {
-        if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body || !body.TryGetProperty("identity", out var node) || node.ValueKind != JsonValueKind.String)
-        {
-            return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected a JSON object with `identity`.");
-        }
-        var identity = node.GetString()!;
-        // Signing out everywhere is everybody's own right; for others it is granted by name.
-        if (identity != call.Identity.Key && !MayAdminister(parts, call.Identity, GatewayVocabulary.RevokeIdentities)) return ApiAnswer.NotFound();
-        if (!parts.Issuers.Any(issuer => identity.StartsWith(issuer + ":", StringComparison.Ordinal) && identity.Length > issuer.Length + 1))
-        {
-            return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected `identity` as `issuer:subject`, with the name of a configured issuer.");
-        }
-        var revoked = await parts.Revocation.RevokeAsync(identity, call.Identity).ConfigureAwait(false);
-        return new ApiAnswer.Document(json =>
-        {
-            json.WriteStartObject();
-            json.WriteNumber("operations", revoked.Operations);
-            json.WriteNumber("holds", revoked.Holds);
-            json.WriteNumber("grants", revoked.Grants);
             json.WriteEndObject();
         });
     }
@@ -186,6 +160,4 @@ internal static class ControlRoutes
         IPolicySource policies = parts.Policies;
         return policies.Consider(identity, GatewayVocabulary.Glimpse(connection, now), now) != Possibility.Never;
     }
-
-    private static bool MayAdminister(ControlParts parts, Identity identity, string admin) => Administration.Permits(parts.Policies, identity, admin, parts.PublicUrl, parts.Clock.GetUtcNow());
 }

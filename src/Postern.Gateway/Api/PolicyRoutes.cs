@@ -22,21 +22,18 @@ internal static class PolicyRoutes
 
     public static ImmutableArray<ApiRoute> Of(PolicyPublisher publisher, PolicySimulator simulator, string publicUrl, TimeProvider clock) =>
     [
-        new("listPolicyVersions", "GET", "/policy/versions") { Access = ApiAccess.Signed, Handle = Reading(ListAsync, publisher, publicUrl, clock) },
-        new("getPolicyVersion", "GET", "/policy/versions/{number}") { Access = ApiAccess.Signed, Handle = Reading(GetAsync, publisher, publicUrl, clock) },
-        new("diffPolicyVersions", "GET", "/policy/versions/{number}/diff/{other}") { Access = ApiAccess.Signed, Handle = Reading(DiffAsync, publisher, publicUrl, clock) },
-        new("applyPolicy", "POST", "/policy/versions") { Access = ApiAccess.Judged, MaxBody = MaxBody, Handle = call => ApplyAsync(publisher, publicUrl, call) },
-        new("rollbackPolicy", "POST", "/policy/versions/{number}/rollback") { Access = ApiAccess.Judged, Handle = call => RollbackAsync(publisher, publicUrl, call) },
-        new("simulatePolicy", "POST", "/policy/simulate") { Access = ApiAccess.Judged, MaxBody = MaxBody, Handle = call => SimulateAsync(publisher, simulator, publicUrl, clock, call) },
-        new("suggestPolicy", "POST", "/policy/suggest") { Access = ApiAccess.Judged, Handle = call => SuggestAsync(publisher, simulator, publicUrl, clock, call) },
+        new("listPolicyVersions", "GET", "/policy/versions") { Access = ApiAccess.Signed, Action = GatewayVocabulary.ReadPolicy, Handle = call => ListAsync(publisher.Store.Versions, call) },
+        new("getPolicyVersion", "GET", "/policy/versions/{number}") { Access = ApiAccess.Signed, Action = GatewayVocabulary.ReadPolicy, Handle = call => GetAsync(publisher.Store.Versions, call) },
+        new("diffPolicyVersions", "GET", "/policy/versions/{number}/diff/{other}") { Access = ApiAccess.Signed, Action = GatewayVocabulary.ReadPolicy, Handle = call => DiffAsync(publisher.Store.Versions, call) },
+        new("applyPolicy", "POST", "/policy/versions") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ApplyPolicy, JudgesItself = true, Body = ["files", "from", "reason"], MaxBody = MaxBody, Handle = call => ApplyAsync(publisher, publicUrl, call) },
+        new("rollbackPolicy", "POST", "/policy/versions/{number}/rollback") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ApplyPolicy, JudgesItself = true, Body = ["from", "reason"], Handle = call => RollbackAsync(publisher, publicUrl, call) },
+        new("simulatePolicy", "POST", "/policy/simulate") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, Body = ["files", "from", "until"], MaxBody = MaxBody, Handle = call => SimulateAsync(simulator, clock, call) },
+        new("suggestPolicy", "POST", "/policy/suggest") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, Body = ["from"], Handle = call => SuggestAsync(publisher, simulator, publicUrl, clock, call) },
     ];
 
     /// <summary>True when a rule gives somebody the right by name; workloads may read too.</summary>
     public static bool May(PolicyStore policies, Identity identity, string admin, string publicUrl, DateTimeOffset now) =>
         policies.Current.Decide(identity, GatewayVocabulary.Of(GatewayVocabulary.Itself(publicUrl), admin, now), now) is Decision.Allow;
-
-    private static Func<ApiCall, ValueTask<ApiAnswer>> Reading(Func<PolicyVersions, ApiCall, ValueTask<ApiAnswer>> read, PolicyPublisher publisher, string publicUrl, TimeProvider clock) => async call =>
-        May(publisher.Store, call.Identity, GatewayVocabulary.ReadPolicy, publicUrl, clock.GetUtcNow()) ? await read(publisher.Store.Versions, call).ConfigureAwait(false) : ApiAnswer.NotFound();
 
     private static async ValueTask<ApiAnswer> ListAsync(PolicyVersions versions, ApiCall call) =>
         ApiAnswer.List(await versions.ListAsync(MaxVersions, call.Gone).ConfigureAwait(false), static (json, version) => Write(json, version));
@@ -81,9 +78,8 @@ internal static class PolicyRoutes
         return AnswerOf(await publisher.PublishAsync(new PolicyDraft(files, call.Identity.Key, reason, PolicyOrigin.Rollback, from), call.Identity, call.Gone).ConfigureAwait(false), publicUrl);
     }
 
-    private static async ValueTask<ApiAnswer> SimulateAsync(PolicyPublisher publisher, PolicySimulator simulator, string publicUrl, TimeProvider clock, ApiCall call)
+    private static async ValueTask<ApiAnswer> SimulateAsync(PolicySimulator simulator, TimeProvider clock, ApiCall call)
     {
-        if (!May(publisher.Store, call.Identity, GatewayVocabulary.SimulatePolicy, publicUrl, clock.GetUtcNow())) return ApiAnswer.NotFound();
         if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body || !TryReadFiles(body, out var files)
             || !body.TryGetProperty("from", out var fromNode) || fromNode.ValueKind != JsonValueKind.String || !fromNode.TryGetDateTimeOffset(out var from))
         {
@@ -97,7 +93,6 @@ internal static class PolicyRoutes
 
     private static async ValueTask<ApiAnswer> SuggestAsync(PolicyPublisher publisher, PolicySimulator simulator, string publicUrl, TimeProvider clock, ApiCall call)
     {
-        if (!May(publisher.Store, call.Identity, GatewayVocabulary.SimulatePolicy, publicUrl, clock.GetUtcNow())) return ApiAnswer.NotFound();
         if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } body || !body.TryGetProperty("from", out var fromNode) || fromNode.ValueKind != JsonValueKind.String || !fromNode.TryGetDateTimeOffset(out var from))
         {
             return Invalid("Expected a JSON object with `from`, an instant (RFC 3339).");

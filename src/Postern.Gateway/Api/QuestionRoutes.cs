@@ -17,14 +17,14 @@ internal static class QuestionRoutes
 {
     public static ImmutableArray<ApiRoute> Of(QuestionParts parts) =>
     [
-        new("explainOperation", "GET", "/operations/{id}/explanation") { Access = ApiAccess.Signed, Handle = call => ExplainAsync(parts, call) },
-        new("canI", "POST", "/policy/can-i") { Access = ApiAccess.Judged, Handle = call => CanIAsync(parts, call) },
-        new("whoCan", "POST", "/policy/who-can") { Access = ApiAccess.Judged, Handle = call => WhoCanAsync(parts, call) },
+        new("explainOperation", "GET", "/operations/{id}/explanation") { Access = ApiAccess.Signed, Action = "operations.explain", Wider = GatewayVocabulary.ReadPolicy, Handle = call => ExplainAsync(parts, call) },
+        new("canI", "POST", "/policy/can-i") { Access = ApiAccess.Judged, Action = "access.ask", Wider = GatewayVocabulary.ReadPolicy, IsOwn = IsOwn, Body = ["as", "ask"], Handle = call => CanIAsync(parts, call) },
+        new("whoCan", "POST", "/policy/who-can") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ReadPolicy, Body = ["ask"], Handle = call => WhoCanAsync(parts, call) },
     ];
 
     private static async ValueTask<ApiAnswer> ExplainAsync(QuestionParts parts, ApiCall call)
     {
-        if (!OperationId.TryParse(call.Value("id"), out var id) || await parts.Explainer.ExplainAsync(id, call.Identity, MayRead(parts, call), call.Gone).ConfigureAwait(false) is not { } lines) return ApiAnswer.NotFound();
+        if (!OperationId.TryParse(call.Value("id"), out var id) || await parts.Explainer.ExplainAsync(id, call.Identity, call.IsWider, call.Gone).ConfigureAwait(false) is not { } lines) return ApiAnswer.NotFound();
         return ApiAnswer.List(lines, static (json, line) => json.WriteStringValue(line));
     }
 
@@ -41,14 +41,16 @@ internal static class QuestionRoutes
 
     private static async ValueTask<ApiAnswer> WhoCanAsync(QuestionParts parts, ApiCall call)
     {
-        if (!MayRead(parts, call)) return ApiAnswer.NotFound();
         var now = parts.Clock.GetUtcNow();
         if (await call.BodyAsync().ConfigureAwait(false) is not { ValueKind: JsonValueKind.Object } asked || !asked.TryGetProperty("ask", out var ask) || ask.ValueKind != JsonValueKind.Object) return Expected("a JSON object with `ask`, as in a policy's tests");
         if (PolicyQuestion.Read(parts.Environment, "{}", ask.GetRawText(), now, out var problem) is not { } question) return Expected(problem ?? "a question that can be understood");
         return new ApiAnswer.Bytes(JsonSerializer.SerializeToUtf8Bytes(QuestionDocument.Of(Access.Of(parts.Policies.Current, question.Operation, now))));
     }
 
-    private static bool MayRead(QuestionParts parts, ApiCall call) => PolicyRoutes.May(parts.Policies, call.Identity, GatewayVocabulary.ReadPolicy, parts.PublicUrl, parts.Clock.GetUtcNow());
+    // Of whoever asks about themselves without the right to read policies, only an answer; with it, the rules too.
+    private static bool IsOwn(ApiCall call) => call.Body is not { ValueKind: JsonValueKind.Object } body || !body.TryGetProperty("as", out _);
+
+    private static bool MayRead(QuestionParts parts, ApiCall call) => call.IsWider || PolicyRoutes.May(parts.Policies, call.Identity, GatewayVocabulary.ReadPolicy, parts.PublicUrl, parts.Clock.GetUtcNow());
 
     private static ApiAnswer.Problem Expected(string what) => new(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, $"Expected {what}.");
 }

@@ -17,9 +17,9 @@ internal static class RecordingRoutes
 
     public static ImmutableArray<ApiRoute> Of(RecordingIndex index, IRecorder recorder, TimeProvider clock) =>
     [
-        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Handle = call => ListAsync(index, call) },
-        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Handle = call => GetSessionAsync(index, call) },
-        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Handle = call => GetOperationAsync(index, recorder, clock, call) },
+        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Handle = call => ListAsync(index, call) },
+        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Handle = call => GetSessionAsync(index, call) },
+        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Handle = call => GetOperationAsync(index, recorder, clock, call) },
     ];
 
     private static async ValueTask<ApiAnswer> ListAsync(RecordingIndex index, ApiCall call)

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
+using Postern.Core.Sessions;
 
 namespace Postern.Gateway.Approvals;
 
@@ -62,6 +63,8 @@ internal sealed class HoldRow
 
     public string? grant_id { get; set; }
 
+    public string? origin { get; set; }
+
     public static HoldRow Of(Hold hold, KeptRequests kept) => new()
     {
         id = hold.Id,
@@ -86,14 +89,17 @@ internal sealed class HoldRow
         answers = AnswersText(hold),
         consumed_by = hold.ConsumedBy?.ToString(),
         grant_id = hold.Grant,
+        origin = hold.Origin is null ? null : JsonSerializer.Serialize(hold.Origin, Json),
     };
 
     /// <summary>The answers in the one form that is stored and compared.</summary>
     public static string AnswersText(Hold hold) => JsonSerializer.Serialize(
         hold.Answers.IsDefault ? [] : hold.Answers.Select(answer => answer with { At = answer.At.ToUniversalTime() }).ToImmutableArray(), Json);
 
-    public static bool AnsweredBy(HoldRow row, string identity) =>
-        JsonSerializer.Deserialize<ImmutableArray<Answer>>(row.answers, Json).Any(answer => string.Equals(answer.Approver, identity, StringComparison.Ordinal));
+    /// <summary>As <see cref="Hold.IsEndedBy"/>, without opening what was kept: a hold that cannot be read must not keep a revocation from ending others.</summary>
+    public bool IsEndedBy(RevocationSubject subject) => Hold.IsEndedBy(subject, requester, agent, OriginOf(), JsonSerializer.Deserialize<ImmutableArray<Answer>>(answers, Json));
+
+    private HoldOrigin? OriginOf() => origin is null ? null : JsonSerializer.Deserialize<HoldOrigin>(origin, Json);
 
     public static string StateText(HoldState state) => state switch
     {
@@ -119,6 +125,7 @@ internal sealed class HoldRow
                 Requester = requester,
                 RequesterName = requester_name,
                 Agent = agent,
+                Origin = OriginOf(),
                 ClientName = client_name,
                 Connection = connection,
                 Target = target,

@@ -3,6 +3,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 using Postern.Gateway.Storage;
 
 namespace Postern.Gateway.Approvals;
@@ -48,6 +49,8 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
 
     private const string WithGrants = "alter table holds add column grant_id text;";
 
+    private const string WithOrigins = "alter table holds add column origin text;";
+
     private readonly SqliteFile _file;
     private readonly KeptRequests _kept;
 
@@ -65,7 +68,7 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
         var file = SqliteFile.Open(
             Path.Combine(folder, FileName),
             ["journal_mode = wal", "synchronous = full", "secure_delete = on", "busy_timeout = 5000", "trusted_schema = off"],
-            Schema, WithGrants);
+            Schema, WithGrants, WithOrigins);
         return new SqliteHoldStore(file, kept);
     }
 
@@ -86,9 +89,9 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             sql.Execute(
                 """
                 insert into holds (id, binding, opened_by, requester, requester_name, agent, client_name, connection, target, summary, request, terms, rule, reason,
-                    policy_version, opened_at, expires_at, usable_until, state, answers, consumed_by, grant_id)
+                    policy_version, opened_at, expires_at, usable_until, state, answers, consumed_by, grant_id, origin)
                 values (@id, @binding, @opened_by, @requester, @requester_name, @agent, @client_name, @connection, @target, @summary, @request, @terms, @rule, @reason,
-                    @policy_version, @opened_at, @expires_at, @usable_until, @state, @answers, @consumed_by, @grant_id)
+                    @policy_version, @opened_at, @expires_at, @usable_until, @state, @answers, @consumed_by, @grant_id, @origin)
                 """,
                 HoldRow.Of(hold, _kept), transaction);
             return hold;
@@ -157,12 +160,12 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             new { id, from = from.ToString(), by = by.ToString(), now = now.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false) == 1;
 
     /// <inheritdoc/>
-    public async ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken)
+    public async ValueTask<ImmutableArray<string>> RevokeAsync(RevocationSubject subject, CancellationToken cancellationToken)
     {
         var ended = await _file.InTransactionAsync((sql, transaction) =>
         {
             var live = sql.Query<HoldRow>("select * from holds where state in ('open', 'approved')", transaction: transaction)
-                .Where(row => row.requester == identity || HoldRow.AnsweredBy(row, identity)).Select(row => row.id).ToImmutableArray();
+                .Where(row => row.IsEndedBy(subject)).Select(row => row.id).ToImmutableArray();
             foreach (var id in live) sql.Execute("update holds set state = 'expired', request = null where id = @id", new { id }, transaction);
             return live;
         }, cancellationToken).ConfigureAwait(false);

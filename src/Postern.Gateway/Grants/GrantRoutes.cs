@@ -21,11 +21,11 @@ internal static class GrantRoutes
 
     public static ImmutableArray<ApiRoute> Of(GrantParts parts) =>
     [
-        new("listRequests", "GET", "/requests") { Access = ApiAccess.Signed, Handle = call => ListEntries(parts, call) },
-        new("askForGrant", "POST", "/requests/{entry}") { Access = ApiAccess.Asking, Handle = call => AskAsync(parts, call) },
-        new("listGrants", "GET", "/grants") { Access = ApiAccess.Signed, Handle = call => ListAsync(parts, call) },
-        new("getGrant", "GET", "/grants/{id}") { Access = ApiAccess.Signed, Handle = call => GetAsync(parts, call) },
-        new("revokeGrant", "POST", "/grants/{id}/revoke") { Access = ApiAccess.Asking, Handle = call => RevokeAsync(parts, call) },
+        new("listRequests", "GET", "/requests") { Access = ApiAccess.Signed, Action = "requests.list", Handle = call => ListEntries(parts, call) },
+        new("askForGrant", "POST", "/requests/{entry}") { Access = ApiAccess.Asking, Action = "requests.ask", Body = ["reason", "for", "agent"], Handle = call => AskAsync(parts, call) },
+        new("listGrants", "GET", "/grants") { Access = ApiAccess.Signed, Action = "grants.own", Wider = GatewayVocabulary.ReadGrants, Handle = call => ListAsync(parts, call) },
+        new("getGrant", "GET", "/grants/{id}") { Access = ApiAccess.Signed, Action = "grants.own", Wider = GatewayVocabulary.ReadGrants, Handle = call => GetAsync(parts, call) },
+        new("revokeGrant", "POST", "/grants/{id}/revoke") { Access = ApiAccess.Asking, Action = "grants.giveUp", Wider = GatewayVocabulary.RevokeGrants, Body = ["reason"], Handle = call => RevokeAsync(parts, call) },
     ];
 
     private static ValueTask<ApiAnswer> ListEntries(GrantParts parts, ApiCall call) => ValueTask.FromResult<ApiAnswer>(ApiAnswer.List(parts.Desk.EntriesFor(call.Identity), (json, entry) =>
@@ -65,15 +65,13 @@ internal static class GrantRoutes
 
     private static async ValueTask<ApiAnswer> ListAsync(GrantParts parts, ApiCall call)
     {
-        var seesAll = Administration.Permits(parts.Policies, call.Identity, GatewayVocabulary.ReadGrants, parts.PublicUrl, parts.Clock.GetUtcNow());
         var grants = await parts.Store.ListAsync(null, MaxListed, call.Gone).ConfigureAwait(false);
-        return ApiAnswer.List(grants.Where(grant => seesAll || parts.Desk.MaySee(grant, call.Identity)), (json, grant) => Write(json, parts, grant, call.Identity));
+        return ApiAnswer.List(grants.Where(grant => call.IsWider || parts.Desk.MaySee(grant, call.Identity)), (json, grant) => Write(json, parts, grant, call.Identity));
     }
 
     private static async ValueTask<ApiAnswer> GetAsync(GrantParts parts, ApiCall call)
     {
-        var seesAll = Administration.Permits(parts.Policies, call.Identity, GatewayVocabulary.ReadGrants, parts.PublicUrl, parts.Clock.GetUtcNow());
-        return await parts.Store.FindAsync(call.Value("id"), call.Gone).ConfigureAwait(false) is { } grant && (seesAll || parts.Desk.MaySee(grant, call.Identity))
+        return await parts.Store.FindAsync(call.Value("id"), call.Gone).ConfigureAwait(false) is { } grant && (call.IsWider || parts.Desk.MaySee(grant, call.Identity))
             ? Document(parts, grant, call.Identity)
             : ApiAnswer.NotFound();
     }
@@ -82,8 +80,7 @@ internal static class GrantRoutes
     {
         var reason = await call.BodyAsync().ConfigureAwait(false) is { ValueKind: JsonValueKind.Object } body ? Text(body, "reason") ?? "" : "";
         var id = call.Value("id");
-        var isAdministrator = Administration.Permits(parts.Policies, call.Identity, GatewayVocabulary.RevokeGrants, parts.PublicUrl, parts.Clock.GetUtcNow());
-        return await parts.Desk.RevokeAsync(id, call.Identity, reason, isAdministrator, call.Gone).ConfigureAwait(false) switch
+        return await parts.Desk.RevokeAsync(id, call.Identity, reason, call.IsWider, call.Gone).ConfigureAwait(false) switch
         {
             GrantRevocation.Revoked when await parts.Store.FindAsync(id, call.Gone).ConfigureAwait(false) is { } grant => Document(parts, grant, call.Identity),
             GrantRevocation.NotFresh => new ApiAnswer.Problem(StatusCodes.Status403Forbidden, RefusalCode.NotPermitted, $"Taking back what is somebody else's needs a person in a browser who signed in just now: {parts.PublicUrl}/grants/{id}"),

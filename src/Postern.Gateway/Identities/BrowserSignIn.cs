@@ -51,7 +51,8 @@ public sealed partial class BrowserSignIn : IPageSession
     /// <inheritdoc/>
     public bool TryGet(HttpContext context, [NotNullWhen(true)] out Identity? identity)
     {
-        identity = _sessions.TryUse(context.Request.Cookies[_cookie], out var session) ? session.Identity : null;
+        // A session may be hours old: what is known of its person since then counts.
+        identity = _sessions.TryUse(context.Request.Cookies[_cookie], out var session) ? _authenticator.Standing(session.Identity) : null;
         return identity is not null;
     }
 
@@ -98,8 +99,8 @@ public sealed partial class BrowserSignIn : IPageSession
         return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(csrf), Encoding.UTF8.GetBytes(session.Csrf));
     }
 
-    /// <summary>Ends every session of a person.</summary>
-    public void EndSessions(string identityKey) => _sessions.EndAll(identityKey);
+    /// <summary>Ends every session of somebody whose credentials were taken back.</summary>
+    public void EndCovered() => _sessions.EndCovered();
 
     private async Task StartAsync(HttpContext context)
     {

@@ -8,6 +8,7 @@ namespace Postern.Gateway.Identities;
 internal static class IdentityClaims
 {
     private const int MaxNameLength = 200;
+    private const int MaxMarkLength = 255;
 
     /// <summary>Null, with a reason, when a claim has a shape that cannot be understood.</summary>
     /// <param name="issuer">Whose token it is.</param>
@@ -51,6 +52,8 @@ internal static class IdentityClaims
             Kind = isWorkload ? IdentityKind.Workload : IdentityKind.Person,
             Agent = agent,
             Groups = groups,
+            SessionId = Mark(claims, "sid"),
+            TokenId = Mark(claims, "jti"),
             DisplayName = name is { Length: > 0 and <= MaxNameLength } ? name : null,
             Claims = token.ClaimsJson,
             IssuedAt = issuedAt,
@@ -58,6 +61,9 @@ internal static class IdentityClaims
             InteractiveSince = interactiveSince,
         };
     }
+
+    // What cannot be named in a revocation is not kept: a longer one ends with its identity alone.
+    private static string? Mark(JsonElement claims, string name) => TokenText.Text(claims, name) is { Length: > 0 and <= MaxMarkLength } mark ? mark : null;
 
     /// <summary>Whether nobody is acted for.</summary>
     public static bool IsWorkload(TrustedIssuer issuer, JsonElement claims, string? agent)

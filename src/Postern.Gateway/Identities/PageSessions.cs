@@ -100,14 +100,14 @@ internal sealed class PageSessions(TimeProvider clock, Revocations revocations)
         }
     }
 
-    /// <summary>Ends every session of a person.</summary>
-    public void EndAll(string identityKey)
+    /// <summary>Ends every session of somebody whose credentials were taken back.</summary>
+    public void EndCovered()
     {
         lock (_lock)
         {
             foreach (var (key, session) in _sessions)
             {
-                if (string.Equals(session.Identity.Key, identityKey, StringComparison.Ordinal))
+                if (revocations.Covers(session.Identity))
                 {
                     _sessions.Remove(key);
                 }

@@ -176,6 +176,9 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         return new Authentication.Accepted(identity);
     }
 
+    /// <summary>What is known of whoever a credential names since it was issued; set once, before anybody is let in.</summary>
+    internal Func<Identity, Identity> Standing { get; set; } = static credential => credential;
+
     /// <summary>Told of everybody whom an issuer vouched for just now, in a token not seen before or a sign-in.</summary>
     internal Action<Identity>? Vouched { private get; set; }
 
@@ -306,7 +309,9 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return Refused(TokenFault.IdentityRevoked);
         }
 
-        return token.Accepted;
+        var identity = token.Accepted.Identity;
+        var standing = Standing(identity);
+        return ReferenceEquals(standing, identity) ? token.Accepted : new Authentication.Accepted(standing);
     }
 
     private static string? AcceptedAudience(TrustedIssuer issuer, string[] audiences, string resource)

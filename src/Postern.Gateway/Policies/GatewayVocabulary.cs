@@ -16,8 +16,14 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Accepting a definition that changed or appeared at a target.</summary>
     public const string AcceptDefinitions = "definitions.accept";
 
-    /// <summary>Taking back everything that an identity holds; everyone may do so for themselves.</summary>
+    /// <summary>Taking back everything that an identity, a group, an agent or a credential holds; everyone may do so for themselves.</summary>
     public const string RevokeIdentities = "identities.revoke";
+
+    /// <summary>Undoing that: credentials that were taken back and still live count again.</summary>
+    public const string RestoreIdentities = "identities.restore";
+
+    /// <summary>Seeing what was taken back.</summary>
+    public const string ReadIdentities = "identities.read";
 
     /// <summary>Seeing what the credential of a connection may do at its target.</summary>
     public const string CheckConnections = "connections.check";
@@ -40,7 +46,29 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: publishing what the configured folder holds.</summary>
     public const string LoadPolicy = "policy.load";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
+    /// <summary>The gateway's own: taking back what a source that is configured for it says is over, or what somebody gives up themselves.</summary>
+    public const string EndIdentities = "identities.end";
+
+    /// <summary>The gateway's own: taking over who is in which group from a directory that is configured for it.</summary>
+    public const string PlaceIdentities = "identities.place";
+
+    /// <summary>The gateway's own: making whoever brought the one-time code an administrator.</summary>
+    public const string FirstAdministrator = "administrators.first";
+
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
+
+    // What everybody may do who is signed in, for and about themselves. No rule gives or takes these; they are named so that every route has a name.
+    private static readonly ImmutableArray<string> _everyones =
+    [
+        "document.read", "whoami.read", "connections.list", "policy.status", "approvals.own", "sessions.own", "operations.own", "operations.explain", "access.ask",
+        "requests.list", "requests.ask", "grants.own", "grants.giveUp", "identities.leave",
+    ];
+
+    /// <summary>True for what a rule can permit, by name.</summary>
+    public static bool IsAdministrative(string action) => _admin.Contains(action, StringComparer.Ordinal);
+
+    /// <summary>True for what everybody who is signed in may do for themselves.</summary>
+    public static bool IsEveryones(string action) => _everyones.Contains(action, StringComparer.Ordinal);
 
     private const string AdminFact = "admin";
 
@@ -62,7 +90,7 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     public override ImmutableArray<string> AskKeys => ["admin"];
 
-    public override ImmutableArray<string> OwnActions => [$"gateway.{LoadPolicy}"];
+    public override ImmutableArray<string> OwnActions => [$"gateway.{LoadPolicy}", $"gateway.{EndIdentities}", $"gateway.{PlaceIdentities}", $"gateway.{FirstAdministrator}"];
 
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 
 namespace Postern.Tests.Doubles;
 
@@ -98,11 +99,11 @@ internal sealed class MemoryHoldStore : IHoldStore
         }
     }
 
-    public ValueTask<ImmutableArray<string>> RevokeAsync(string identity, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<string>> RevokeAsync(RevocationSubject subject, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            var ended = _holds.Where(hold => hold.State is HoldState.Open or HoldState.Approved && (hold.Requester == identity || hold.Answers.Any(answer => answer.Approver == identity)))
+            var ended = _holds.Where(hold => hold.State is HoldState.Open or HoldState.Approved && Hold.IsEndedBy(subject, hold.Requester, hold.Agent, hold.Origin, hold.Answers))
                 .Select(hold => hold.Id).ToImmutableArray();
             for (var i = 0; i < _holds.Count; i++)
             {

@@ -13,7 +13,7 @@ public sealed class OpenApiTests
     {
         var described = _document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Value.GetProperty("operationId").GetString()} {method.Name.ToUpperInvariant()} {path.Name} {AccessOf(method.Value)}"));
-        var mapped = ControlRoutes.Of(null!).Concat(PolicyRoutes.Of(null!, null!, "", TimeProvider.System)).Concat(QuestionRoutes.Of(null!)).Concat(RecordingRoutes.Of(null!, null!, TimeProvider.System)).Concat(Postern.Gateway.Grants.GrantRoutes.Of(null!)).Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
+        var mapped = RouteTable.Routes.Select(route => $"{route.Operation} {route.Method} {route.Path} {route.Access}");
 
         Assert.Equal(mapped.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
     }
@@ -25,15 +25,34 @@ public sealed class OpenApiTests
         foreach (var reference in References(_document)) Assert.True(schemas.TryGetProperty(reference.Replace("#/components/schemas/", "", StringComparison.Ordinal), out _), reference);
     }
 
-    [Fact]
-    public void A_route_that_declares_no_access_does_not_start()
+    [Theory]
+    [Row("T05")]
+    [InlineData(ApiAccess.Undeclared, "whoami.read", null, "declares no access")]
+    [InlineData(ApiAccess.Signed, "whoami.raed", null, "not in the gateway's vocabulary")]
+    [InlineData(ApiAccess.Signed, "", null, "not in the gateway's vocabulary")]
+    [InlineData(ApiAccess.Signed, "policy.load", null, "not in the gateway's vocabulary")]
+    [InlineData(ApiAccess.Open, "policy.read", null, "open to everyone")]
+    [InlineData(ApiAccess.Signed, "whoami.read", "whoami.read", "which no rule can give")]
+    public void A_route_that_does_not_say_who_may_use_it_and_what_using_it_is_does_not_start(object access, string action, string? wider, string complaint)
     {
         var app = WebApplication.CreateSlimBuilder().Build();
-        var route = new ApiRoute("forgot", "GET", "/forgot") { Handle = static _ => throw new InvalidOperationException() };
+        var route = new ApiRoute("forgot", "GET", "/forgot") { Access = (ApiAccess)access, Action = action, Wider = wider, Handle = static _ => throw new InvalidOperationException() };
 
-        var refusal = Assert.Throws<InvalidOperationException>(() => new ApiServer(null!, "http://127.0.0.1", TimeProvider.System).Map(app, [route]));
+        var refusal = Assert.Throws<InvalidOperationException>(() => new ApiServer(null!).Map(app, [route]));
 
-        Assert.Contains("declares no access", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(complaint, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Row("T05")]
+    public void What_a_body_may_hold_is_described_as_it_is_declared()
+    {
+        foreach (var route in RouteTable.Routes.Where(route => route.Method == "POST"))
+        {
+            var described = _document.GetProperty("paths").GetProperty(route.Path).GetProperty("post").GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("schema").GetProperty("properties").EnumerateObject().Select(member => member.Name);
+
+            Assert.Equal(route.Body.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
+        }
     }
 
     private static ApiAccess AccessOf(JsonElement method)

@@ -1,6 +1,7 @@
 using System.Text;
 using Postern.Core.Approvals;
 using Postern.Core.Operations;
+using Postern.Core.Sessions;
 using Postern.Gateway.Approvals;
 using Postern.Tests.Doubles;
 
@@ -121,8 +122,8 @@ public abstract class HoldStoreContractTests
         var given = await Store.OpenOrJoinAsync(Open("given", "d") with { Requester = "demo:zoe" }, Now, None);
         await Store.TryAnswerAsync(given, given with { Answers = [Yes("demo:alice")] }, None);
 
-        Assert.Equal(["asked", "given"], (await Store.RevokeAsync("demo:alice", None)).Order(StringComparer.Ordinal));
-        Assert.Empty(await Store.RevokeAsync("demo:alice", None));
+        Assert.Equal(["asked", "given"], (await Store.RevokeAsync(RevocationSubject.OfIdentity("demo:alice"), None)).Order(StringComparer.Ordinal));
+        Assert.Empty(await Store.RevokeAsync(RevocationSubject.OfIdentity("demo:alice"), None));
         Assert.Equal(["others"], (await Store.OpenAsync(Now, None)).Select(hold => hold.Id));
         Assert.True((await Store.FindAsync("asked", None))!.Request.IsEmpty);
     }
