@@ -23,6 +23,7 @@ internal static class PosternExecutable
             KubeCommand.Create(surroundings, shared),
             ConnectionsCommand.Create(surroundings, shared),
             PolicyCommand.Create(surroundings, shared),
+            IdpCommand.Create(surroundings, shared),
             AccessCommands.CreateCanI(surroundings, shared),
             AccessCommands.CreateWhoCan(surroundings, shared),
             ExplainCommand.Create(surroundings, shared),

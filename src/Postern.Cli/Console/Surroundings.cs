@@ -14,6 +14,9 @@ internal sealed class Surroundings
     /// <summary>Everything that is not data.</summary>
     public required TextWriter Error { get; init; }
 
+    /// <summary>What a person types.</summary>
+    public TextReader In { get; init; } = TextReader.Null;
+
     /// <summary>True when a person watches stdout.</summary>
     public bool IsOutTerminal { get; init; }
 
@@ -40,6 +43,7 @@ internal sealed class Surroundings
     {
         Out = SystemConsole.Out,
         Error = SystemConsole.Error,
+        In = SystemConsole.In,
         IsOutTerminal = !SystemConsole.IsOutputRedirected,
         IsErrorTerminal = !SystemConsole.IsErrorRedirected,
         Width = TerminalWidth(),

@@ -84,6 +84,16 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         return VerifyAsync(token, digest, resource, now, cancellationToken);
     }
 
+    /// <summary>The same, and nothing is remembered of it: nobody counts as seen for a token that was only looked at.</summary>
+    internal ValueTask<Authentication> TryOutAsync(string token, string resource, CancellationToken cancellationToken) =>
+        TokenDigests.TryDigest(token, out var digest) ? VerifyAsync(token, digest, resource, _clock.GetUtcNow(), cancellationToken, remembers: false) : new(Refused(TokenFault.NotAscii));
+
+    /// <summary>The issuer with this exact text, or null.</summary>
+    internal TrustedIssuer? IssuerOf(string? authority) => authority is not null && _byAuthority.TryGetValue(authority, out var source) ? source.Issuer : null;
+
+    /// <summary>All issuers.</summary>
+    internal IEnumerable<TrustedIssuer> Issuers => _sources.Select(source => source.Issuer);
+
     /// <summary>Null once the keys of at least one issuer are at hand; asks for them when nobody did yet, at most as often as keys are ever asked for.</summary>
     internal async ValueTask<string?> ComplaintAsync(CancellationToken cancellationToken)
     {
@@ -192,7 +202,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         }
     }
 
-    private async ValueTask<Authentication> VerifyAsync(string token, Digest digest, string resource, DateTimeOffset now, CancellationToken cancellationToken)
+    private async ValueTask<Authentication> VerifyAsync(string token, Digest digest, string resource, DateTimeOffset now, CancellationToken cancellationToken, bool remembers = true)
     {
         // 1. One reading.
         if (TokenText.TryRead(token, out var unreadable) is not { } text)
@@ -239,7 +249,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         var freshUntil = elsewhere is null ? DateTimeOffset.MaxValue : now + GroupDirectory.Fresh;
         var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil) { Input = TryDigestInput(token, out var input) ? input : default };
         var answer = Admit(verified, resource, now);
-        if (answer is Authentication.Accepted)
+        if (remembers && answer is Authentication.Accepted)
         {
             _verified.Keep(digest, verified);
             Vouched?.Invoke(identity);
