@@ -219,7 +219,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
         }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
-        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server, [.. ControlRoutes.Of(control), .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
+        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server, [.. ControlRoutes.Of(control), .. ToolRoutes.Of(new ToolParts(connections, policies, OffersOf(protocols, policies), clock)), .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

@@ -144,7 +144,7 @@ public sealed partial class GatewayHost
         bound, protocols.OfType<IRawProtocol>().Single(), new RawListenerLimits(options.Limits.Connections, options.Limits.SigningIn), certificate, options.Postgres.NeedsTls, clock, logs.CreateLogger("Postern.Sessions"));
 
     /// <summary>The way to the targets; the one over HTTP alone where the gateway starts none itself.</summary>
-    private static IUpstreamDialer OpenDialers(GatewayOptions options, Recorder recorder, TimeProvider clock, ILogger logger, Teardown teardown)
+    internal static IUpstreamDialer OpenDialers(GatewayOptions options, Recorder recorder, TimeProvider clock, ILogger logger, Teardown teardown)
     {
         var http = teardown.Own(new HttpUpstreamDialer(Targets(options), clock));
         var targets = StdioTargets.Of(options);
@@ -167,6 +167,12 @@ public sealed partial class GatewayHost
 
     [LoggerMessage(1, LogLevel.Warning, "`{Connection}` is shared: one process serves everybody, who see whatever it keeps of each other")]
     private static partial void Shared(ILogger logger, string connection);
+
+    private static Func<Identity, Connection, DateTimeOffset, IEnumerable<McpOffer>> OffersOf(ImmutableArray<IProtocol> protocols, IPolicySource policies)
+    {
+        var mcp = protocols.OfType<McpProtocol>().Single();
+        return (identity, connection, now) => McpOffers.For(mcp.Definitions!, policies, identity, connection, now);
+    }
 
     private static Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckOf(ImmutableArray<IProtocol> protocols) => (connection, cancellationToken) =>
         protocols.FirstOrDefault(protocol => protocol.Name == connection.Protocol)?.CheckCredentialAsync(connection, cancellationToken) ?? ValueTask.FromResult<CredentialReport?>(null);

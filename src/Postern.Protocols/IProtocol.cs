@@ -33,6 +33,12 @@ public interface IProtocol
     /// <exception cref="Core.Pipeline.UpstreamException">The target could not be asked; the message says why.</exception>
     ValueTask<CredentialReport?> CheckCredentialAsync(Connection connection, CancellationToken cancellationToken) => ValueTask.FromResult<CredentialReport?>(null);
 
+    /// <summary>
+    /// Asks a connection's target whether it is there, speaks the protocol, and lets the gateway in; changes nothing there. Needs no <see cref="Map"/>.
+    /// Null where the protocol cannot ask.
+    /// </summary>
+    ValueTask<TargetAnswer?> AskTargetAsync(ProtocolServices services, Connection connection, CancellationToken cancellationToken) => ValueTask.FromResult<TargetAnswer?>(null);
+
     /// <summary>Forgets the sessions of an identity that was revoked; what runs in them is cut by the leash.</summary>
     /// <param name="identityKey"><c>issuer:subject</c>.</param>
     void EndSessions(string identityKey);

@@ -13,9 +13,12 @@ internal static class ConnectionsCommand
 
     private static readonly Column[] Wider = [Column.Of("Where", "where"), Column.Of("May", "verbs"), Column.Of("What", "what"), Column.Of("Only", "names")];
 
-    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("connections", "Targets behind the gateway: list them, or check what the credential of one may do.")
+    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("connections", "Targets behind the gateway: list, show, add them, see what they offer and what their credentials may do.")
     {
         List(shared),
+        ConnectionsToolsCommand.CreateShow(shared),
+        ConnectionsToolsCommand.CreateTools(surroundings, shared),
+        ConnectionsAddCommand.Create(surroundings),
         Check(surroundings, shared),
     };
 

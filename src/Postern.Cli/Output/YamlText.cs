@@ -66,7 +66,7 @@ internal static class YamlText
     };
 
     // Plain only when no YAML version reads it as anything but text; otherwise a JSON string, which YAML 1.2 reads alike.
-    private static string Scalar(string value)
+    internal static string Scalar(string value)
     {
         var isPlain = value.Length > 0 && char.IsAsciiLetter(value[0])
             && value.All(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.' or '/' or '@' or ' ')

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
+using Postern.Upstreams;
 
 namespace Postern.Protocols.Http;
 
@@ -10,6 +11,9 @@ public sealed class HttpProtocol : IProtocol
 {
     /// <summary>The name in <c>connections.*.protocol</c>.</summary>
     public const string ProtocolName = "http";
+
+    /// <summary>The gateway's own: whether a target is there.</summary>
+    internal const string AskTarget = "http.target.ask";
 
     /// <inheritdoc/>
     public string Name => ProtocolName;
@@ -27,6 +31,21 @@ public sealed class HttpProtocol : IProtocol
     public void EndSessions(string identityKey)
     {
         // Each request stands for itself; what runs is cut by the leash.
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TargetAnswer?> AskTargetAsync(ProtocolServices services, Connection connection, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(connection);
+        // HEAD is safe (RFC 9110 section 9.2.1), and nobody knows what a GET of somebody's API would bring. Any status is an answer; only two say no.
+        var asked = await new TargetErrand(services, TargetErrand.Of(connection, AskTarget, services.Clock.GetUtcNow()), new UpstreamRequest("HEAD", [])).RunAsync(cancellationToken).ConfigureAwait(false);
+        return asked.Status switch
+        {
+            0 => TargetErrand.Failed(asked.Fault),
+            401 or 403 or 407 => new(TargetState.Refused, $"it does not let the gateway in: status {asked.Status}"),
+            var status => new(TargetState.Good, $"it answers (status {status})"),
+        };
     }
 
     /// <inheritdoc/>

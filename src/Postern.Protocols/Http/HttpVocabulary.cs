@@ -55,6 +55,9 @@ public sealed class HttpVocabulary : Vocabulary
     public override ImmutableArray<ImmutableArray<string>> ExclusiveKeys { get; } = [["methods", "upgrades"], ["operations", "upgrades"]];
 
     /// <inheritdoc/>
+    public override ImmutableArray<string> OwnActions { get; } = [HttpProtocol.AskTarget];
+
+    /// <inheritdoc/>
     public override ImmutableArray<WhenVariable> Variables { get; } = [new("query", WhenType.Map), new("headers", WhenType.Map), new("body", WhenType.Map), new("args", WhenType.Map)];
 
     /// <inheritdoc/>

@@ -32,6 +32,10 @@ public sealed class KubernetesProtocol : IProtocol
         await (_check ?? throw new InvalidOperationException("the protocol serves nothing yet")).RunAsync(connection, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public async ValueTask<TargetAnswer?> AskTargetAsync(ProtocolServices services, Connection connection, CancellationToken cancellationToken) =>
+        await KubernetesTarget.AskAsync(services, connection, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
     public void EndSessions(string identityKey)
     {
         // No sessions are kept: what runs is cut by the leash.

@@ -73,7 +73,7 @@ public sealed class KubernetesVocabulary : Vocabulary
     public override ImmutableArray<ImmutableArray<string>> ExclusiveKeys { get; } = [["namespaces", "cluster"], ["resources", "nonresource"], ["namespaces", "nonresource"], ["cluster", "nonresource"], ["names", "nonresource"]];
 
     /// <inheritdoc/>
-    public override ImmutableArray<string> OwnActions { get; } = [Rights.RightsErrand.Action, Foresight.ForesightErrand.Action];
+    public override ImmutableArray<string> OwnActions { get; } = [Rights.RightsErrand.Action, Foresight.ForesightErrand.Action, KubernetesTarget.Action];
 
     /// <inheritdoc/>
     public override ImmutableArray<WhenVariable> Variables { get; } = [new(Request, WhenType.Map), new(Object, WhenType.Map)];

@@ -31,11 +31,36 @@ internal sealed class GatewayExchange(ProtocolServices services, Operation opera
     /// <summary>The HTTP status; 0 when nothing was reached.</summary>
     public int Status { get; private set; }
 
+    /// <summary>Why there was no answer; null when there was one.</summary>
+    public UpstreamException? Fault { get; private set; }
+
     /// <summary>The target's session id, if it opened one.</summary>
     public string? SessionId { get; private set; }
 
     /// <inheritdoc/>
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendAsync(clearance, cancellationToken).ConfigureAwait(false);
+        }
+        catch (UpstreamException fault)
+        {
+            Fault = fault;
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken) => default;
+
+    /// <inheritdoc/>
+    public ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken) => default;
+
+    /// <inheritdoc/>
+    public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) => default;
+
+    private async ValueTask SendAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         await using var response = await services.Upstreams.SendAsync(clearance, request, cancellationToken).ConfigureAwait(false);
         Status = response.Status;
@@ -51,13 +76,4 @@ internal sealed class GatewayExchange(ProtocolServices services, Operation opera
             return;
         }
     }
-
-    /// <inheritdoc/>
-    public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken) => default;
-
-    /// <inheritdoc/>
-    public ValueTask RefuseAsync(Refusal refusal, CancellationToken cancellationToken) => default;
-
-    /// <inheritdoc/>
-    public ValueTask PendAsync(Refusal refusal, Hold hold, CancellationToken cancellationToken) => default;
 }

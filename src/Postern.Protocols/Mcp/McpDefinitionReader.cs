@@ -18,6 +18,9 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
     private string? _session;
     private int _id;
 
+    /// <summary>What came of the last message that wanted an answer: says why nothing could be read.</summary>
+    public GatewayExchange? Last { get; private set; }
+
     /// <summary>Reads everything, or returns null when the target cannot be read at the moment.</summary>
     public async ValueTask<McpCatalogue?> ReadAsync(CancellationToken cancellationToken)
     {
@@ -109,6 +112,7 @@ internal sealed class McpDefinitionReader(ProtocolServices services, Connection 
         var operation = McpOperations.OfGateway(connection, McpActions.ReadDefinitions, body, parent: null, services.Clock.GetUtcNow());
         var exchange = new GatewayExchange(services, operation, new UpstreamRequest(httpMethod, headers));
         await services.Pipeline.RunAsync(exchange, GatewayExchange.Self, cancellationToken).ConfigureAwait(false);
+        if (httpMethod == "POST") Last = exchange;
         return exchange;
     }
 

@@ -31,6 +31,28 @@ public sealed class McpProtocol : IProtocol
     }
 
     /// <inheritdoc/>
+    public async ValueTask<TargetAnswer?> AskTargetAsync(ProtocolServices services, Connection connection, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(connection);
+        var reader = new McpDefinitionReader(services, connection);
+        if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false) is { } catalogue)
+        {
+            return new(TargetState.Good, $"it answers with {Count(catalogue.Tools.Count, "tool")} and {Count(catalogue.Prompts.Count, "prompt")}") { Tools = [.. catalogue.Tools.Select(tool => new OfferedTool(tool.Name, tool.Document))] };
+        }
+        return reader.Last switch
+        {
+            { Status: 401 or 403 } last => new(TargetState.Refused, $"it does not let the gateway in: status {last.Status}"),
+            { Status: 0 } last => TargetErrand.Failed(last.Fault),
+            { Fault: { } fault } => TargetErrand.Failed(fault),
+            { Status: var status } => new(TargetState.Foreign, $"it does not answer as an MCP server: status {status}"),
+            null => TargetErrand.Failed(null),
+        };
+    }
+
+    private static string Count(int number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
+
+    /// <inheritdoc/>
     public void Map(IEndpointRouteBuilder endpoints, ProtocolServices services)
     {
         ArgumentNullException.ThrowIfNull(endpoints);

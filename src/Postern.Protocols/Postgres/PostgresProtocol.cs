@@ -37,6 +37,10 @@ public sealed class PostgresProtocol : IRawProtocol, IDisposable
     }
 
     /// <inheritdoc/>
+    public async ValueTask<TargetAnswer?> AskTargetAsync(ProtocolServices services, Connection connection, CancellationToken cancellationToken) =>
+        await PostgresTargetErrand.AskAsync(services, connection, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
     public void EndSessions(string identityKey)
     {
         foreach (var session in _gateway?.Idle.Sessions ?? [])

@@ -58,7 +58,7 @@ public sealed class SqlVocabulary : Vocabulary
     public override ImmutableArray<string> AskKeys { get; } = ["sql", "params"];
 
     /// <inheritdoc/>
-    public override ImmutableArray<string> OwnActions { get; } = [PostgresActions.ReadCatalogue];
+    public override ImmutableArray<string> OwnActions { get; } = [PostgresActions.ReadCatalogue, PostgresTargetErrand.Action];
 
     /// <inheritdoc/>
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now) =>

@@ -42,7 +42,7 @@ internal static class RouteTable
 {
     public static readonly ImmutableArray<ApiRoute> Routes =
     [
-        .. ControlRoutes.Of(null!), .. RevocationRoutes.Of(null!), .. PolicyRoutes.Of(null!, null!, "", TimeProvider.System), .. QuestionRoutes.Of(null!),
+        .. ControlRoutes.Of(null!), .. ToolRoutes.Of(null!), .. RevocationRoutes.Of(null!), .. PolicyRoutes.Of(null!, null!, "", TimeProvider.System), .. QuestionRoutes.Of(null!),
         .. RecordingRoutes.Of(null!, null!, TimeProvider.System), .. GrantRoutes.Of(null!),
     ];
 
