@@ -23,14 +23,14 @@ internal static class KubeLoginCommand
             var listener = await KubeListener.AskAsync(gateway, cancellationToken);
             if (!listener.Connections.Contains(name)) throw new CommandException(ExitCode.NotFound, $"the gateway has no cluster `{name}`; it has {(listener.Connections.Count == 0 ? "none" : string.Join(", ", listener.Connections.Select(known => $"`{known}`")))}");
             using var oauth = new OAuthClient();
-            var flow = new LoginFlow(new SignInStore(XdgFolders.State(surroundings)), oauth, surroundings.Clock);
+            var flow = new LoginFlow(SignInStore.Of(surroundings), oauth, surroundings.Clock);
             try
             {
                 if (await flow.TokenAsync(gateway, cancellationToken) is null)
                 {
                     // Nobody would see the page or the code: a script must not wait for a person who is not there.
                     if (!surroundings.IsErrorTerminal) throw new CommandException(ExitCode.LoginNeeded, $"nobody is signed in at `{gateway}`, and there is no terminal to sign in from; run `postern login` first");
-                    await flow.RunAsync(new LoginRequest { Gateway = gateway, UseDevice = parsed.GetValue(device) }, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
+                    await flow.RunAsync(new LoginRequest { Gateway = gateway, UseDevice = parsed.GetValue(device), PrefersDevice = SignInChoice.IsElsewhere(surroundings) }, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
                 }
             }
             catch (SignInException e)

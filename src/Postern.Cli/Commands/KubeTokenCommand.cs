@@ -22,7 +22,7 @@ internal static class KubeTokenCommand
         {
             var gateway = shared.Gateway(parsed);
             using var oauth = new OAuthClient();
-            var store = new SignInStore(XdgFolders.State(surroundings));
+            var store = SignInStore.Of(surroundings);
             string? token;
             try
             {

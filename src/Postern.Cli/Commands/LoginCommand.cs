@@ -9,23 +9,29 @@ internal static class LoginCommand
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var device = new Option<bool>("--device") { Description = "Sign in on another device; for machines without a browser." };
+        var device = new Option<bool>("--device") { Description = "Sign in on another device. Done by itself where there is no display, and over SSH, if the issuer offers it." };
+        var browser = new Option<bool>("--browser") { Description = "Sign in in a browser on this machine, even where none seems to be." };
+        var keep = new Option<string?>("--keep") { Description = "Where the tokens are kept: file (readable by you alone) or keychain. Also POSTERN_KEEP; file otherwise.", HelpName = "place" };
+        keep.AcceptOnlyFromAmong("file", "keychain");
         var issuer = new Option<string?>("--issuer") { Description = "The issuer's URL, where the gateway trusts several.", HelpName = "url" };
         var client = new Option<string>("--client-id") { Description = "The client to sign in as.", HelpName = "id", DefaultValueFactory = _ => "postern-cli" };
-        var command = new Command("login", "Sign in. The token reads your own records; approving always asks for a fresh sign-in in a browser.") { device, issuer, client };
+        var command = new Command("login", "Sign in. The token reads your own records; approving always asks for a fresh sign-in in a browser.") { device, browser, keep, issuer, client };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var request = new LoginRequest
-            {
-                Gateway = shared.Gateway(parsed),
-                ClientId = parsed.GetRequiredValue(client),
-                Issuer = parsed.GetValue(issuer),
-                UseDevice = parsed.GetValue(device),
-            };
+            if (parsed.GetValue(device) && parsed.GetValue(browser)) throw new CommandException(ExitCode.Usage, "`--device` and `--browser` are two ways to sign in; choose one");
             using var oauth = new OAuthClient();
             try
             {
-                var signIn = await new LoginFlow(new SignInStore(XdgFolders.State(surroundings)), oauth, surroundings.Clock)
+                var request = new LoginRequest
+                {
+                    Gateway = shared.Gateway(parsed),
+                    ClientId = parsed.GetRequiredValue(client),
+                    Issuer = parsed.GetValue(issuer),
+                    UseDevice = parsed.GetValue(device),
+                    PrefersDevice = !parsed.GetValue(browser) && SignInChoice.IsElsewhere(surroundings),
+                    InKeychain = SignInChoice.UsesKeychain(parsed.GetValue(keep), surroundings),
+                };
+                var signIn = await new LoginFlow(SignInStore.Of(surroundings), oauth, surroundings.Clock)
                     .RunAsync(request, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
                 surroundings.Error.WriteLine($"signed in at {signIn.Gateway}; `postern whoami` shows as whom");
                 return ExitCode.Ok;

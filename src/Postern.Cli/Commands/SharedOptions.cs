@@ -46,7 +46,7 @@ internal sealed class SharedOptions
         using var oauth = new OAuthClient();
         try
         {
-            return new ControlApi(gateway, await new LoginFlow(new SignInStore(XdgFolders.State(_surroundings)), oauth, _surroundings.Clock).TokenAsync(gateway, cancellationToken));
+            return new ControlApi(gateway, await new LoginFlow(SignInStore.Of(_surroundings), oauth, _surroundings.Clock).TokenAsync(gateway, cancellationToken));
         }
         catch (SignInException e)
         {

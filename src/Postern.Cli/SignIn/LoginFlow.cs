@@ -20,6 +20,12 @@ internal sealed record LoginRequest
 
     /// <summary>True for a machine without a browser (RFC 8628).</summary>
     public bool UseDevice { get; init; }
+
+    /// <summary>True to do so where the issuer offers it, and to show the address of its sign-in page where it does not.</summary>
+    public bool PrefersDevice { get; init; }
+
+    /// <summary>True when the secrets go into the keychain.</summary>
+    public bool InKeychain { get; init; }
 }
 
 /// <summary>How the flow speaks with the person.</summary>
@@ -42,10 +48,13 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
     {
         var (resource, issuer) = await client.AskGatewayAsync(request.Gateway, request.Issuer, cancellationToken);
         var endpoints = await client.DiscoverAsync(issuer, cancellationToken);
-        var answer = request.UseDevice
+        var answer = request.UseDevice || (request.PrefersDevice && endpoints.Device is not null)
             ? await ByDeviceAsync(request, endpoints, resource, prompt, cancellationToken)
             : await ByBrowserAsync(request, endpoints, resource, prompt, cancellationToken);
-        var signIn = Read(answer, new() { Gateway = resource, Issuer = issuer, ClientId = request.ClientId, TokenEndpoint = endpoints.Token.AbsoluteUri, AccessToken = string.Empty, ExpiresAt = default });
+        var signIn = Read(answer, new() { Gateway = resource, Issuer = issuer, ClientId = request.ClientId, TokenEndpoint = endpoints.Token.AbsoluteUri, IsInKeychain = request.InKeychain, AccessToken = string.Empty, ExpiresAt = default });
+
+        // What was kept before may be kept elsewhere, and must not stay there.
+        store.Forget(new Uri(resource));
         store.Keep(signIn);
         return signIn;
     }
@@ -85,10 +94,17 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
             new Uri(current.TokenEndpoint),
             [new("grant_type", "refresh_token"), new("refresh_token", refresh), new("client_id", current.ClientId), new("resource", current.Gateway)],
             cancellationToken);
-        if (error is not null)
+        if (error == "invalid_grant")
         {
+            // RFC 6749 section 5.2: over, taken back, or used by somebody else.
             store.Forget(gateway);
             return null;
+        }
+
+        // Anything else may be over in a moment, and must not cost the sign-in.
+        if (error is not null)
+        {
+            throw new SignInException($"the issuer at `{current.Issuer}` did not renew the sign-in ({error}); try again, or sign in anew with `postern login`");
         }
 
         var renewed = Read(answer, current);
@@ -96,8 +112,49 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
         return renewed.AccessToken;
     }
 
-    /// <summary>Forgets the sign-in; false when there was none.</summary>
-    public bool LogOut(Uri gateway) => store.Forget(gateway);
+    /// <summary>Takes the tokens back at the issuer, where it offers that (RFC 7009), and forgets the sign-in whatever came of it.</summary>
+    /// <returns>Null when there was none; otherwise what is left of it: empty when nothing, or why its tokens live on.</returns>
+    public async Task<string?> LogOutAsync(Uri gateway, CancellationToken cancellationToken)
+    {
+        using var alone = await store.LockAsync(gateway, clock, cancellationToken);
+        try
+        {
+            return store.Find(gateway) is { } signIn ? await RevokeAsync(signIn, cancellationToken) : null;
+        }
+        catch (SignInException unusable)
+        {
+            return unusable.Message;
+        }
+        finally
+        {
+            store.Forget(gateway);
+        }
+    }
+
+    private async Task<string> RevokeAsync(StoredSignIn signIn, CancellationToken cancellationToken)
+    {
+        if ((await client.DiscoverAsync(signIn.Issuer, cancellationToken)).Revocation is not { } revocation)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"its issuer cannot take tokens back; the last access token is good until {signIn.ExpiresAt.UtcDateTime:HH:mm} UTC");
+        }
+
+        // The refresh token first: with it goes everything that was made of it.
+        foreach (var (token, kind) in new[] { (signIn.RefreshToken, "refresh_token"), (signIn.AccessToken, "access_token") })
+        {
+            if (token is not { Length: > 0 })
+            {
+                continue;
+            }
+
+            // RFC 7009 section 2.2.1: an issuer need not take back tokens of both kinds.
+            if (await client.RevokeAsync(revocation, [new("token", token), new("token_type_hint", kind), new("client_id", signIn.ClientId)], cancellationToken) is { } problem && (kind == "refresh_token" || problem != "unsupported_token_type"))
+            {
+                return $"its issuer did not take the {kind.Replace('_', ' ')} back: {problem}";
+            }
+        }
+
+        return "";
+    }
 
     private bool IsGood(StoredSignIn signIn) => signIn.ExpiresAt - clock.GetUtcNow() > RefreshBefore;
 

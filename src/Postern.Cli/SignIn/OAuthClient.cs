@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Cli.SignIn;
 
 /// <summary>An issuer's endpoints (RFC 8414, OpenID Connect Discovery).</summary>
-internal sealed record IssuerEndpoints(string Issuer, Uri? Authorization, Uri Token, Uri? Device, bool SaysIssuer, bool OffersRefresh);
+internal sealed record IssuerEndpoints(string Issuer, Uri? Authorization, Uri Token, Uri? Device, Uri? Revocation, bool SaysIssuer, bool OffersRefresh);
 
 /// <summary>Asks gateways and issuers: small JSON documents, no redirects, https or this machine.</summary>
 internal sealed class OAuthClient : IDisposable
@@ -68,6 +68,7 @@ internal sealed class OAuthClient : IDisposable
             Address(document, "authorization_endpoint"),
             token,
             Address(document, "device_authorization_endpoint"),
+            Address(document, "revocation_endpoint"),
             document["authorization_response_iss_parameter_supported"] is JsonValue says && says.TryGetValue<bool>(out var yes) && yes,
             document["scopes_supported"] is JsonArray scopes && scopes.Any(scope => scope?.ToString() == "offline_access"));
     }
@@ -77,7 +78,28 @@ internal sealed class OAuthClient : IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, endpoint) { Content = new FormUrlEncodedContent(form) };
         var (status, answer) = await SendAsync(request, "issuer", cancellationToken);
-        return (answer, status == System.Net.HttpStatusCode.OK ? null : Text(answer, "error") is { Length: > 0 and <= 64 } code && code.All(c => char.IsAsciiLetterLower(c) || c == '_') ? code : "unknown_error");
+        return (answer, status == System.Net.HttpStatusCode.OK ? null : ErrorOf(answer));
+    }
+
+    private static string ErrorOf(JsonObject answer) => Text(answer, "error") is { Length: > 0 and <= 64 } code && code.All(c => char.IsAsciiLetterLower(c) || c == '_') ? code : "unknown_error";
+
+    /// <summary>Takes a token back (RFC 7009); null when that worked, the error code otherwise. The answer to success has no body.</summary>
+    public async Task<string?> RevokeAsync(Uri endpoint, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, endpoint) { Content = new FormUrlEncodedContent(form) };
+        try
+        {
+            using var answer = await _http.SendAsync(request, cancellationToken);
+            return answer.StatusCode == System.Net.HttpStatusCode.OK ? null : ErrorOf(JsonNode.Parse(await answer.Content.ReadAsByteArrayAsync(cancellationToken), documentOptions: Strict) as JsonObject ?? []);
+        }
+        catch (Exception fault) when (fault is JsonException or ArgumentException)
+        {
+            return "unknown_error";
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return "it cannot be reached";
+        }
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Postern.Cli.Console;
 
 namespace Postern.Cli.SignIn;
 
@@ -9,7 +10,8 @@ namespace Postern.Cli.SignIn;
 /// not used: whoever read it may be somebody else by now.
 /// </summary>
 /// <param name="stateFolder">The executable's XDG state folder, <c>$XDG_STATE_HOME/postern</c>.</param>
-internal sealed class SignInStore(string stateFolder)
+/// <param name="keychain">Where the secrets of those sign-ins are that were asked to be kept there.</param>
+internal sealed class SignInStore(string stateFolder, Keychain? keychain = null)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OwnerFolder = OwnerOnly | UnixFileMode.UserExecute;
@@ -17,6 +19,9 @@ internal sealed class SignInStore(string stateFolder)
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.General) { WriteIndented = true, AllowDuplicateProperties = false };
 
     private readonly string _folder = Path.Combine(stateFolder, "sign-ins");
+
+    /// <summary>The store of whoever runs this process.</summary>
+    public static SignInStore Of(Surroundings surroundings) => new(XdgFolders.State(surroundings), Keychain.Of(surroundings));
 
     /// <summary>Where the sign-in for a gateway is kept.</summary>
     public string PathFor(Uri gateway) =>
@@ -38,7 +43,8 @@ internal sealed class SignInStore(string stateFolder)
             var stored = JsonSerializer.Deserialize<StoredSignIn>(file, Json);
 
             // a file that was moved here from another gateway must not send its token to this one
-            return stored is not null && stored.Gateway == Name(gateway) ? stored : throw new SignInException($"`{path}` belongs to another gateway; sign in again with `postern login`");
+            if (stored is null || stored.Gateway != Name(gateway)) throw new SignInException($"`{path}` belongs to another gateway; sign in again with `postern login`");
+            return stored.IsInKeychain ? WithSecrets(stored) : stored;
         }
         catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -54,6 +60,11 @@ internal sealed class SignInStore(string stateFolder)
     public void Keep(StoredSignIn signIn)
     {
         EnsureFolder();
+        if (signIn.IsInKeychain)
+        {
+            (keychain ?? throw new SignInException("the keychain that the sign-in was to be kept in is gone; sign in again with `postern login`")).Write(signIn.Gateway, JsonSerializer.Serialize(new Secrets(signIn.AccessToken, signIn.RefreshToken), Json));
+            signIn = signIn with { AccessToken = string.Empty, RefreshToken = null };
+        }
         var path = PathFor(new Uri(signIn.Gateway));
         var temporary = $"{path}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}";
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
@@ -86,6 +97,11 @@ internal sealed class SignInStore(string stateFolder)
         var existed = File.Exists(path);
         if (existed)
         {
+            if (SaysKeychain(path))
+            {
+                keychain?.Delete(Name(gateway));
+            }
+
             File.Delete(path);
         }
 
@@ -120,6 +136,29 @@ internal sealed class SignInStore(string stateFolder)
 
     /// <summary>How a gateway is written: no trailing slash.</summary>
     public static string Name(Uri gateway) => gateway.AbsoluteUri.TrimEnd('/');
+
+    private StoredSignIn WithSecrets(StoredSignIn stored)
+    {
+        if (keychain is null) throw new SignInException("the sign-in is in a keychain that is not there any more; sign in again with `postern login`");
+        return keychain.Read(stored.Gateway) is { } text && JsonSerializer.Deserialize<Secrets>(text, Json) is { Access.Length: > 0 } secrets
+            ? stored with { AccessToken = secrets.Access, RefreshToken = secrets.Refresh }
+            : throw new SignInException("the keychain does not have the sign-in any more; sign in again with `postern login`");
+    }
+
+    // A file that cannot be read says nothing; then only the file goes.
+    private static bool SaysKeychain(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<StoredSignIn>(File.ReadAllText(path), Json) is { IsInKeychain: true };
+        }
+        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private sealed record Secrets(string Access, string? Refresh);
 
     private void EnsureFolder()
     {

@@ -24,6 +24,9 @@ internal sealed record StoredSignIn
     /// <summary>Secret; null when the issuer gave none.</summary>
     public string? RefreshToken { get; init; }
 
+    /// <summary>True when both secrets are in the keychain, and not in the file.</summary>
+    public bool IsInKeychain { get; init; }
+
     /// <summary>When the access token ends.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 

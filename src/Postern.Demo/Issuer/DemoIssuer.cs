@@ -129,6 +129,7 @@ public sealed class DemoIssuer : IAsyncDisposable
         ["authorization_endpoint"] = $"{authority}/authorize",
         ["token_endpoint"] = $"{authority}/token",
         ["device_authorization_endpoint"] = $"{authority}/device_authorization",
+        ["revocation_endpoint"] = $"{authority}/revoke",
         ["registration_endpoint"] = $"{authority}/register",
         ["jwks_uri"] = $"{authority}/jwks",
         ["response_types_supported"] = new JsonArray("code"),

@@ -34,7 +34,44 @@ internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, C
     // handles that were used once: presenting one again means that somebody copied it, and ends the sign-in (RFC 9700 section 4.14)
     private readonly Handles<SignIn> _spent = new(options.Clock, options.RefreshLifetime);
 
-    public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapPost("/token", (RequestDelegate)AnswerAsync);
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapPost("/token", (RequestDelegate)AnswerAsync);
+        endpoints.MapPost("/revoke", (RequestDelegate)RevokeAsync);
+    }
+
+    /// <summary>Ends a sign-in by its refresh token (RFC 7009). Access tokens stand for themselves and end by their own time.</summary>
+    private async Task RevokeAsync(HttpContext context)
+    {
+        if (await Requests.ReadFormAsync(context) is not { } form || form["token"].Count != 1)
+        {
+            await FailAsync(context, new("invalid_request", "expected one token"));
+            return;
+        }
+
+        if (Authenticate(context, form) is not { } client)
+        {
+            await FailAsync(context, new("invalid_client", "unknown client or wrong secret"), StatusCodes.Status401Unauthorized);
+            return;
+        }
+
+        var handle = form["token"].ToString();
+        if (_refresh.TryGet(handle, out var signIn) || _spent.TryGet(handle, out signIn))
+        {
+            if (signIn.Client.Id == client.Id)
+            {
+                signIn.End();
+            }
+        }
+        else if (form["token_type_hint"] == "access_token")
+        {
+            await FailAsync(context, new("unsupported_token_type", "access tokens end by their own time"));
+            return;
+        }
+
+        // section 2.2: a token that is not known is as good as taken back
+        context.Response.StatusCode = StatusCodes.Status200OK;
+    }
 
     private async Task AnswerAsync(HttpContext context)
     {

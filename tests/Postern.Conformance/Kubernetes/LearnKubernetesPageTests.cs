@@ -55,7 +55,7 @@ public sealed partial class LearnKubernetesPageTests(SharedApiServer shared) : I
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(20));
         Assert.Equal(7, (await PosternAsync("kube", "login", "other", "--gateway", gateway.Url)).ExitCode);
 
-        var login = await PosternProcess.RunAsync(["login", "--gateway", gateway.Url], Surroundings, async line =>
+        var login = await PosternProcess.RunAsync(["login", "--browser", "--gateway", gateway.Url], Surroundings, async line =>
         {
             if (Regex.Match(line, "http://127[^ ]+/authorize[^ ]+", RegexOptions.NonBacktracking) is { Success: true } page) await PickAsync(page.Value, "alice");
         });

@@ -80,9 +80,45 @@ public sealed class LoginFlowTests : IDisposable
         Assert.Single(tokens.Distinct());
         Assert.IsType<Authentication.Accepted>(await stage.Authenticator.AuthenticateAsync(tokens[0]!, stage.Url, CancellationToken.None));
 
-        Assert.True(flow.LogOut(gateway));
+        Assert.Equal("", await flow.LogOutAsync(gateway, CancellationToken.None));
         Assert.Null(await flow.TokenAsync(gateway, CancellationToken.None));
-        Assert.False(flow.LogOut(gateway));
+        Assert.Null(await flow.LogOutAsync(gateway, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("{\"error\":\"temporarily_unavailable\"}", 503, true)]
+    [InlineData("{}", 500, true)]
+    [InlineData("{\"error\":\"invalid_grant\"}", 400, false)]
+    public async Task Only_an_issuer_that_says_it_is_over_costs_the_sign_in(string answer, int status, bool isKept)
+    {
+        var (store, gateway) = (new SignInStore(_folder), new Uri("http://127.0.0.1:9"));
+        store.Keep(new StoredSignIn { Gateway = "http://127.0.0.1:9", Issuer = "http://127.0.0.1:8", ClientId = "c", TokenEndpoint = "http://127.0.0.1:8/token", AccessToken = "a", RefreshToken = "r", ExpiresAt = DateTimeOffset.UnixEpoch });
+        using var client = new OAuthClient(new OneAnswer(answer, status));
+        var flow = new LoginFlow(store, client, TimeProvider.System);
+
+        if (isKept) Assert.Contains("try again", (await Assert.ThrowsAsync<SignInException>(() => flow.TokenAsync(gateway, CancellationToken.None))).Message, StringComparison.Ordinal);
+        else Assert.Null(await flow.TokenAsync(gateway, CancellationToken.None));
+
+        Assert.Equal(isKept, store.Find(gateway) is not null);
+    }
+
+    [Fact]
+    public async Task Signing_out_forgets_even_where_the_issuer_cannot_be_asked_and_says_so()
+    {
+        var (store, gateway) = (new SignInStore(_folder), new Uri("http://127.0.0.1:9"));
+        store.Keep(new StoredSignIn { Gateway = "http://127.0.0.1:9", Issuer = "http://127.0.0.1:1", ClientId = "c", TokenEndpoint = "http://127.0.0.1:1/token", AccessToken = "a", RefreshToken = "r", ExpiresAt = DateTimeOffset.UnixEpoch });
+        using var client = new OAuthClient();
+
+        var left = await new LoginFlow(store, client, TimeProvider.System).LogOutAsync(gateway, CancellationToken.None);
+
+        Assert.Contains("cannot be reached", left, StringComparison.Ordinal);
+        Assert.Null(store.Find(gateway));
+    }
+
+    private sealed class OneAnswer(string body, int status) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage((System.Net.HttpStatusCode)status) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") });
     }
 
     [Fact]
