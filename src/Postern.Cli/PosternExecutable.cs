@@ -16,7 +16,9 @@ internal static class PosternExecutable
         var root = new RootCommand("Postern: an identity-aware gateway for AI agents. It permits, masks, holds, refuses and records every single operation.")
         {
             DemoCommand.Create(surroundings),
+            InitCommand.Create(surroundings),
             ServeCommand.Create(surroundings),
+            DoctorCommand.Create(surroundings, shared),
             LoginCommand.Create(surroundings, shared),
             LogoutCommand.Create(surroundings, shared),
             WhoAmICommand.Create(shared),

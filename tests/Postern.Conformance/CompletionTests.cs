@@ -63,6 +63,10 @@ public sealed class CompletionTests : IDisposable
     [Theory]
     [InlineData("postern ver", "verify")]
     [InlineData("postern sessions ", "replay")]
+    [InlineData("postern doc", "doctor")]
+    [InlineData("postern ini", "init")]
+    [InlineData("postern connections a", "add")]
+    [InlineData("postern connections add --std", "--stdio")]
     [InlineData("postern completion z", "zsh")]
     public async Task Bash_completes_what_the_parser_knows(string line, string expected)
     {

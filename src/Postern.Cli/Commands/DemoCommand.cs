@@ -16,7 +16,7 @@ internal static class DemoCommand
         {
             if (result.GetValueOrDefault<int?>() is < 0 or > 65535) result.AddError("`--port` must be a number from 0 to 65535");
         });
-        var command = new Command("demo", "See Postern at work: a gateway, an issuer and a shop on this machine, in five acts.") { auto, port };
+        var command = new Command("demo", "See Postern at work: a gateway, an issuer and a shop on this machine, in five acts.") { auto, port, DemoIssuerCommand.Create(surroundings) };
         command.SetAction((parsed, cancellationToken) =>
         {
             var isAuto = parsed.GetValue(auto);

@@ -17,6 +17,9 @@ internal sealed class Surroundings
     /// <summary>What a person types.</summary>
     public TextReader In { get; init; } = TextReader.Null;
 
+    /// <summary>True when a person can be asked: they type, and see what is asked.</summary>
+    public bool IsInTerminal { get; init; }
+
     /// <summary>True when a person watches stdout.</summary>
     public bool IsOutTerminal { get; init; }
 
@@ -44,6 +47,7 @@ internal sealed class Surroundings
         Out = SystemConsole.Out,
         Error = SystemConsole.Error,
         In = SystemConsole.In,
+        IsInTerminal = !SystemConsole.IsInputRedirected && !SystemConsole.IsErrorRedirected,
         IsOutTerminal = !SystemConsole.IsOutputRedirected,
         IsErrorTerminal = !SystemConsole.IsErrorRedirected,
         Width = TerminalWidth(),

@@ -14,6 +14,9 @@ namespace Postern.Gateway.Listening;
 /// </summary>
 internal sealed class BoundListener : IDisposable
 {
+    /// <summary>What stands in the refusal of a port that somebody has.</summary>
+    public const string Taken = "another program listens there";
+
     private const int Backlog = 512;
 
     private readonly Socket _socket;
@@ -47,7 +50,7 @@ internal sealed class BoundListener : IDisposable
             socket.Dispose();
             var why = failure.SocketErrorCode switch
             {
-                SocketError.AddressAlreadyInUse => "another program listens there; stop it or choose another port",
+                SocketError.AddressAlreadyInUse => $"{Taken}; stop it or choose another port",
                 SocketError.AccessDenied => "the system does not let this user listen there; choose a port above 1023",
                 SocketError.AddressNotAvailable => "this machine has no such address",
                 var other => $"the system refused ({other})",

@@ -11,6 +11,9 @@ internal sealed class DataFolder : IDisposable
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
+    /// <summary>What stands in the refusal of a folder that a gateway uses.</summary>
+    public const string InUse = "another gateway uses it";
+
     private readonly FileStream _lock;
 
     private DataFolder(string path, FileStream held)
@@ -44,7 +47,7 @@ internal sealed class DataFolder : IDisposable
         }
         catch (IOException)
         {
-            throw Refused(path, "another gateway uses it; stop that one, or name another folder in `data`");
+            throw Refused(path, $"{InUse}; stop that one, or name another folder in `data`");
         }
         catch (UnauthorizedAccessException)
         {
