@@ -60,7 +60,7 @@ internal static class WebSocketRelay
         await clearance.Replies.FlushAsync().ConfigureAwait(false);
 
         using var caller = wire.Socket!;
-        using var target = WebSocket.CreateFromStream(new UpstreamStream(response), new WebSocketCreationOptions { IsServer = false, SubProtocol = protocol, KeepAliveInterval = Timeout.InfiniteTimeSpan });
+        using var target = WebSocket.CreateFromStream(new UpstreamStream(response), new WebSocketCreationOptions { IsServer = false, KeepAliveInterval = Timeout.InfiniteTimeSpan });
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var up = UpAsync(caller, target, clearance, over.Token);
         var down = DownAsync(target, caller, clearance, over.Token);
@@ -109,7 +109,8 @@ internal static class WebSocketRelay
             headers["Sec-WebSocket-Accept"] = opening.Accept;
             stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
         }
-        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, SubProtocol = opening.Protocol, KeepAliveInterval = TimeSpan.FromSeconds(30) });
+        // The protocol is said in the head alone: the platform would refuse names that are no tokens, such as `SPDY/3.1+portforward.k8s.io`.
+        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.FromSeconds(30) });
     }
 
     /// <summary>The caller's own key, answered.</summary>

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
+using Postern.Protocols.Kubernetes.Forwarding;
 using Postern.Protocols.Kubernetes.Streams;
 using Postern.Protocols.Kubernetes.Wire;
 
@@ -54,6 +55,10 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
         {
             await OpenAsync(http, ask, identity).ConfigureAwait(false);
         }
+        else if (PortOpening.IsCarried(ask.Info))
+        {
+            await ForwardPortsAsync(http, ask, identity).ConfigureAwait(false);
+        }
         else
         {
             await _services.Pipeline.RunAsync(new KubernetesExchange(http, gateway, ask, _services.LongestWait), identity, http.RequestAborted).ConfigureAwait(false);
@@ -78,6 +83,24 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             return;
         }
         using var exchange = new StreamExchange(http, gateway, ask, opening);
+        await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>A port-forward, within which each connection is an operation of its own.</summary>
+    private async ValueTask ForwardPortsAsync(HttpContext http, KubernetesAsk ask, Identity identity)
+    {
+        if (PortOpening.Read(http, ask, out var fault) is not { } opening)
+        {
+            await RefuseAsync(http, 400, "BadRequest", fault!, ask.Operation.Connection.Name, identity).ConfigureAwait(false);
+            return;
+        }
+        // kubectl asks by WebSocket with GET, and by SPDY alone with POST where that is refused: the same to whoever judges, and approves, it (attack K02).
+        if (ask.Request.Method != "GET")
+        {
+            var origin = new KubernetesOrigin(ask.Operation.Connection, ask.Operation.ClientRun, ask.Operation.ClientName);
+            if (!KubernetesOperations.TryRead(origin, ask.Request with { Method = "GET" }, _services.Clock.GetUtcNow(), out ask!, out _)) return;
+        }
+        await using var exchange = new PortExchange(http, gateway, ask, identity, opening);
         await _services.Pipeline.RunAsync(exchange, identity, http.RequestAborted).ConfigureAwait(false);
     }
 
@@ -119,7 +142,7 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
             await RefuseAsync(http, fault.Status, fault.Reason, fault.Message, connection.Name, identity).ConfigureAwait(false);
             return null;
         }
-        if (!StreamOpening.IsCarried(ask.Info) && UpgradeFault(http, ask.Info) is { } upgrade)
+        if (!StreamOpening.IsCarried(ask.Info) && !PortOpening.IsCarried(ask.Info) && UpgradeFault(http) is { } upgrade)
         {
             await RefuseAsync(http, 400, "BadRequest", upgrade, connection.Name, identity).ConfigureAwait(false);
             return null;
@@ -128,11 +151,10 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
     }
 
     /// <summary>A switched connection that nobody reads would be a tunnel past every mask (G11).</summary>
-    private static string? UpgradeFault(HttpContext http, in RequestInfo info)
+    private static string? UpgradeFault(HttpContext http)
     {
         if (StreamOpening.IsSpdy(http)) return StreamOpening.SpdyFault;
-        if (info is { Resource: "pods", Group: "", Subresource: "portforward" }) return "port-forward is not carried: what kubectl sends for it is SPDY within a WebSocket, which cannot be read, masked or recorded";
-        return http.Request.Headers.Upgrade.Count > 0 ? "only exec and attach are opened by WebSocket here; ask for this without `Upgrade`" : null;
+        return http.Request.Headers.Upgrade.Count > 0 ? "only exec, attach and port-forward switch the connection here; ask for this without `Upgrade`" : null;
     }
 
     private static string? MediaType(string? contentType)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Postern.Core.Operations;
+using Postern.Protocols.Kubernetes.Forwarding;
 using Postern.Protocols.Kubernetes.Wire;
 
 namespace Postern.Protocols.Kubernetes;
@@ -31,6 +32,10 @@ internal static class KubernetesOperations
             DigestOf = DigestOf,
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
+            Parent = origin.Parent,
+            ObjectionTo = PortOpening.IsCarried(info) ? PortOpening.ObjectionTo : null,
+            // The opening is carried as long as its caller stays; what is sent and received belongs to the connections within.
+            OnlyListens = PortOpening.IsCarried(info) && origin.Parent is null,
         };
         ask = new KubernetesAsk(operation, request, info, query, document.Body);
         return true;

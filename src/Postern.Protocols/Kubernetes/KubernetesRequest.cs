@@ -3,7 +3,11 @@ using Postern.Core.Operations;
 namespace Postern.Protocols.Kubernetes;
 
 /// <summary>Where a request came from: the connection and the client's own run of work.</summary>
-internal sealed record KubernetesOrigin(Connection Connection, string? ClientRun, string? ClientName);
+internal sealed record KubernetesOrigin(Connection Connection, string? ClientRun, string? ClientName)
+{
+    /// <summary>The operation whose part this is: of a forwarded connection the opening of the port-forward.</summary>
+    public OperationId? Parent { get; init; }
+}
 
 /// <summary>A request to an API server.</summary>
 /// <param name="Method">Exact method.</param>

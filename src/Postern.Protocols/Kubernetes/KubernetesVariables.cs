@@ -2,12 +2,13 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Postern.Core.Operations;
+using Postern.Protocols.Kubernetes.Forwarding;
 using Postern.Protocols.Kubernetes.Wire;
 
 namespace Postern.Protocols.Kubernetes;
 
 /// <summary>
-/// The variable <c>request</c>: <c>verb method group version resource subresource namespace name path dryRun patch options query</c>. What
+/// The variable <c>request</c>: <c>verb method group version resource subresource namespace name path dryRun patch options port query</c>. What
 /// the request does not have is not there.
 /// </summary>
 internal static class KubernetesVariables
@@ -35,6 +36,8 @@ internal static class KubernetesVariables
             writer.WritePropertyName("options"u8);
             writer.WriteRawValue(body.Options.Span, skipInputValidation: true);
         }
+        // 0 stands for the opening, which names no port yet; each connection within is asked by itself.
+        if (PortOpening.IsCarried(info)) writer.WriteNumber("port"u8, PortOpening.PortOf(query));
         writer.WriteStartObject("query"u8);
         for (var i = 0; i < query.Pairs.Count; i++)
         {

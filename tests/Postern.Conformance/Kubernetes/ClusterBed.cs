@@ -119,11 +119,15 @@ internal sealed class ClusterBed : IAsyncDisposable
     public string[] Place(string person, string? token = null) => [$"--server={Url}", $"--certificate-authority={Path.Combine(Data, "local-ca.pem")}", $"--token={token ?? Token(person)}", "-n", Namespace];
 
     /// <summary>Starts a kubectl whose output is read while it runs.</summary>
-    public Process Start(params string[] arguments)
+    public Process Start(params string[] arguments) => Start(new Dictionary<string, string?>(StringComparer.Ordinal), arguments);
+
+    /// <summary>The same with variables of its environment.</summary>
+    public Process Start(IReadOnlyDictionary<string, string?> environment, string[] arguments)
     {
         var start = new ProcessStartInfo(Path.Combine(ApiServer.Programs, "kubectl"), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["HOME"] = _folder.FullName;
         start.Environment["KUBECONFIG"] = Path.Combine(_folder.FullName, "kubeconfig");
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -27,6 +28,7 @@ internal sealed class ScriptedKubelet : IAsyncDisposable
 
     private readonly WebApplication _server;
     private readonly string[] _protocols;
+    private int _forwarding;
 
     private ScriptedKubelet(WebApplication server, string[] protocols) => (_server, _protocols) = (server, protocols);
 
@@ -35,6 +37,12 @@ internal sealed class ScriptedKubelet : IAsyncDisposable
 
     /// <summary>Sizes that terminals were given.</summary>
     public List<string> Sizes { get; } = [];
+
+    /// <summary>Ports of the pod, and where on this machine each of them is; what is not here is refused by the pod.</summary>
+    public Dictionary<int, int> Ports { get; } = [];
+
+    /// <summary>Forwarded connections that are open now.</summary>
+    public int Forwarding => Volatile.Read(ref _forwarding);
 
     /// <summary>Processes that were ended because their stream was.</summary>
     public int Ended { get; private set; }
@@ -53,6 +61,7 @@ internal sealed class ScriptedKubelet : IAsyncDisposable
         var kubelet = new ScriptedKubelet(server, protocols);
         server.MapGet("/exec/{space}/{pod}/{container}", kubelet.ExecAsync);
         server.MapGet("/attach/{space}/{pod}/{container}", kubelet.ExecAsync);
+        server.MapGet("/portForward/{space}/{pod}", kubelet.ForwardAsync);
         server.MapGet("/containerLogs/{space}/{pod}/{container}", kubelet.LogAsync);
         server.MapFallback(context =>
         {
@@ -189,6 +198,59 @@ internal sealed class ScriptedKubelet : IAsyncDisposable
     {
         var buffer = new byte[32 * 1024];
         while (await from.ReadAsync(buffer) is > 0 and var count) await say(channel, buffer.AsMemory(0, count));
+    }
+
+    /// <summary>
+    /// A port as a kubelet forwards it over <c>v4.channel.k8s.io</c>: channel 0 data, 1 why not, the port first on each. The API server passes the
+    /// ports on as <c>port</c>, with commas (pkg/registry/core/pod, PortForwardLocation).
+    /// </summary>
+    private async Task ForwardAsync(HttpContext http)
+    {
+        var ports = http.Request.Query["port"].SelectMany(each => each!.Split(',')).ToArray();
+        if (!http.WebSockets.IsWebSocketRequest || !http.WebSockets.WebSocketRequestedProtocols.Contains("v4.channel.k8s.io") || ports is not [var one])
+        {
+            http.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+        var port = ushort.Parse(one, CultureInfo.InvariantCulture);
+        using var socket = await http.WebSockets.AcceptWebSocketAsync("v4.channel.k8s.io");
+        Interlocked.Increment(ref _forwarding);
+        try
+        {
+            await socket.SendAsync((byte[])[0, (byte)port, (byte)(port >> 8)], WebSocketMessageType.Binary, true, CancellationToken.None);
+            await socket.SendAsync((byte[])[1, (byte)port, (byte)(port >> 8)], WebSocketMessageType.Binary, true, CancellationToken.None);
+            using var pod = new TcpClient();
+            if (Ports.TryGetValue(port, out var there)) await pod.ConnectAsync(IPAddress.Loopback, there);
+            else await socket.SendAsync((byte[])[1, .. Encoding.UTF8.GetBytes($"connect: connection refused by port {port}")], WebSocketMessageType.Binary, true, CancellationToken.None);
+            if (pod.Connected)
+            {
+                var hearing = HearPortAsync(socket, pod.GetStream());
+                var speaking = CopyAsync(pod.GetStream(), 0, (channel, content) => socket.SendAsync((byte[])[channel, .. content.Span], WebSocketMessageType.Binary, true, CancellationToken.None));
+                await Task.WhenAny(hearing, speaking);
+            }
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        }
+        catch (Exception over) when (over is WebSocketException or IOException or OperationCanceledException or ConnectionAbortedException or ObjectDisposedException)
+        {
+            // The stream broke off: so does the connection in the pod.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _forwarding);
+        }
+    }
+
+    private static async Task HearPortAsync(WebSocket socket, Stream pod)
+    {
+        var buffer = new byte[64 * 1024];
+        var isAtBeginning = true;
+        while (true)
+        {
+            var piece = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
+            if (piece.MessageType == WebSocketMessageType.Close) return;
+            await pod.WriteAsync(buffer.AsMemory(isAtBeginning ? 1 : 0, piece.Count - (isAtBeginning ? 1 : 0)));
+            isAtBeginning = piece.EndOfMessage;
+        }
     }
 
     private async Task LogAsync(HttpContext http)

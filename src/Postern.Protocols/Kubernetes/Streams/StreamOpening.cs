@@ -9,7 +9,7 @@ internal sealed class StreamOpening
 {
     /// <summary>What a client hears that asks over SPDY.</summary>
     public const string SpdyFault =
-        "exec, attach and port-forward over SPDY are not carried, because SPDY cannot be read, masked or recorded; kubectl 1.31 and newer run exec and attach over WebSocket";
+        "exec and attach over SPDY are not carried; kubectl 1.31 and newer run them over WebSocket";
 
     private StreamOpening()
     {
@@ -60,7 +60,7 @@ internal sealed class StreamOpening
         }
         var offers = http.Request.Headers.SecWebSocketProtocol.ToString().Split(',', StringSplitOptions.TrimEntries);
         var protocol = offers.Contains(StreamChannel.V5) ? StreamChannel.V5 : offers.Contains(StreamChannel.V4) ? StreamChannel.V4 : null;
-        fault = protocol is null ? "the WebSocket offers neither `v5.channel.k8s.io` nor `v4.channel.k8s.io`; older channel protocols, and SPDY within a WebSocket (port-forward), are not carried" : null;
+        fault = protocol is null ? "the WebSocket offers neither `v5.channel.k8s.io` nor `v4.channel.k8s.io`; older channel protocols are not carried" : null;
         return protocol is null ? null : new StreamOpening { Protocol = protocol, HasInput = IsTrue(query.Find("stdin")), IsTerminal = IsTrue(query.Find("tty")) };
     }
 
