@@ -23,7 +23,7 @@ internal static class ToolRoutes
     {
         var now = parts.Clock.GetUtcNow();
         // Hidden and absent cannot be told apart: not by a name, and not by which protocol it speaks.
-        if (parts.Connections.Find(call.Value("connection")) is not { } connection || parts.Policies.Consider(call.Identity, GatewayVocabulary.Glimpse(connection, now), now) == Possibility.Never) return ApiAnswer.NotFound();
+        if (parts.Connections.Find(call.Value("connection")) is not { } connection || (!call.IsWider && parts.Policies.Consider(call.Identity, GatewayVocabulary.Glimpse(connection, now), now) == Possibility.Never)) return ApiAnswer.NotFound();
         if (connection.Protocol != McpProtocol.ProtocolName) return new ApiAnswer.Problem(StatusCodes.Status409Conflict, RefusalCode.InvalidRequest, $"A target that speaks {connection.Protocol} has no list of tools; ask can-i.");
         // What the asker could not call, or waits to be accepted, is not shown, as in the lists that agents get; but to those who accept definitions.
         return ApiAnswer.List(parts.Offers(call.Identity, connection, now).Where(offer => call.IsWider || offer.May != Possibility.Never), static (json, offer) =>

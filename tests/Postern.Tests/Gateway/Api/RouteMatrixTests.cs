@@ -120,6 +120,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
     private (string Path, string Body, int Ok) Sample(ApiRoute route, string hold, string session, string operation, string grant) => route.Operation switch
     {
         "checkConnection" => ("/connections/shop/check", "", 409),
+        "listTools" => ("/connections/shop/tools", "", 200),
         "listDefinitions" => ("/connections/shop/definitions", "", 200),
         "acceptDefinition" => ("/connections/shop/definitions/accept", """{"name":"refund","seenHash":"0"}""", 409),
         "getApproval" => ($"/approvals/{hold}", "", 200),

@@ -75,7 +75,7 @@ internal static class RouteTable
 
     /// <summary>True for routes to one thing that belongs to somebody.</summary>
     private static bool IsOfOne(ApiRoute route) =>
-        route.Path.Contains("{id}", StringComparison.Ordinal) || route.Path.Contains("{entry}", StringComparison.Ordinal) || route.Operation == "revokeIdentity";
+        route.Path.Contains("{id}", StringComparison.Ordinal) || route.Path.Contains("{entry}", StringComparison.Ordinal) || route.Operation is "revokeIdentity" or "listTools";
 
     private static bool Holds(Caller caller, string action) => caller switch
     {
