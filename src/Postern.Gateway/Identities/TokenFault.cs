@@ -19,6 +19,7 @@ internal sealed record TokenFault(string Reason, string Advice)
     public static readonly TokenFault OtherIssuer = new("token issuer is not configured", "add the issuer under `issuers`, with `authority` exactly as the token writes `iss`, to the last slash");
     public static readonly TokenFault OtherType = new("token type is not one of an access token", "if the issuer writes access tokens of this type, name it in `types` (`none` where it writes no `typ`), or use the issuer's `preset`; an id token is never an access token");
     public static readonly TokenFault OtherUse = new("token was made for another use", "this is an id, refresh or logout token; ask the issuer for an access token");
+    public static readonly TokenFault Bound = new("token is bound to a key that is not proven here", "the client asked for a sender-constrained token (`cnf`: DPoP or mutual TLS), which is not supported; let it ask for a bearer token");
     public static readonly TokenFault LacksClaim = new("token lacks a claim that the configuration requires", "compare `requiredClaims` with what the issuer writes");
     public static readonly TokenFault LacksMark = new("token lacks a mark of an access token of this provider", "this looks like an id token or one of another version; ask for an access token for the configured audience");
     public static readonly TokenFault OtherTenant = new("token is of a tenant that is not configured", "add the tenant to `tenants` of the issuer, if its people may come in");
@@ -50,7 +51,7 @@ internal sealed record TokenFault(string Reason, string Advice)
 
     private static readonly ImmutableDictionary<string, TokenFault> _byReason = new[]
     {
-        NotAscii, TooLong, NotThreeParts, NotBase64, NotStrictJson, Extension, NoAlgorithm, NoKeyId, TypeNotText, OtherIssuer, OtherType, OtherUse, LacksClaim, LacksMark, OtherTenant, Overage,
+        NotAscii, TooLong, NotThreeParts, NotBase64, NotStrictJson, Extension, NoAlgorithm, NoKeyId, TypeNotText, OtherIssuer, OtherType, OtherUse, Bound, LacksClaim, LacksMark, OtherTenant, Overage,
         OtherElsewhere, OtherAlgorithm, NoSubject, NoTimes, NotYet, FromFuture, Expired, LivesTooLong, OtherAudience, NoKeys, UnknownKey, BadSignature, TwoClients, BadActor, BadGroups, BothKinds,
         NoDirectory, NotInDirectory, SignInOther, SignInReplay, SignInNoTime, Revoked, IdentityRevoked, SignInRevoked,
     }.ToImmutableDictionary(fault => fault.Reason, StringComparer.Ordinal);

@@ -25,6 +25,9 @@ internal static class TokenRules
             if (token.Claims.TryGetProperty(mark, out _) && !(issuer.Shape.TakesIdTokens && mark != "events")) return TokenFault.OtherUse;
         }
 
+        // RFC 7800: whoever holds this token must prove a key besides; taken as it is, a stolen one would do (RFC 9449, RFC 8705)
+        if (token.Claims.TryGetProperty("cnf", out _)) return TokenFault.Bound;
+
         // Cognito and Keycloak name the use in a claim
         if ((token.Claims.TryGetProperty("token_use", out var use) && !IsText(use, "access"))
             || (token.Claims.TryGetProperty("typ", out var kind) && !IsText(kind, "Bearer")))

@@ -30,6 +30,9 @@ internal sealed class HostileProvider : IAsyncDisposable
     /// <summary>The same for the discovery document.</summary>
     public Func<Stream, CancellationToken, Task>? Discovery { get; set; }
 
+    /// <summary>Asked first, with the path: what stands behind other paths than the two.</summary>
+    public Func<string, Func<Stream, CancellationToken, Task>?>? Elsewhere { get; set; }
+
     public int Requests;
 
     public static byte[] Response(string body, string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json") => Encoding.UTF8.GetBytes($"{head}\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n{body}");
@@ -68,7 +71,7 @@ internal sealed class HostileProvider : IAsyncDisposable
             }
             Interlocked.Increment(ref Requests);
             var isKeys = line.Contains(" /keys ", StringComparison.Ordinal);
-            var answer = (isKeys ? Keys : Discovery) ?? Answers(isKeys ? GoodKeys : new JsonObject { ["issuer"] = Authority, ["jwks_uri"] = $"{Authority}/keys" }.ToJsonString());
+            var answer = Elsewhere?.Invoke(line.Split(' ').ElementAtOrDefault(1) ?? "") ?? (isKeys ? Keys : Discovery) ?? Answers(isKeys ? GoodKeys : new JsonObject { ["issuer"] = Authority, ["jwks_uri"] = $"{Authority}/keys" }.ToJsonString());
             await answer(stream, _stopped.Token);
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or SocketException)

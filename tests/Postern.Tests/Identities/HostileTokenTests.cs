@@ -224,6 +224,19 @@ public sealed class HostileTokenTests : IDisposable
     }
 
     [Theory]
+    [Row("J08")]
+    [InlineData("""{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}""")]
+    [InlineData("""{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}""")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    public async Task A_token_that_is_bound_to_a_key_is_not_taken_as_a_bearer_token(string confirmation)
+    {
+        using var authenticator = _forge.Authenticator();
+
+        await authenticator.RefusesAsync(_forge.Token(claims => claims["cnf"] = JsonNode.Parse(confirmation)));
+    }
+
+    [Theory]
     [Row("J09")]
     [InlineData("\"https://gate.example\"", true)]
     [InlineData("\"https://gate.example/mcp/shop\"", true)]
