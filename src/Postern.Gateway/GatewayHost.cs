@@ -11,6 +11,7 @@ using Postern.Core.Sessions;
 using Postern.Core.Yaml;
 using Postern.Gateway.Api;
 using Postern.Gateway.Approvals;
+using Postern.Gateway.Authorization;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Gateway.Grants;
@@ -143,7 +144,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
             RecordBroken(account, recorder.Fault ?? "");
         };
         recorder.Healed = () => RecordHealed(account);
-        var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, revocations: leash.Revocations));
+        var around = new AuthorizationSurroundings(publicUrl, folder.Path, database, leash, recorder, notes, clock, logs);
+        var authorization = await AuthorizationServer.OpenAsync(options, around, cancellationToken).ConfigureAwait(false);
+        if (authorization is not null) teardown.Own(authorization);
+        var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, authorization?.Tokens, revocations: leash.Revocations));
         var revocations = new RevocationStore(database);
         foreach (var revocation in await revocations.LoadAsync(clock.GetUtcNow(), cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(revocation);
         var signIn = new BrowserSignIn(authenticator, publicUrl, clock, logs);
@@ -187,6 +191,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             PublicUrl = publicUrl,
             Impersonating = options.Connections.Where(connection => connection.Impersonates).Select(connection => connection.Name).ToFrozenSet(StringComparer.Ordinal),
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
+            ConnectionAuthorizationServers = authorization is null ? null : [publicUrl],
             AllowedOrigins = options.AllowedOrigins,
             AllowedHosts = options.AllowedHosts,
             Clock = clock,
@@ -202,6 +207,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var server = new GatewayServer(hosts, notes, logs.CreateLogger("Postern.Server")).Build(listener, options, certificate, clusters, logs, clock);
         clusters?.Map(server);
         server.MapIdentity(signIn, services);
+        authorization?.Map(server, authenticator);
         foreach (var protocol in protocols) protocol.Map(server, services);
         hosts.Lead(LeadingIn(options, protocols));
         var pages = new SignedPages(signIn, notes);
@@ -209,7 +215,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         if (options.Slack is { } slack) new SlackInteractions(slack, desk, people, notes, clock).Map(server);
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
-        var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, authenticator.LongestLife, clock));
+        var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, Longer(authenticator.LongestLife, authorization?.SignInLife), clock));
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, clock);
         var questions = new QuestionParts(policies, new PolicyEnvironment
         {
@@ -246,6 +252,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
         sessions?.Start();
         return new GatewayHost(listener.Url, publicUrl, management?.Url, raw?.EndPoint.ToString(), teardown) { KubernetesUrl = clusters?.Url };
     }
+
+    private static TimeSpan Longer(TimeSpan life, TimeSpan? other) => other > life ? other.Value : life;
 
     private static async Task RunAsync(WebApplication server, Teardown teardown, CancellationToken cancellationToken)
     {

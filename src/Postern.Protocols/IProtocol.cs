@@ -95,6 +95,9 @@ public sealed class ProtocolServices
     /// <summary>Authorization servers for protected-resource metadata (RFC 9728).</summary>
     public required IReadOnlyList<string> AuthorizationServers { get; init; }
 
+    /// <summary>The same for connections alone, where clients sign in elsewhere for these than for the gateway itself; null for the same.</summary>
+    public IReadOnlyList<string>? ConnectionAuthorizationServers { get; init; }
+
     /// <summary>Origins a browser may call from; the gateway's own is always allowed.</summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 

@@ -76,7 +76,8 @@ public static class ProtectedResource
             json.WriteStartObject();
             json.WriteString("resource", ResourceUrl(services.PublicUrl, path));
             json.WriteStartArray("authorization_servers");
-            foreach (var server in services.AuthorizationServers)
+            var ofConnections = path.Length == 0 ? null : services.ConnectionAuthorizationServers;
+            foreach (var server in ofConnections ?? services.AuthorizationServers)
             {
                 json.WriteStringValue(server);
             }

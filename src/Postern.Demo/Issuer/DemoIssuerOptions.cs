@@ -18,6 +18,9 @@ public sealed record DemoIssuerOptions
     /// <summary>Who can be picked.</summary>
     public ImmutableArray<DemoPersona> Personas { get; init; } = DemoPersona.Everyone;
 
+    /// <summary>What is true of a persona when a sign-in is renewed: in other groups by now, or null for one that may not sign in any more.</summary>
+    public Func<DemoPersona, DemoPersona?> Renewed { get; init; } = static persona => persona;
+
     /// <summary>The clients.</summary>
     public ImmutableArray<DemoClient> Clients { get; init; } = DemoClient.All;
 

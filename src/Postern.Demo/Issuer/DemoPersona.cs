@@ -57,7 +57,7 @@ public sealed record DemoClient(string Id, string Name)
     public static ImmutableArray<DemoClient> All { get; } =
     [
         new(CommandLineId, "Postern command line") { RedirectUris = ["http://127.0.0.1/callback", "http://[::1]/callback"], MayUseDeviceFlow = true },
-        new(GatewayId, "Postern gateway") { Secret = GatewaySecret, RedirectUris = ["http://127.0.0.1/signin/callback", "http://localhost/signin/callback", "http://[::1]/signin/callback"] },
+        new(GatewayId, "Postern gateway") { Secret = GatewaySecret, RedirectUris = ["http://127.0.0.1/signin/callback", "http://localhost/signin/callback", "http://[::1]/signin/callback", "http://127.0.0.1/oauth/callback", "http://localhost/oauth/callback", "http://[::1]/oauth/callback"] },
         new("demo-agent", "Demo agent") { RedirectUris = ["http://127.0.0.1/callback", "http://localhost/callback"] },
         new(TriageBotId, "Triage bot") { Secret = TriageBotSecret, IsWorkload = true, Groups = ["triage-agents"] },
     ];

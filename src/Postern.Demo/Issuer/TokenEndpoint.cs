@@ -183,7 +183,14 @@ internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, C
             return (null, new("invalid_grant", "the sign-in has ended"));
         }
 
-        return (Tokens(signIn, nonce: null, withIdToken: false), null);
+        if (options.Renewed(signIn.Persona) is not { } persona)
+        {
+            signIn.End();
+            return (null, new("invalid_grant", "the person may not sign in any more"));
+        }
+
+        // to whoever refreshes for itself no id token is given: refreshing is no sign-in
+        return (Tokens(signIn, nonce: null, withIdToken: signIn.Scope.Split(' ').Contains("offline_access"), persona), null);
     }
 
     private (JsonObject? Answer, OAuthError? Error) ByDevice(DemoClient client, IFormCollection form)
@@ -240,9 +247,9 @@ internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, C
             : new("invalid_target", "the resource is not the one that was agreed to");
     }
 
-    private JsonObject Tokens(SignIn signIn, string? nonce, bool withIdToken)
+    private JsonObject Tokens(SignIn signIn, string? nonce, bool withIdToken, DemoPersona? now = null)
     {
-        var persona = signIn.Persona;
+        var persona = now ?? signIn.Persona;
         var subject = new Subject(persona.Subject, persona.Name, persona.Groups, signIn.Client, IsPerson: true);
         var answer = Bearer(mint.AccessToken(subject, signIn.Resource ?? options.DefaultAudience, signIn.Scope), signIn.Scope);
         if (withIdToken && signIn.Scope.Split(' ').Contains("openid"))
@@ -250,8 +257,8 @@ internal sealed class TokenEndpoint(DemoIssuerOptions options, TokenMint mint, C
             answer["id_token"] = mint.IdToken(subject, nonce, signIn.SignedInAt);
         }
 
-        // the gateway's pages sign in for one purpose and need no refreshing
-        if (signIn.Client.Secret is null && _refresh.Add(signIn) is { } refresh)
+        // the gateway's pages sign in for one purpose and need no refreshing; its authorization server asks for it
+        if ((signIn.Client.Secret is null || signIn.Scope.Split(' ').Contains("offline_access")) && _refresh.Add(signIn) is { } refresh)
         {
             answer["refresh_token"] = refresh;
         }

@@ -11,7 +11,7 @@ namespace Postern.Gateway.Configuration;
 /// <summary>
 /// Turns checked nodes into options. Values that the check refused count as absent here: their problem is already noted.
 /// </summary>
-internal sealed class ConfigurationBinder(string folder, ICollection<SourceProblem> problems)
+internal sealed partial class ConfigurationBinder(string folder, ICollection<SourceProblem> problems)
 {
     private const int LongestSecret = 64 * 1024;
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
@@ -65,6 +65,7 @@ internal sealed class ConfigurationBinder(string folder, ICollection<SourceProbl
                 },
                 Drain = limits.Duration("drain") ?? defaults.Drain,
             },
+            Authorization = Authorization(top),
             AllowedOrigins = [.. top.List("allowedOrigins").Select(origin => origin.TrimEnd('/'))],
             AllowedHosts = top.List("allowedHosts"),
         };

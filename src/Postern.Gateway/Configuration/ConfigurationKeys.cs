@@ -25,6 +25,7 @@ internal static class ConfigurationKeys
         new("holds", Holds, "What happens when an operation waits for people."),
         new("people", new MapOf(NamePattern, NameRule, Many(ValueKind.Text)), "People with several accounts: all of one person's, as `issuer:subject`, service accounts that act for them included. Nobody approves what another account of theirs asked for, and nobody counts twice."),
         new("limits", Limits, "Caps on what one caller can take."),
+        new("authorization", AuthorizationKeys.Section, "Where MCP clients sign in. Without this section at the issuers themselves, with clients registered there."),
         new("allowedOrigins", Many(ValueKind.Url), "Origins, besides the gateway's own, that a browser may call from."),
         new("allowedHosts", Many(ValueKind.Text), "Host header values, besides those of `publicUrl` and `listen.url`, that are served."),
     ]);

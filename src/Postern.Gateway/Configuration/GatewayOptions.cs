@@ -64,6 +64,9 @@ public sealed class GatewayOptions
     /// <summary>Caps on what one caller can take.</summary>
     public LimitOptions Limits { get; init; } = new();
 
+    /// <summary>The gateway's own authorization server, or null where clients sign in at the issuers themselves.</summary>
+    public AuthorizationOptions? Authorization { get; init; }
+
     /// <summary>Origins, besides our own, that a browser may call from.</summary>
     public ImmutableArray<string> AllowedOrigins { get; init; } = [];
 

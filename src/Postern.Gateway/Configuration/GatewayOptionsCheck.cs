@@ -58,6 +58,7 @@ internal static class GatewayOptionsCheck
         foreach (var problem in Channels(options)) yield return problem;
         foreach (var problem in Recording(options.Record)) yield return problem;
         foreach (var problem in People(options)) yield return problem;
+        foreach (var problem in AuthorizationCheck.Problems(options)) yield return problem;
         foreach (var origin in options.AllowedOrigins)
         {
             if (ConfigurationValue.TryUrl(origin, out var url) && url.AbsolutePath != "/") yield return ("allowedOrigins", $"an origin has no path, found `{origin}`");

@@ -83,15 +83,7 @@ public sealed partial class BrowserSignIn : IPageSession
             return false;
         }
 
-        var (site, origin) = (context.Request.Headers["Sec-Fetch-Site"], context.Request.Headers.Origin);
-        if (site.Count > 0 && site != "same-origin")
-        {
-            return false;
-        }
-
-        // a page with `no-referrer` sends `Origin: null`; that is believed only where the browser says same-origin in its own header
-        var isOwnOrigin = origin == _publicUrl.GetLeftPart(UriPartial.Authority);
-        if (!isOwnOrigin && !(site == "same-origin" && (origin.Count == 0 || origin == "null")))
+        if (!FormOrigin.IsOwn(context, _publicUrl))
         {
             return false;
         }
@@ -134,12 +126,8 @@ public sealed partial class BrowserSignIn : IPageSession
         var attempt = SignInAttempt.Begin(source.Issuer.Name, returnPath, isFresh, _clock.GetUtcNow());
         context.Response.Cookies.Append(AttemptCookie(attempt.State), _seal.Seal(attempt), Cookie(SignInAttempt.Patience));
 
-        // max_age makes `auth_time` mandatory (OpenID Connect Core section 2); prompt=login makes the issuer ask again
         var maxAge = isFresh ? FreshFor : PageSessions.WholeLife;
-        var separator = authorization.Query.Length > 0 ? '&' : '?';
-        await RedirectAsync(context, $"{authorization.AbsoluteUri}{separator}response_type=code&client_id={Uri.EscapeDataString(source.Issuer.ClientId!)}"
-            + $"&redirect_uri={Uri.EscapeDataString(Base() + CallbackPath)}&scope={Uri.EscapeDataString("openid profile")}&state={attempt.State}&nonce={attempt.Nonce}"
-            + $"&code_challenge={attempt.Challenge}&code_challenge_method=S256&max_age={(int)maxAge.TotalSeconds}{(isFresh ? "&prompt=login" : string.Empty)}");
+        await RedirectAsync(context, IssuerSignIn.AuthorizationUrl(source, authorization, attempt, Base() + CallbackPath, "openid profile", maxAge));
     }
 
     private async Task FinishAsync(HttpContext context)
@@ -162,9 +150,7 @@ public sealed partial class BrowserSignIn : IPageSession
             return;
         }
 
-        // RFC 9207: an answer of another issuer, or an anonymous one of an issuer that signs its answers with its name (mix-up)
-        var iss = query["iss"];
-        if (iss.Count > 0 ? iss != source.Issuer.Authority : metadata.SaysIssuer)
+        if (!IssuerSignIn.IsAnswerOf(source, metadata, query))
         {
             await FailAsync(context, StatusCodes.Status400BadRequest, "The answer came from another issuer than the one that was asked.", attempt.ReturnPath);
             return;
@@ -176,7 +162,7 @@ public sealed partial class BrowserSignIn : IPageSession
             return;
         }
 
-        var answer = await RedeemAsync(source, tokenEndpoint, code, attempt, context.RequestAborted);
+        var (answer, _) = await IssuerSignIn.RedeemAsync(_authenticator, source, tokenEndpoint, code, attempt, Base() + CallbackPath, context.RequestAborted);
         if (answer is not Authentication.Accepted { Identity: var identity })
         {
             LogRefused(attempt.Issuer, ((Authentication.Refused)answer).Reason);
@@ -198,33 +184,6 @@ public sealed partial class BrowserSignIn : IPageSession
 
         context.Response.Cookies.Append(_cookie, _sessions.Begin(identity), Cookie(null));
         await RedirectAsync(context, attempt.ReturnPath);
-    }
-
-    private async Task<Authentication> RedeemAsync(TokenAuthenticator.Source source, Uri tokenEndpoint, string code, SignInAttempt attempt, CancellationToken cancellationToken)
-    {
-        var issuer = source.Issuer;
-        var form = new List<KeyValuePair<string, string>>
-        {
-            new("grant_type", "authorization_code"),
-            new("code", code),
-            new("redirect_uri", Base() + CallbackPath),
-            new("client_id", issuer.ClientId!),
-            new("code_verifier", attempt.Verifier),
-        };
-        if (issuer.ClientSecret is { } secret)
-        {
-            form.Add(new("client_secret", secret));
-        }
-
-        var (body, problem) = await source.Client.PostAsync(tokenEndpoint, form, cancellationToken);
-        if (body is null)
-        {
-            return new Authentication.Refused($"code was not redeemed: {problem}");
-        }
-
-        return TokenText.Parse(body) is { } answer && TokenText.Text(answer, "id_token") is { } idToken
-            ? await _authenticator.AuthenticateSignInAsync(idToken, issuer, attempt.Nonce, cancellationToken)
-            : new Authentication.Refused("the issuer's answer holds no id token");
     }
 
     private async Task SignOutAsync(HttpContext context)

@@ -14,6 +14,8 @@ internal sealed record IssuerMetadata(Uri KeySet, Uri? Authorization, Uri? Token
 /// </summary>
 internal sealed class IssuerClient : IDisposable
 {
+    private const string _refusedForm = "the issuer answered with status 400";
+    private const string _refusedClient = "the issuer answered with status 401";
     private readonly TrustedIssuer _issuer;
     private readonly DocumentClient _documents;
 
@@ -47,6 +49,9 @@ internal sealed class IssuerClient : IDisposable
         var saysIssuer = document.TryGetProperty("authorization_response_iss_parameter_supported", out var says) && says.ValueKind == JsonValueKind.True;
         return (new(keySet, Address(document, "authorization_endpoint"), Address(document, "token_endpoint"), saysIssuer), null);
     }
+
+    /// <summary>True when a problem of <see cref="PostAsync"/> is the issuer's own no (RFC 6749 section 5.2), and not trouble in asking.</summary>
+    public static bool IsRefusal(string? problem) => problem is _refusedForm or _refusedClient;
 
     /// <summary>A small document, or null with a reason.</summary>
     public Task<(byte[]? Body, string? Problem)> GetAsync(Uri address, CancellationToken cancellationToken) => _documents.GetAsync(address, null, cancellationToken);

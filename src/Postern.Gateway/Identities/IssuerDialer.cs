@@ -11,11 +11,12 @@ namespace Postern.Gateway.Identities;
 /// judged is the address that is connected to, each time, after the name was resolved (attack P33). Never where no issuer is; and inside
 /// the organisation only to the configured issuer's own host, or when that itself is inside.
 /// </summary>
-/// <param name="authority">The issuer as configured.</param>
+/// <param name="authority">The issuer as configured; null for hosts that nobody configured.</param>
 /// <param name="resolve">Names to addresses; by default the machine's.</param>
 /// <param name="connect">Connects to exactly this address; by default over TCP.</param>
+/// <param name="mayBeInside">Whether a host that nobody configured may be inside.</param>
 internal sealed class IssuerDialer(
-    Uri authority, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null, Func<IPEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
+    Uri? authority = null, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null, Func<IPEndPoint, CancellationToken, ValueTask<Stream>>? connect = null, bool mayBeInside = false)
 {
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve = resolve ?? Dns.GetHostAddressesAsync;
     private readonly Func<IPEndPoint, CancellationToken, ValueTask<Stream>> _connect = connect ?? ConnectAsync;
@@ -31,12 +32,12 @@ internal sealed class IssuerDialer(
 
     internal async ValueTask<Stream> DialAsync(string host, int port, bool isJudged, CancellationToken cancellationToken)
     {
-        var mayBeInside = !isJudged || IsAt(authority, host) || await IsInsideAsync(cancellationToken).ConfigureAwait(false);
+        var inside = mayBeInside || !isJudged || (authority is not null && (IsAt(authority, host) || await IsInsideAsync(authority, cancellationToken).ConfigureAwait(false)));
         Exception? last = null;
         foreach (var address in await AddressesOfAsync(host, cancellationToken).ConfigureAwait(false))
         {
             var reach = Addresses.ReachOf(address);
-            if (isJudged && (reach == AddressReach.Nowhere || (reach == AddressReach.Inside && !mayBeInside))) continue;
+            if (isJudged && (reach == AddressReach.Nowhere || (reach == AddressReach.Inside && !inside))) continue;
             try
             {
                 return await _connect(new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
@@ -49,7 +50,7 @@ internal sealed class IssuerDialer(
         throw new HttpRequestException(last is null ? "the host leads nowhere that may be asked" : "the host cannot be connected to", last);
     }
 
-    private async ValueTask<bool> IsInsideAsync(CancellationToken cancellationToken)
+    private async ValueTask<bool> IsInsideAsync(Uri authority, CancellationToken cancellationToken)
     {
         var addresses = await AddressesOfAsync(authority.IdnHost, cancellationToken).ConfigureAwait(false);
         return addresses.Length > 0 && Array.TrueForAll(addresses, address => Addresses.ReachOf(address) == AddressReach.Inside);

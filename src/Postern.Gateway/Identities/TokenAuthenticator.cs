@@ -23,6 +23,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     private readonly ConcurrentDictionary<Digest, DateTimeOffset> _revokedTokens = new();
     private readonly Revocations _revocations;
     private readonly ITokenVerifier _verifier;
+    private readonly IOwnTokens? _own;
     private readonly TimeProvider _clock;
 
     /// <summary>Keys are fetched when the first token of an issuer comes.</summary>
@@ -35,12 +36,21 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <exception cref="ArgumentException">An issuer's settings would trust too much.</exception>
     public TokenAuthenticator(
         IEnumerable<TrustedIssuer> issuers, TimeProvider clock, ILoggerFactory logs, Func<TrustedIssuer, HttpMessageHandler>? handler = null, ITokenVerifier? verifier = null, Revocations? revocations = null)
+        : this(issuers, clock, logs, own: null, handler, verifier, revocations)
     {
+    }
+
+    /// <summary>The same, with tokens of the gateway's own: an issuer like the others, judged and verified on the same path.</summary>
+    internal TokenAuthenticator(
+        IEnumerable<TrustedIssuer> issuers, TimeProvider clock, ILoggerFactory logs, IOwnTokens? own, Func<TrustedIssuer, HttpMessageHandler>? handler = null, ITokenVerifier? verifier = null, Revocations? revocations = null)
+    {
+        _own = own;
         _revocations = revocations ?? new Revocations();
         _clock = clock;
         _verifier = verifier ?? new IdentityModelVerifier();
         var log = logs.CreateLogger<TokenAuthenticator>();
         _sources = [.. issuers.Select(issuer => Source.Of(issuer, handler, clock, log))];
+        if (own is not null) _sources = _sources.Add(Source.Of(own.Issuer, _ => own.OpenHandler(), clock, log));
         _byAuthority = _sources.ToFrozenDictionary(source => source.Issuer.Authority, StringComparer.Ordinal);
 
         // one name has several exact issuers only where a template made them, one for each tenant
@@ -99,6 +109,8 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     {
         foreach (var source in _sources)
         {
+            // Its own keys are always at hand, and vouch for nobody whom no other issuer vouched for.
+            if (ReferenceEquals(source.Issuer, _own?.Issuer)) continue;
             if (await source.Keys.CurrentAsync(cancellationToken).ConfigureAwait(false) is not null) return null;
         }
 
@@ -128,6 +140,9 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <summary>Whose tokens were taken back.</summary>
     internal Revocations Revocations => _revocations;
 
+    /// <summary>What verifies signatures here, for whatever else is signed and read as tokens are.</summary>
+    internal ITokenVerifier Verifier => _verifier;
+
     /// <summary>The names of the issuers.</summary>
     internal IEnumerable<string> IssuerNames => _sources.Select(source => source.Issuer.Name).Distinct(StringComparer.Ordinal);
 
@@ -136,9 +151,10 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
 
     /// <summary>
     /// An id token of a browser sign-in (OpenID Connect Core section 3.1.3.7): its own type, the client as its only audience, the
-    /// nonce of this very sign-in, and <c>auth_time</c>. Never accepted anywhere else.
+    /// nonce of this very sign-in, and <c>auth_time</c>. Without a nonce it is one that renews a sign-in (section 12.2), and the person need
+    /// not have proved again who they are. Never accepted anywhere else.
     /// </summary>
-    internal async ValueTask<Authentication> AuthenticateSignInAsync(string idToken, TrustedIssuer issuer, string nonce, CancellationToken cancellationToken)
+    internal async ValueTask<Authentication> AuthenticateSignInAsync(string idToken, TrustedIssuer issuer, string? nonce, CancellationToken cancellationToken)
     {
         var now = _clock.GetUtcNow();
         if (TokenText.TryRead(idToken, out var unreadable) is not { } text)
@@ -157,12 +173,14 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return Refused(refusal);
         }
 
-        if (TokenRules.Audiences(text.Claims) is not [var audience] || audience != issuer.ClientId || TokenText.Text(text.Claims, "nonce") != nonce)
+        DateTimeOffset signedInAt;
+        if (TokenRules.Audiences(text.Claims) is not [var audience] || audience != issuer.ClientId || (nonce is not null && TokenText.Text(text.Claims, "nonce") != nonce))
         {
             return Refused(TokenFault.SignInReplay);
         }
 
-        if (!TokenRules.TryInstant(text.Claims, "auth_time", out var signedInAt) || signedInAt > now + issuer.ClockSkew)
+        if (nonce is null && !text.Claims.TryGetProperty("auth_time", out _)) signedInAt = DateTimeOffset.UnixEpoch;
+        else if (!TokenRules.TryInstant(text.Claims, "auth_time", out signedInAt) || signedInAt > now + issuer.ClockSkew)
         {
             return Refused(TokenFault.SignInNoTime);
         }
@@ -239,9 +257,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
 
         // 5. Groups that are too many for a token, from the configured directory.
         var endsAt = expiresAt + issuer.ClockSkew;
-        var elsewhere = await ElsewhereAsync(source, text, isSignIn: false, cancellationToken);
+        var isOwn = ReferenceEquals(issuer, _own?.Issuer);
+        var elsewhere = isOwn ? null : await ElsewhereAsync(source, text, isSignIn: false, cancellationToken);
         if (elsewhere?.Fault is { } unknown) return Refused(unknown);
-        if (IdentityClaims.Read(issuer, text, issuedAt, endsAt, interactiveSince: null, elsewhere?.Groups, out var unread) is not { } identity)
+        TokenFault? unread;
+        var identity = isOwn ? _own!.Read(text, issuedAt, endsAt, out unread) : IdentityClaims.Read(issuer, text, issuedAt, endsAt, interactiveSince: null, elsewhere?.Groups, out unread);
+        if (identity is null)
         {
             return Refused(unread!);
         }
@@ -252,7 +273,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         if (remembers && answer is Authentication.Accepted)
         {
             _verified.Keep(digest, verified);
-            Vouched?.Invoke(identity);
+            if (!ReferenceEquals(issuer, _own?.Issuer)) Vouched?.Invoke(identity);
         }
 
         return answer;
@@ -312,6 +333,11 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         if (!_revokedTokens.IsEmpty && _revokedTokens.ContainsKey(token.Input))
         {
             return Refused(TokenFault.Revoked);
+        }
+
+        if (token.Accepted.Identity.Family is { } family && _own?.HasEnded(family) == true)
+        {
+            return Refused(TokenFault.FamilyEnded);
         }
 
         if (_revocations.Covers(token.Accepted.Identity))

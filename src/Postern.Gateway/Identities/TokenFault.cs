@@ -47,13 +47,16 @@ internal sealed record TokenFault(string Reason, string Advice)
     public static readonly TokenFault SignInNoTime = new("sign-in token does not say when the person signed in; let the issuer send `auth_time`", "add the optional claim `auth_time` to the id token at the issuer");
     public static readonly TokenFault Revoked = new("token was revoked", "get a new one, if you still may");
     public static readonly TokenFault IdentityRevoked = new("identity was revoked after this token was issued", "get a new one, if you still may");
+    public static readonly TokenFault FamilyEnded = new("the sign-in of this token was ended", "sign in again, if you still may");
+    public static readonly TokenFault OwnIssuerGone = new("token speaks of an issuer that is not configured any more", "sign in again");
+    public static readonly TokenFault NotOwn = new("token is not one that this gateway makes", "sign in again");
     public static readonly TokenFault SignInRevoked = new("identity was revoked after this sign-in", "sign in again, if you still may");
 
     private static readonly ImmutableDictionary<string, TokenFault> _byReason = new[]
     {
         NotAscii, TooLong, NotThreeParts, NotBase64, NotStrictJson, Extension, NoAlgorithm, NoKeyId, TypeNotText, OtherIssuer, OtherType, OtherUse, Bound, LacksClaim, LacksMark, OtherTenant, Overage,
         OtherElsewhere, OtherAlgorithm, NoSubject, NoTimes, NotYet, FromFuture, Expired, LivesTooLong, OtherAudience, NoKeys, UnknownKey, BadSignature, TwoClients, BadActor, BadGroups, BothKinds,
-        NoDirectory, NotInDirectory, SignInOther, SignInReplay, SignInNoTime, Revoked, IdentityRevoked, SignInRevoked,
+        NoDirectory, NotInDirectory, SignInOther, SignInReplay, SignInNoTime, Revoked, IdentityRevoked, SignInRevoked, FamilyEnded, OwnIssuerGone, NotOwn,
     }.ToImmutableDictionary(fault => fault.Reason, StringComparer.Ordinal);
 
     /// <summary>What the operator can change about a reason; null for one that is not ours.</summary>

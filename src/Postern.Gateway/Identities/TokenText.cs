@@ -38,8 +38,11 @@ internal sealed class TokenText
     /// <summary>The claims as they were signed.</summary>
     public byte[] ClaimsJson { get; }
 
-    /// <summary>Null, with a reason that holds no part of the token, for anything unusual.</summary>
-    public static TokenText? TryRead(string token, out TokenFault? fault)
+    /// <summary>
+    /// Null, with a reason that holds no part of the token, for anything unusual. What a client signs may lack a key id, since all keys that
+    /// come into question are its own few.
+    /// </summary>
+    public static TokenText? TryRead(string token, out TokenFault? fault, bool mayLackKeyId = false)
     {
         if (token.Length > MaxLength)
         {
@@ -70,7 +73,7 @@ internal sealed class TokenText
             return null;
         }
 
-        return ReadHeader(head, claims, body, out fault);
+        return ReadHeader(head, claims, body, mayLackKeyId, out fault);
     }
 
     /// <summary>An integer written in digits alone: no fraction, exponent or text.</summary>
@@ -115,7 +118,7 @@ internal sealed class TokenText
         }
     }
 
-    private static TokenText? ReadHeader(JsonElement header, JsonElement claims, byte[] body, out TokenFault? fault)
+    private static TokenText? ReadHeader(JsonElement header, JsonElement claims, byte[] body, bool mayLackKeyId, out TokenFault? fault)
     {
         // RFC 7515 section 4.1.11: extensions that must be understood, and none is; RFC 7797: an unencoded payload
         if (header.TryGetProperty("crit", out _) || header.TryGetProperty("b64", out _))
@@ -131,7 +134,8 @@ internal sealed class TokenText
         }
 
         // `jwk`, `jku`, `x5u`, `x5c` are never looked at: only configured issuers provide keys
-        if (Text(header, "kid") is not { Length: > 0 and <= MaxKeyIdLength } keyId)
+        var keyId = mayLackKeyId && !header.TryGetProperty("kid", out _) ? string.Empty : Text(header, "kid");
+        if (keyId is not { Length: <= MaxKeyIdLength } || (keyId.Length == 0 && !mayLackKeyId))
         {
             fault = TokenFault.NoKeyId;
             return null;

@@ -54,6 +54,8 @@ public sealed class TrustedIssuer
 
     /// <summary>Where groups are asked for that are too many for a token; null for nowhere.</summary>
     internal DirectoryOptions? Directory { get; init; }
+    /// <summary>True for the gateway's own tokens: each is good for the one resource that it names and for no other.</summary>
+    internal bool IsOwn { get; init; }
 
     /// <summary>How far clocks may differ; at most a minute.</summary>
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(30);
@@ -174,7 +176,7 @@ public sealed class TrustedIssuer
             throw new ArgumentException($"issuer `{Name}`: expected a token life above zero");
         }
 
-        if (Audiences.IsDefaultOrEmpty || Audiences.Any(string.IsNullOrEmpty))
+        if ((Audiences.IsDefaultOrEmpty && !IsOwn) || Audiences.Any(string.IsNullOrEmpty))
         {
             throw new ArgumentException($"issuer `{Name}`: expected an audience");
         }

@@ -34,7 +34,7 @@ internal sealed class SignedPages(IPageSession sessions, RefusalNotes notes)
     /// </summary>
     public async ValueTask<IFormCollection?> OwnFormAsync(HttpContext context, Identity person, string back)
     {
-        var form = await FormAsync(context).ConfigureAwait(false);
+        var form = await ReadFormAsync(context).ConfigureAwait(false);
         if (form is not null && sessions.IsOwnForm(context, form[IPageSession.CsrfField])) return form;
         await notes.NoteAsync("form.refused", "an answer did not come from a form of ours", "gateway", person.Key).ConfigureAwait(false);
         await WriteAsync(context, StatusCodes.Status403Forbidden, person, "Not accepted", Html.Of($"<h1>Not accepted</h1><p>The answer did not come from a page of this gateway, or that page was too old. Nothing was answered. <a href=\"{back}\">Open the page again</a>.</p>")).ConfigureAwait(false);
@@ -64,7 +64,7 @@ internal sealed class SignedPages(IPageSession sessions, RefusalNotes notes)
     public static Html Noted(string? note, Html content) => note is null ? content : Html.Of($"<div class=\"note\" role=\"status\"><p>{note}</p></div>{content}");
 
     /// <summary>The form, or null when it is too long, no form, or holds a field twice.</summary>
-    private static async ValueTask<IFormCollection?> FormAsync(HttpContext context)
+    public static async ValueTask<IFormCollection?> ReadFormAsync(HttpContext context)
     {
         if (!context.Request.HasFormContentType || context.Request.ContentLength is null or > MaxForm) return null;
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } cap) cap.MaxRequestBodySize = MaxForm;

@@ -124,7 +124,7 @@ public static class PolicyWorkbench
         {
             Vocabularies = [.. protocols.Select(protocol => protocol.Vocabulary), GatewayVocabulary.Instance],
             Connections = [.. connections.All, GatewayVocabulary.Itself(publicUrl)],
-            Issuers = [.. options.Issuers.Select(issuer => issuer.Name)],
+            Issuers = [.. options.Issuers.Select(issuer => issuer.Name), .. options.Authorization is null ? [] : new[] { Authorization.OwnIssuer.Name }],
             HashKey = hashKey,
         };
     }
