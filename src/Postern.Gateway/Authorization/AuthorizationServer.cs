@@ -68,16 +68,20 @@ internal sealed class AuthorizationServer : IDisposable
         var tokens = new FamilyTokens(Tokens, resources, _around.Recorder, clock);
         var codes = new CodeBook(clock);
         var revocations = authenticator.Revocations;
+        var devices = new DeviceBook(clock);
+        var start = new FamilyStart(_families, tokens, registered, revocations, clock, _options.SignInLife);
         List<IGrant> grants =
         [
-            new CodeGrant(codes, _families, tokens, resources, registered, revocations, clock, _options.SignInLife),
+            new CodeGrant(codes, _families, start, resources),
+            new DeviceGrant(devices, start),
             new RefreshGrant(provider, _families, tokens, resources, revocations),
             new CredentialsGrant(tokens, resources),
         ];
         if (!_options.Exchanges.IsEmpty) grants.Add(new ExchangeGrant(authenticator, tokens, resources, url, _options.Exchanges));
         new ServerMetadata(url, _keys, _documents is not null, registered is not null, !_options.Exchanges.IsEmpty).Map(endpoints);
-        new AuthorizeEndpoint(new AuthorizeParts(url, provider, directory, resources, new ConsentBook(_around.Database, clock), codes, _key, notes, _around.Recorder, clock, _around.Logs.CreateLogger<AuthorizeEndpoint>())).Map(endpoints);
+        new AuthorizeEndpoint(new AuthorizeParts(url, provider, directory, resources, new ConsentBook(_around.Database, clock), codes, devices, _key, notes, _around.Recorder, clock, _around.Logs.CreateLogger<AuthorizeEndpoint>())).Map(endpoints);
         new TokenEndpoint(clients, grants, notes).Map(endpoints);
+        new DeviceEndpoint(clients, devices, resources, url, notes).Map(endpoints);
         new RevokeEndpoint(clients, _families, authenticator, resources, notes).Map(endpoints);
         if (registered is not null) new RegisterEndpoint(registered, notes, clock).Map(endpoints);
     }

@@ -16,7 +16,7 @@ namespace Postern.Gateway.Authorization;
 
 /// <summary>What the authorization endpoint needs.</summary>
 internal sealed record AuthorizeParts(
-    string Url, ProviderDoor Provider, ClientDirectory Clients, ResourceRules Resources, ConsentBook Consents, CodeBook Codes, byte[] Key, RefusalNotes Notes, IRecorder Recorder, TimeProvider Clock, ILogger Log);
+    string Url, ProviderDoor Provider, ClientDirectory Clients, ResourceRules Resources, ConsentBook Consents, CodeBook Codes, DeviceBook Devices, byte[] Key, RefusalNotes Notes, IRecorder Recorder, TimeProvider Clock, ILogger Log);
 
 /// <summary>
 /// The authorization endpoint (RFC 6749 section 4.1, with PKCE, RFC 8707 and RFC 9207). The gateway is one client of the issuer on behalf
@@ -37,6 +37,8 @@ internal sealed partial class AuthorizeEndpoint(AuthorizeParts parts)
         endpoints.MapGet(ServerMetadata.AuthorizePath, (RequestDelegate)AskAsync);
         endpoints.MapPost(ServerMetadata.ConsentPath, (RequestDelegate)AnswerAsync);
         endpoints.MapGet(ServerMetadata.CallbackPath, (RequestDelegate)FinishAsync);
+        endpoints.MapGet(ServerMetadata.DevicePath, (RequestDelegate)TypeAsync);
+        endpoints.MapPost(ServerMetadata.DevicePath, (RequestDelegate)FindAsync);
     }
 
     /// <summary>A client sends a person here.</summary>
@@ -78,7 +80,39 @@ internal sealed partial class AuthorizeEndpoint(AuthorizeParts parts)
             return;
         }
 
-        // 4. Everybody else is. The cookie opens for this client and this request alone.
+        // 4. Everybody else is.
+        await ShowAsync(context, client, request).ConfigureAwait(false);
+    }
+
+    /// <summary>A person came by themselves, with a code that a device shows.</summary>
+    private async Task TypeAsync(HttpContext context)
+    {
+        if (_publicUrl.IsLoopback && !string.Equals(context.Request.Host.Value, _publicUrl.Authority, StringComparison.OrdinalIgnoreCase))
+        {
+            SignedPages.SeeOther(context, $"{parts.Url}{ServerMetadata.DevicePath}{context.Request.QueryString}");
+            return;
+        }
+
+        // A code in a link fills the field, and the person still sends it: a link alone must show nothing (RFC 8628 section 5.4).
+        _ = AuthorizeRequest.TryOne(context.Request.Query, "user_code", out var code);
+        await ConsentPages.TypeAsync(context, code, complaint: null).ConfigureAwait(false);
+    }
+
+    private async Task FindAsync(HttpContext context)
+    {
+        var form = FormOrigin.IsOwn(context, _publicUrl) ? await SignedPages.ReadFormAsync(context).ConfigureAwait(false) : null;
+        if (form is null || !parts.Devices.TryFind(form["user_code"].ToString(), out var id, out var resource, out var user) || await parts.Clients.FindAsync(id, context.RequestAborted).ConfigureAwait(false) is not { MayUseDevice: true } client)
+        {
+            await parts.Notes.NoteAsync("authorization.refused", "a code was typed that no device shows", "gateway").ConfigureAwait(false);
+            await ConsentPages.TypeAsync(context, null, "No device shows this code, or it is too old.").ConfigureAwait(false);
+            return;
+        }
+        await ShowAsync(context, client, AuthorizeRequest.OfDevice(id, resource, user)).ConfigureAwait(false);
+    }
+
+    private async Task ShowAsync(HttpContext context, OAuthClient client, AuthorizeRequest request)
+    {
+        // The cookie opens for this client and this request alone.
         var binding = new Binding(OAuthText.NewSecret());
         _cookies.Set(context, _cookies.ConsentOf(request.Id), _seal.Seal(binding, Bound(request)), SignInAttempt.Patience);
         await ConsentPages.AskAsync(context, client, request, parts.Resources.PathOf(request.Resource), _seal.Seal(request, "request"), CsrfOf(binding, request)).ConfigureAwait(false);
@@ -98,7 +132,7 @@ internal sealed partial class AuthorizeEndpoint(AuthorizeParts parts)
         _cookies.Drop(context, _cookies.ConsentOf(request.Id));
 
         // the client may have been taken away while the page was open
-        if (await parts.Clients.FindAsync(request.Client, context.RequestAborted).ConfigureAwait(false) is not { } client || !RedirectRules.Fits(client.Redirects, request.Redirect))
+        if (await parts.Clients.FindAsync(request.Client, context.RequestAborted).ConfigureAwait(false) is not { } client || !(request.Device is null ? RedirectRules.Fits(client.Redirects, request.Redirect) : client.MayUseDevice))
         {
             await RefuseAsync(context, "unknown client", "The program that sent you here is not known to this gateway any more.").ConfigureAwait(false);
             return;
@@ -109,7 +143,7 @@ internal sealed partial class AuthorizeEndpoint(AuthorizeParts parts)
             await SendBackAsync(context, "Nothing was granted", request, ("error", "access_denied")).ConfigureAwait(false);
             return;
         }
-        var remembers = form[ConsentPages.RememberField] == "yes" && client.IsSureAt(request.Redirect);
+        var remembers = request.Device is null && form[ConsentPages.RememberField] == "yes" && client.IsSureAt(request.Redirect);
         if (await LeadAsync(context, request, agreedBy: null, remembers).ConfigureAwait(false) is { } target) await ConsentPages.LeaveAsync(context, "Taking you to the sign-in", target).ConfigureAwait(false);
     }
 
@@ -156,13 +190,25 @@ internal sealed partial class AuthorizeEndpoint(AuthorizeParts parts)
         await parts.Recorder.NoteAsync(
             new Occurrence("authorization.agreed", parts.Clock.GetUtcNow(), [new("identity", person.Key), new("client", pending.Request.Client), new("resource", parts.Resources.PathOf(pending.Request.Resource)), new("asked", pending.AgreedBy is null ? "yes" : "remembered")]),
             context.RequestAborted).ConfigureAwait(false);
-        var code = parts.Codes.Add(new Agreement(pending.Request, person, outcome.RefreshToken));
+        var agreement = new Agreement(pending.Request, person, outcome.RefreshToken);
+        if (pending.Request.Device is { } device)
+        {
+            await (parts.Devices.Answer(device, agreement)
+                ? ConsentPages.SayAsync(context, "The device is connected", "Go back to it; it goes on by itself within a few seconds. You can close this page.")
+                : ConsentPages.RefuseAsync(context, "The device does not wait for this any more.")).ConfigureAwait(false);
+            return;
+        }
+        var code = parts.Codes.Add(agreement);
         await SendBackAsync(context, "You are signed in", pending.Request, ("code", code)).ConfigureAwait(false);
     }
 
     // The person came here by a form of the issuer's, whose page may forbid that it leads on to anybody else: so they leave from a page of ours.
-    private Task SendBackAsync(HttpContext context, string title, AuthorizeRequest request, params ReadOnlySpan<(string Name, string? Value)> answers) =>
-        ConsentPages.LeaveAsync(context, title, Answer(request.Redirect, request.State, answers));
+    private Task SendBackAsync(HttpContext context, string title, AuthorizeRequest request, params ReadOnlySpan<(string Name, string? Value)> answers)
+    {
+        if (request.Device is not { } device) return ConsentPages.LeaveAsync(context, title, Answer(request.Redirect, request.State, answers));
+        parts.Devices.Answer(device, null);
+        return ConsentPages.SayAsync(context, title, "The device was told. You can close this page.");
+    }
 
     /// <summary>Where the issuer is, for a request that is agreed to; null when it cannot be reached and the answer is written.</summary>
     private async ValueTask<string?> LeadAsync(HttpContext context, AuthorizeRequest request, string? agreedBy, bool remembers)

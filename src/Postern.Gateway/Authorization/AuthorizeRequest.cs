@@ -14,6 +14,12 @@ internal sealed record AuthorizeRequest(string Id, string Client, string Redirec
 {
     private const int MaxState = 1024;
 
+    /// <summary>When a device asked, and not a browser: the code that the person typed. Then there is no address to send them back to.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>What a device asks, found by the code that a person typed.</summary>
+    public static AuthorizeRequest OfDevice(string client, string resource, string user) => new(OAuthText.NewSecret(), client, "", null, "", resource) { Device = user };
+
     /// <summary>Null, with the error for the client, when the request cannot be granted to anybody. Client and address are checked already.</summary>
     public static AuthorizeRequest? Read(IQueryCollection query, OAuthClient client, string redirect, ResourceRules resources, out OAuthError? error)
     {

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Postern.Core.Sessions;
 
 namespace Postern.Gateway.Authorization;
 
@@ -7,7 +6,7 @@ namespace Postern.Gateway.Authorization;
 /// A code for tokens (RFC 6749 section 4.1.3): by the client that it was given to, for the same address, with the verifier of the
 /// challenge, for the same resource. A code that comes twice ends what the first one began.
 /// </summary>
-internal sealed class CodeGrant(CodeBook codes, TokenFamilies families, FamilyTokens tokens, ResourceRules resources, RegisteredClients? registered, Revocations revocations, TimeProvider clock, TimeSpan signInLife) : IGrant
+internal sealed class CodeGrant(CodeBook codes, TokenFamilies families, FamilyStart start, ResourceRules resources) : IGrant
 {
     public string Type => "authorization_code";
 
@@ -24,12 +23,6 @@ internal sealed class CodeGrant(CodeBook codes, TokenFamilies families, FamilyTo
 
         // RFC 8707 section 2.2: what is asked here may repeat what was agreed to, never change it
         if (form.ContainsKey("resource") && (!resources.TryRead(form["resource"], out var resource) || resource != request.Resource)) return TokenAnswer.Refuse("invalid_target", "the resource is not the one that was agreed to");
-        if (revocations.Covers(agreement.Person)) return TokenAnswer.Refuse("invalid_grant", "the person's credentials were taken back");
-
-        var family = TokenFamily.Begin(agreement.Family, client, request.Resource, agreement.Person, agreement.IssuerToken, clock.GetUtcNow(), signInLife);
-        if (await tokens.IssueAsync(family.Person, family.Resource, family.EndsAt, Type, cancellationToken).ConfigureAwait(false) is not var (token, life)) return TokenAnswer.Refuse("server_error", "the issuer says more about the person than a token can carry");
-        var refresh = await families.BeginAsync(family, cancellationToken).ConfigureAwait(false);
-        if (registered is not null && client.Origin == ClientOrigin.Registered) await registered.UsedAsync(client.Id, cancellationToken).ConfigureAwait(false);
-        return families.HasEnded(family.Id) ? TokenAnswer.Refuse("invalid_grant", "the code is unknown, used or over") : TokenAnswer.Of(token, life, refresh);
+        return await start.OfAsync(client, agreement, Type, cancellationToken).ConfigureAwait(false);
     }
 }

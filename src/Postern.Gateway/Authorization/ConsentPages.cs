@@ -23,10 +23,13 @@ internal static class ConsentPages
             ClientOrigin.Document => Html.Of($"<p>The name is its own claim. What is known: it is described by <code>{Html.Foreign(client.Id)}</code>, so it belongs to whoever runs <strong>{Html.Foreign(HostOf(client.Id))}</strong>.</p>"),
             _ => Html.Of($"<p class=\"warning\"><strong>Nothing is known of this program.</strong> It registered itself, and its name is its own claim.</p>"),
         };
-        var where = RedirectRules.IsLoopback(request.Redirect)
+        var where = request.Device is { } device
+            ? Html.Of($"<p class=\"warning\"><strong>The program runs on another device.</strong> Go on only if it is in front of you and shows the code <code>{device[..4]}-{device[4..]}</code>. Nobody else has a reason to give you a code.</p>")
+            : RedirectRules.IsLoopback(request.Redirect)
             ? Html.Of($"<p class=\"warning\"><strong>The answer goes to a program on this computer.</strong> Any program here could be the one that waits for it. Go on only if you started this sign-in yourself just now.</p>")
             : Html.Of($"<p>The answer goes to <strong>{Html.Foreign(HostOf(request.Redirect))}</strong>. Go on only if you came from there.</p>");
-        var remember = client.IsSureAt(request.Redirect)
+        var address = request.Device is null ? Html.Of($"<dl><dt>Exact return address</dt><dd><code>{Html.Foreign(request.Redirect)}</code></dd></dl>") : Html.Nothing;
+        var remember = request.Device is null && client.IsSureAt(request.Redirect)
             ? Html.Of($"<p><label><input type=\"checkbox\" name=\"{RememberField}\" value=\"yes\"> Do not ask me again for this program, this address and this connection</label></p>")
             : Html.Nothing;
         return WriteAsync(context, StatusCodes.Status200OK, "May this program act for you?", Html.Of(
@@ -35,7 +38,7 @@ internal static class ConsentPages
             <p class="lead">It asks to use the connection <code>{path}</code> in your name. It can do there what the gateway's policy lets you do through it, and nothing else; every step is recorded.</p>
             {known}
             {where}
-            <dl><dt>Exact return address</dt><dd><code>{Html.Foreign(request.Redirect)}</code></dd></dl>
+            {address}
             <p>If you say yes you sign in next.</p>
             <form method="post" action="{ServerMetadata.ConsentPath}">
             <input type="hidden" name="{RequestField}" value="{sealedRequest}">
@@ -55,6 +58,21 @@ internal static class ConsentPages
         context.Response.Headers["Refresh"] = $"0; url={target}";
         return WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p><a rel=\"noreferrer\" href=\"{target}\">Go on</a></p>"));
     }
+
+    /// <summary>Asks which device.</summary>
+    public static Task TypeAsync(HttpContext context, string? code, string? complaint) => WriteAsync(
+        context, complaint is null ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, "Connect a device", Html.Of(
+            $"""
+            <h1>Connect a device</h1>
+            <p class="lead">{complaint ?? "Type the code that the other device shows."}</p>
+            <form method="post" action="{ServerMetadata.DevicePath}">
+            <p><label>Code <input type="text" name="user_code" autocomplete="off" maxlength="12" required value="{code}"></label></p>
+            <p><button class="primary" type="submit">Go on</button></p>
+            </form>
+            """));
+
+    /// <summary>Says one thing, and that is all.</summary>
+    public static Task SayAsync(HttpContext context, string title, string sentence) => WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p class=\"lead\">{sentence}</p>"));
 
     /// <summary>Says why nothing was granted, where there is no client to send the person back to.</summary>
     public static Task RefuseAsync(HttpContext context, string sentence, int status = StatusCodes.Status400BadRequest) =>

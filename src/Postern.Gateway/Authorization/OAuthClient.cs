@@ -51,6 +51,9 @@ internal sealed record OAuthClient(string Id, string Name, ClientOrigin Origin)
     /// <summary>The groups of a workload.</summary>
     public ImmutableArray<string> Groups { get; init; } = [];
 
+    /// <summary>True when people may sign in for it on another device.</summary>
+    public bool MayUseDevice { get; init; }
+
     /// <summary>Whether nobody else can pretend to be it: a code that goes to its address goes to it.</summary>
     public bool IsSureAt(string redirect) => Proof != ClientProof.None || redirect.StartsWith("https://", StringComparison.Ordinal);
 
@@ -63,6 +66,7 @@ internal sealed record OAuthClient(string Id, string Name, ClientOrigin Origin)
         Keys = options.Keys is { } keys ? ReadKeys(keys) : [],
         IsWorkload = options.IsWorkload,
         Groups = options.Groups,
+        MayUseDevice = options.MayUseDevice,
     };
 
     /// <summary>The public keys in a file; empty when there are none.</summary>

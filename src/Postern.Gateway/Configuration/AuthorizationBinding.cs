@@ -36,6 +36,7 @@ internal sealed partial class ConfigurationBinder
         Redirects = client.List("redirects"),
         Secret = Secret(client, "secret"),
         Keys = client.Path("keys"),
+        MayUseDevice = client.Text("device") == "true",
         IsWorkload = client.Text("workload") == "true",
         Groups = client.List("groups"),
     };

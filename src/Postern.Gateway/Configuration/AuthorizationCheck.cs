@@ -43,7 +43,8 @@ internal static class AuthorizationCheck
         if (client.Keys is { } keys && OAuthClient.ReadKeys(keys).IsEmpty) yield return ($"{path}.keys", $"`{keys}` cannot be read, or is no JSON Web Key Set with a public key that has a `kid`");
         if (client.IsWorkload && client.Secret is null && client.Keys is null) yield return ($"{path}.workload", "a workload needs `keys` (or a secret): anybody could claim its name");
         if (client.IsWorkload && !client.Redirects.IsEmpty) yield return ($"{path}.redirects", "a workload acts for itself; a client that acts for people is another one");
-        if (!client.IsWorkload && client.Redirects.IsEmpty) yield return ($"{path}.redirects", "expected at least one: that is where a person's answer goes");
+        if (client.IsWorkload && client.MayUseDevice) yield return ($"{path}.device", "a workload acts for itself; nobody signs in for it");
+        if (!client.IsWorkload && !client.MayUseDevice && client.Redirects.IsEmpty) yield return ($"{path}.redirects", "expected at least one: that is where a person's answer goes");
         if (!client.IsWorkload && !client.Groups.IsEmpty) yield return ($"{path}.groups", "these are for a workload; people have the groups that their issuer says");
     }
 }

@@ -35,6 +35,7 @@ internal static class AuthorizationKeys
         new("secret", new Value(ValueKind.Secret), "Its secret; without one, and without `keys`, it is a public client."),
         new("secretFile", new Value(ValueKind.Path), "A file that holds it instead."),
         new("keys", new Value(ValueKind.Path), "A file with its public keys (JSON Web Key Set); it then authenticates with `private_key_jwt`."),
+        new("device", new Value(ValueKind.Switch), "`true`: people may sign in for it on another device (device code): they type a code that it shows. Whoever can send a person a code can misuse that.") { Default = "false" },
         new("workload", new Value(ValueKind.Switch), "`true`: it acts for itself (`client_credentials`) and for nobody else; policy knows it as `postern:NAME`. Needs `keys` or a secret.") { Default = "false" },
         new("groups", new ListOf(new Value(ValueKind.Text)), "The groups of a workload; policy writes them `postern:group`."),
     ]);

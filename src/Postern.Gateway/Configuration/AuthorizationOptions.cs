@@ -57,6 +57,9 @@ public sealed record OAuthClientOptions
     /// <summary>True when it acts for itself and for nobody else.</summary>
     public bool IsWorkload { get; init; }
 
+    /// <summary>True when people may sign in for it on another device.</summary>
+    public bool MayUseDevice { get; init; }
+
     /// <summary>The groups of a workload.</summary>
     public ImmutableArray<string> Groups { get; init; } = [];
 

@@ -22,6 +22,9 @@ internal sealed partial class Browser : IDisposable
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
     private readonly Dictionary<string, Dictionary<string, string>> _cookies = new(StringComparer.Ordinal);
 
+    /// <summary>Addresses that are not opened: the page there is empty, and tells where the browser was sent.</summary>
+    public Func<Uri, bool> StopsAt { get; init; } = static _ => false;
+
     /// <summary>Opens an address and follows where it leads.</summary>
     public Task<Page> OpenAsync(string address, CancellationToken cancellationToken) => GoAsync(new HttpRequestMessage(HttpMethod.Get, address), null, cancellationToken);
 
@@ -63,6 +66,7 @@ internal sealed partial class Browser : IDisposable
         for (var hops = 0; hops < 12; hops++)
         {
             var address = request.RequestUri!;
+            if (StopsAt(address)) return new Page(address, HttpStatusCode.OK, string.Empty);
             var jar = _cookies.TryGetValue(address.Authority, out var known) ? known : _cookies[address.Authority] = new Dictionary<string, string>(StringComparer.Ordinal);
             if (jar.Count > 0) request.Headers.Add("Cookie", string.Join("; ", jar.Select(cookie => $"{cookie.Key}={cookie.Value}")));
             if (request.Method == HttpMethod.Post && from is not null) request.Headers.Add("Origin", from.GetLeftPart(UriPartial.Authority));
@@ -83,6 +87,13 @@ internal sealed partial class Browser : IDisposable
             {
                 from = address;
                 request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, next));
+                continue;
+            }
+            // A page may send the browser on by itself; that is a new journey, and no redirect of a form.
+            if (response.Headers.TryGetValues("Refresh", out var refresh) && refresh.Single() is { } target && target.StartsWith("0; url=", StringComparison.Ordinal))
+            {
+                from = null;
+                request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, target["0; url=".Length..]));
                 continue;
             }
             return new Page(address, response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));

@@ -31,12 +31,19 @@ internal sealed class NodeServer : IAsyncDisposable
     public static Task<NodeServer> StartPostgresAsync(CancellationToken cancellationToken) =>
         StartAsync([Path.Combine(Checkout.Node, "stdio", "postgres.mjs")], cancellationToken);
 
+    /// <summary>npm's oidc-provider, a second real OpenID provider; <see cref="Url"/> tells its port.</summary>
+    /// <param name="callbacks">Where the gateway's client may come back to, with spaces between.</param>
+    /// <param name="resource">What access tokens can be for.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public static Task<NodeServer> StartOidcProviderAsync(string callbacks, string resource, CancellationToken cancellationToken) =>
+        StartAsync([Path.Combine(Checkout.Node, "oidc", "provider.mjs")], cancellationToken, new Dictionary<string, string> { ["CALLBACKS"] = callbacks, ["RESOURCE"] = resource });
+
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
-    private static async Task<NodeServer> StartAsync(string[] script, CancellationToken cancellationToken)
+    private static async Task<NodeServer> StartAsync(string[] script, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? more = null)
     {
         var preload = new Uri(Path.Combine(Checkout.Node, "loopback.mjs")).AbsoluteUri;
-        var child = Child.Start(Checkout.NodeExecutable, ["--import", preload, .. script], new Dictionary<string, string> { ["PORT"] = "0" });
+        var child = Child.Start(Checkout.NodeExecutable, ["--import", preload, .. script], new Dictionary<string, string>(more ?? new Dictionary<string, string>()) { ["PORT"] = "0" });
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
