@@ -129,9 +129,10 @@ internal sealed class Examination(Surroundings surroundings, string file)
             else if (seconds > (issuer.ClockSkew.TotalSeconds / 2) + 1) found.Add(Finding.Warning(what, text, "let this machine keep time before tokens are refused"));
             else found.Add(Finding.Ok(what, "its clock and this machine's agree"));
         }
+        if (answer.IsForPrograms) return found;
         if (issuer.ClientId is null) found.Add(Finding.Warning(what, "it has no `clientId`, so nobody can sign in on the gateway's pages, where people approve", $"register a client with the redirect URI `{publicUrl}/signin/callback` and name it in `issuers.{issuer.Name}.clientId`"));
         else if (!answer.SignsPeopleIn) found.Add(Finding.Problem(what, "it names no page on which people sign in", "people sign in at an issuer with an authorization endpoint; for programs alone, remove `clientId`"));
-        if (issuer.Audience is null && GatewayOptionsText.IsLoopback(publicUrl) && !GatewayOptionsText.IsLoopback(issuer.Authority))
+        if (issuer.Audience is null && issuer.Audiences.IsDefaultOrEmpty && GatewayOptionsText.IsLoopback(publicUrl) && !GatewayOptionsText.IsLoopback(issuer.Authority))
         {
             found.Add(Finding.Warning(what, $"tokens must carry the audience `{publicUrl}`, which few providers give", $"set `publicUrl` to what people call the gateway, or `issuers.{issuer.Name}.audience` to what the provider writes"));
         }

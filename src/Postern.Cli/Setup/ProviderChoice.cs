@@ -10,8 +10,8 @@ namespace Postern.Cli.Setup;
 /// <param name="Key">The key under the issuer.</param>
 internal sealed record ProviderDetail(string Option, string Question, string Key)
 {
-    /// <summary>The claim that must have it, where it stands among those.</summary>
-    public string? Claim { get; init; }
+    /// <summary>Written as a list of one.</summary>
+    public bool IsList { get; init; }
 }
 
 /// <summary>An identity provider as <c>postern init</c> knows it: what to ask, and what of it stands in every configuration.</summary>
@@ -42,26 +42,27 @@ internal sealed record ProviderChoice(string Name, string Title)
         new("entra", "Microsoft Entra ID")
         {
             Details = [new("--authority", "Its issuer, `https://login.microsoftonline.com/TENANT-ID/v2.0`", "authority"), new("--audience", "The application id that stands for the gateway's API", "audience"), _client],
-            Keys = ["types: [JWT, at+jwt]"],
+            Keys = ["preset: entra"],
         },
         new("okta", "Okta")
         {
             Details = [new("--authority", "Its custom authorization server, such as `https://acme.okta.com/oauth2/default`", "authority"), new("--audience", "Its audience, such as `api://default`", "audience"), _client],
+            Keys = ["preset: okta"],
         },
         new("auth0", "Auth0")
         {
             Details = [new("--authority", "Its issuer, with a slash at the end: `https://acme.eu.auth0.com/`", "authority"), new("--audience", "The identifier of the API that stands for the gateway", "audience"), _client],
-            Keys = ["types: [JWT, at+jwt]"],
+            Keys = ["preset: auth0"],
         },
         new("google", "Google")
         {
-            Details = [new("--audience", "The client id for which agents get their id tokens", "audience"), new("--tenant", "Your hosted domain, such as `example.com`", "requiredClaims") { Claim = "hd" }, _client],
-            Keys = ["authority: https://accounts.google.com", "types: [JWT]"],
+            Details = [new("--audience", "The client id for which agents get their id tokens", "audience"), new("--tenant", "Your hosted domain, such as `example.com`", "tenants") { IsList = true }, _client],
+            Keys = ["preset: google", "authority: \"https://accounts.google.com\""],
         },
         new("keycloak", "Keycloak")
         {
             Details = [new("--authority", "Its realm, `https://HOST/realms/REALM`", "authority"), _client],
-            Keys = ["types: [JWT, at+jwt]"],
+            Keys = ["preset: keycloak"],
         },
         new("oidc", "another OpenID Connect provider")
         {
@@ -79,6 +80,6 @@ internal sealed record ProviderChoice(string Name, string Title)
     public IEnumerable<string> Lines(IReadOnlyDictionary<string, string> answers)
     {
         foreach (var key in Keys) yield return key;
-        foreach (var detail in Details) yield return detail.Claim is { } claim ? $"{detail.Key}: {{ {claim}: {YamlText.Scalar(answers[detail.Option])} }}" : $"{detail.Key}: {YamlText.Scalar(answers[detail.Option])}";
+        foreach (var detail in Details) yield return detail.IsList ? $"{detail.Key}: [{YamlText.Scalar(answers[detail.Option])}]" : $"{detail.Key}: {YamlText.Scalar(answers[detail.Option])}";
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Gateway.Configuration;
 
@@ -8,7 +9,11 @@ namespace Postern.Gateway.Identities;
 /// <param name="Keys">How many signing keys it has that are taken.</param>
 /// <param name="SignsPeopleIn">Whether it has a page on which people sign in.</param>
 /// <param name="Ahead">How far its clock is ahead of this machine's, to the second; null when it did not say.</param>
-public sealed record IssuerAnswer(string? Problem, int Keys, bool SignsPeopleIn, TimeSpan? Ahead);
+public sealed record IssuerAnswer(string? Problem, int Keys, bool SignsPeopleIn, TimeSpan? Ahead)
+{
+    /// <summary>True for an issuer at which nobody signs in: its tokens stand for programs.</summary>
+    public bool IsForPrograms { get; init; }
+}
 
 /// <summary>Asks an issuer what a gateway of the same configuration would ask it at its start, without starting one.</summary>
 public static class IssuerWorkbench
@@ -21,15 +26,28 @@ public static class IssuerWorkbench
     public static async Task<IssuerAnswer> AskAsync(IssuerOptions options, string publicUrl, TimeProvider clock, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        TrustedIssuer issuer;
+        ImmutableArray<TrustedIssuer> tenants;
         try
         {
-            issuer = TrustedIssuer.From(options, publicUrl);
+            tenants = TrustedIssuer.AllFrom(options, publicUrl);
         }
         catch (ArgumentException untrustworthy)
         {
             return new IssuerAnswer(untrustworthy.Message, 0, false, null);
         }
+        IssuerAnswer? all = null;
+        foreach (var issuer in tenants)
+        {
+            var answer = await AskAsync(issuer, clock, cancellationToken).ConfigureAwait(false);
+            // Each tenant has keys of its own: the first that is not well is what has to be looked at.
+            if (answer.Problem is not null) return answer with { Problem = tenants.Length > 1 ? $"`{issuer.Authority}`: {answer.Problem}" : answer.Problem };
+            all = all is null ? answer : answer with { Keys = all.Keys + answer.Keys };
+        }
+        return all! with { IsForPrograms = options.Preset is { } preset && IssuerPreset.All.TryGetValue(preset, out var known) && known.Shape.IsForWorkloadsOnly };
+    }
+
+    private static async Task<IssuerAnswer> AskAsync(TrustedIssuer issuer, TimeProvider clock, CancellationToken cancellationToken)
+    {
         var authority = new Uri(issuer.Authority);
         using var dates = new DateReader(new SocketsHttpHandler
         {
