@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Postern.Cli.Console;
+using Postern.Cli.Export;
 using Postern.Cli.Output;
 using Postern.Cli.Replay;
 using Postern.Core.Recording;
@@ -22,7 +23,7 @@ internal static class VerifyCommand
 
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var paths = new Argument<string[]>("recording") { Description = "Journal folders, data folders or segment files.", Arity = ArgumentArity.OneOrMore };
+        var paths = new Argument<string[]>("recording") { Description = "Journal folders, data folders, segment files, or evidence bundles (`*.zip`).", Arity = ArgumentArity.OneOrMore };
         var key = new Option<string[]>("--key") { Description = "The gateway's public key (journal.pub.pem). Where it was replaced, the first one is enough, since each vouches for the next; several may be given.", HelpName = "public.pem", Required = true };
         var anchors = new Option<string[]>("--anchors") { Description = "What an earlier `verify -o ndjson` wrote, kept elsewhere: proves that nothing up to there was cut off.", HelpName = "file" };
         var command = new Command("verify", "Verify recordings offline: nothing was changed, removed, added or reordered.") { paths, key, anchors };
@@ -33,7 +34,15 @@ internal static class VerifyCommand
     private static int Run(Surroundings surroundings, Renderer renderer, string[] paths, string[] keyFiles, string[] anchorFiles, CancellationToken cancellationToken)
     {
         if (keyFiles.FirstOrDefault(file => !File.Exists(file)) is { } keyFile) throw new CommandException(ExitCode.NotFound, $"the public key `{keyFile}` does not exist; a gateway keeps its own as `journal.pub.pem` in its data folder");
-        var report = JournalVerifier.Verify(paths, string.Join('\n', keyFiles.Select(File.ReadAllText)), anchorFiles.SelectMany(AnchorFile.Read), cancellationToken);
+        var keys = string.Join('\n', keyFiles.Select(File.ReadAllText));
+        var bundles = paths.Where(path => path.EndsWith(SessionBundle.Ending, StringComparison.OrdinalIgnoreCase) && File.Exists(path)).ToArray();
+        if (bundles.Length > 0)
+        {
+            var bad = bundles.Sum(bundle => SessionBundle.Verify(surroundings, bundle, keys) == ExitCode.Ok ? 0 : 1);
+            paths = [.. paths.Except(bundles, StringComparer.Ordinal)];
+            if (bad > 0 || paths.Length == 0) return bad > 0 ? ExitCode.Failure : ExitCode.Ok;
+        }
+        var report = JournalVerifier.Verify(paths, keys, anchorFiles.SelectMany(AnchorFile.Read), cancellationToken);
         if (report.Journals.Length > 0) renderer.WriteList([.. report.Journals.Select(Item)], "nothing was verified", Columns);
         foreach (var journal in report.Journals)
         {

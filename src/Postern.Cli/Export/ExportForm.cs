@@ -14,4 +14,7 @@ internal enum ExportForm
 
     /// <summary>The terminal of the session's commands, for terminal players (asciicast version 2).</summary>
     Cast,
+
+    /// <summary>The records themselves, signed, for who must not have to believe anybody.</summary>
+    Bundle,
 }
