@@ -58,7 +58,7 @@ if [ "$lane" = bench ]; then
   flock -u 9
   exec tests/Postern.Benchmarks/run.sh "${@:2}"
 fi
-# Completion runs in the shells themselves, another parser reads what we judged, and a PostgreSQL with its own clients stands behind the gateway;
+# Completion runs in the shells themselves, another parser reads what we judged, a PostgreSQL with its own clients stands behind the gateway, rsyslog receives what is exported;
 # libpg-query is the product's own need too. The versions of Debian 12, where they are missing.
 missing=()
 command -v zsh > /dev/null || missing+=('zsh=5.9-*')
@@ -67,6 +67,8 @@ command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || missing+=('nginx-light
 command -v curl > /dev/null || missing+=('curl=7.88.*')
 command -v python3 > /dev/null || missing+=('python3=3.11.*')
 [ -x /usr/lib/postgresql/15/bin/pgbench ] || missing+=('postgresql-15=15.*' 'postgresql-client-15=15.*')
+[ -x /usr/sbin/rsyslogd ] || missing+=('rsyslog=8.2302.0-*')
+[ -n "$(ls /usr/lib/*/rsyslog/lmnsd_ossl.so 2> /dev/null)" ] || missing+=('rsyslog-openssl=8.2302.0-*')
 [ -n "$(ls /usr/lib/*/libpg_query.so.1504.0 2> /dev/null)" ] || missing+=('libpg-query1504.0=15-4.0.0-*')
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"

@@ -14,6 +14,7 @@ using Postern.Gateway.Approvals;
 using Postern.Gateway.Authorization;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
+using Postern.Gateway.Exports;
 using Postern.Gateway.Grants;
 using Postern.Gateway.Health;
 using Postern.Gateway.Identities;
@@ -23,6 +24,7 @@ using Postern.Gateway.Pages;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
+using Postern.Gateway.Telemetry;
 using Postern.Protocols;
 using Postern.Protocols.Postgres.Sql;
 using Postern.Upstreams;
@@ -131,6 +133,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         if (witnesses is not null) teardown.Own(witnesses);
         var index = teardown.Own(OpenIndex(recording, recorder));
         teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
+        var exports = teardown.Own(new ExportBook(options.Exports, recording, recorder, clock, logs.CreateLogger("Postern.Exports")));
         var holds = teardown.Own(OpenHolds(folder));
         var grantStore = teardown.Own(OpenGrants(folder));
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
@@ -172,7 +175,11 @@ public sealed partial class GatewayHost : IAsyncDisposable
         // 6. The one path.
         var shared = await TellOfSharedAsync(options, recorder, clock, logs.CreateLogger("Postern.Stdio"), cancellationToken).ConfigureAwait(false);
         var stopping = teardown.Own(new CancellationTokenSource());
-        var operations = new OperationMetrics();
+        var operations = teardown.Own(new OperationMetrics());
+        operations.Gauge("postern.record.durable_sequence", "{record}", "The last record that survives a power loss.", () => recorder.DurableSequence);
+        operations.Gauge("postern.record.well", "1", "1 while operations can be recorded.", () => recorder.Fault is null ? 1 : 0);
+        operations.Gauges("postern.export.lag", "s", "How long the oldest record waits that a sink has not been sent.", exports.LagSeconds);
+        if (options.Telemetry is { } collector) teardown.Own(new OtlpTelemetry(collector));
         var services = new ProtocolServices
         {
             Pipeline = new OperationPipeline(policies, recorder, desk, new SessionBook(clock), leash, publicUrl, clock, operations),
@@ -236,9 +243,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
             new ReadinessCheck("witnesses", _ => ValueTask.FromResult(witnesses?.Complaint())) { IsWarning = true },
             new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
+            new ReadinessCheck("exports", _ => ValueTask.FromResult(exports.Complaint)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
-        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, witnesses, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
+        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, witnesses, exports, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
         var sessions = raw is null ? null : teardown.Own(RawListenerOf(raw, protocols, rawCertificate, options, clock, logs));
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);

@@ -29,18 +29,7 @@ internal static class ServeCommand
         var loaded = ConfigurationLoader.Load(file, surroundings.Variables, ProtocolCatalog.Create().Select(protocol => protocol.Name));
         if (loaded.Options is not { } options) return Report(surroundings, loaded.Problems);
         // stdout is for data, and a gateway has none: every log line goes to stderr.
-        using var logs = LoggerFactory.Create(logging => logging
-            .SetMinimumLevel(LogLevel.Information)
-            .AddFilter("Microsoft", LogLevel.Warning)
-            // At any level the web server would open an activity and a scope for each request; the recording says more.
-            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
-            .AddSimpleConsole(console =>
-            {
-                console.SingleLine = true;
-                console.UseUtcTimestamp = true;
-                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-            })
-            .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        using var logs = LoggerFactory.Create(logging => Configure(logging, options.Log));
         GatewayHost gateway;
         try
         {
@@ -57,6 +46,33 @@ internal static class ServeCommand
             surroundings.Error.WriteLine("postern stops: no new work; what is in flight may end");
         }
         return ExitCode.Ok;
+    }
+
+    /// <summary>What is logged, and how. Of the framework only warnings: at a lower level its own messages hold URLs and headers.</summary>
+    internal static void Configure(ILoggingBuilder logging, LogOptions log)
+    {
+        logging
+            .SetMinimumLevel(log.Level)
+            .AddFilter("Microsoft", log.Level > LogLevel.Warning ? log.Level : LogLevel.Warning)
+            .AddFilter("System", log.Level > LogLevel.Warning ? log.Level : LogLevel.Warning)
+            // At any level the web server would open an activity and a scope for each request; the recording says more.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
+            .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        if (log.IsJson)
+        {
+            logging.AddJsonConsole(console =>
+            {
+                console.UseUtcTimestamp = true;
+                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+            });
+            return;
+        }
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        });
     }
 
     /// <summary>Returns when the token fires.</summary>

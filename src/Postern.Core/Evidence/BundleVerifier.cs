@@ -24,14 +24,14 @@ public static class BundleVerifier
 
     /// <summary>Verifies a bundle.</summary>
     /// <param name="bundle">The archive; it must be seekable.</param>
-    /// <param name="publicKeyPem">The key that is trusted, from elsewhere than the bundle.</param>
+    /// <param name="publicKeyPem">The key, or keys, that are trusted, from elsewhere than the bundle.</param>
     /// <exception cref="RecordingException">The key cannot be read.</exception>
     public static BundleVerdict Verify(Stream bundle, string publicKeyPem)
     {
-        using var key = JournalPublicKey.Read(publicKeyPem);
+        using var keys = JournalKeyring.Read(publicKeyPem);
         try
         {
-            return Verify(bundle, key);
+            return Verify(bundle, keys);
         }
         catch (Exception fault) when (fault is InvalidDataException or JsonException or IOException or NotSupportedException)
         {
@@ -39,14 +39,14 @@ public static class BundleVerifier
         }
     }
 
-    private static BundleVerdict Verify(Stream bundle, JournalPublicKey key)
+    private static BundleVerdict Verify(Stream bundle, JournalKeyring keys)
     {
         var files = ReadAll(bundle, out var problem);
         if (problem is not null) return Bad(null, problem);
         if (!files.TryGetValue(BundleManifest.ManifestName, out var text) || !files.TryGetValue(BundleManifest.SignatureName, out var sealing)) return Bad(null, $"it has no `{BundleManifest.ManifestName}` with `{BundleManifest.SignatureName}`");
         // 1. The manifest is what the key's holder signed.
         var signature = new byte[64];
-        if (!Convert.TryFromBase64String(System.Text.Encoding.ASCII.GetString(sealing).TrimEnd('\n'), signature, out var length) || length != signature.Length || !key.Verifies(BundleManifest.Signed(Digest.Of(text).ToString()), signature))
+        if (!Convert.TryFromBase64String(System.Text.Encoding.ASCII.GetString(sealing).TrimEnd('\n'), signature, out var length) || length != signature.Length || keys.WhoSigned(BundleManifest.Signed(Digest.Of(text).ToString()), signature) is not { } key)
         {
             return Bad(null, "the manifest's signature is not that of the key given");
         }

@@ -56,6 +56,9 @@ public sealed class Operation
     /// </summary>
     public bool IsQuarantined { get; init; }
 
+    /// <summary>The caller's trace, if it named one (<see cref="TraceParent"/>); groups what is shown, never a right.</summary>
+    public System.Diagnostics.ActivityContext Trace { get; init; }
+
     /// <summary>The operation that provoked this one (a target asking back), or null.</summary>
     public OperationId? Parent { get; init; }
 

@@ -39,6 +39,7 @@ public sealed class OperationPipeline(
     {
         var operation = exchange.Operation;
         var begun = clock.GetTimestamp();
+        using var span = OperationTrace.Begin(operation);
 
         // 1. Authorize. In memory; an error inside policy is already a deny. A session's credential may be hours old: what is known since counts.
         identity = leash.Standing(identity);
@@ -48,9 +49,10 @@ public sealed class OperationPipeline(
         var masks = policy.MasksFor(identity, operation);
 
         // 2. Record the intent, durably. What cannot be written down is not done.
-        var intent = Describe(identity, operation, decision, masks, now);
+        var intent = Describe(identity, operation, decision, masks, now, OperationTrace.IdOf(span, operation));
         if (decision is Decision.Deny counted && recorder.TryCount(intent))
         {
+            OperationTrace.End(span, decision, Outcome.Denied, counted.Code);
             meter?.Ended(operation.Connection, decision, Outcome.Denied, counted.Code, clock.GetElapsedTime(begun));
             await TellAsync(exchange, _refusals.For(operation.Id, counted, identity), callerGone).ConfigureAwait(false);
             return;
@@ -62,6 +64,7 @@ public sealed class OperationPipeline(
         }
         catch (RecordingException)
         {
+            OperationTrace.End(span, decision, Outcome.Failed, RefusalCode.RecordUnavailable);
             meter?.Ended(operation.Connection, decision, Outcome.Failed, RefusalCode.RecordUnavailable, clock.GetElapsedTime(begun));
             await TellAsync(exchange, _refusals.NotRecordable(operation.Id), callerGone).ConfigureAwait(false);
             return;
@@ -70,6 +73,8 @@ public sealed class OperationPipeline(
         Ending? ending = null;
         try
         {
+            OperationTrace.Step(span, "recorded");
+
             // 3. Hold, until a human answers; the answer is consumed once, and decided again under the policy then in force.
             HoldAnswer? answer = null;
             if (decision is Decision.Hold { Limits: { IsEmpty: false } asked } && _limits.Wait(asked, identity, operation, out var full) is { } hopeless)
@@ -80,12 +85,14 @@ public sealed class OperationPipeline(
             }
             if (decision is Decision.Hold)
             {
+                OperationTrace.Step(span, "held");
                 var again = new Redecision(policies, leash, identity, operation, clock) { Policy = policy, Decision = decision };
                 answer = await AskAsync(exchange, identity, again.Decide, callerGone).ConfigureAwait(false);
                 (policy, decision) = (again.Policy, again.Decision);
                 masks = policy.MasksFor(identity, operation);
                 if (answer is HoldAnswer.Cleared cleared)
                 {
+                    OperationTrace.Step(span, "cleared");
                     await account.ClearAsync(new Clearing(
                         operation.Id, clock.GetUtcNow(), cleared.Hold.Id, cleared.Continues, cleared.Approvers, decision, cleared.Hold.PolicyVersion)).ConfigureAwait(false);
                 }
@@ -161,6 +168,7 @@ public sealed class OperationPipeline(
         {
             // 6. Close the record, whatever happened, never with the caller's cancellation token.
             ending ??= new Ending(Outcome.Failed, RefusalCode.GatewayUnavailable, "the operation was left without an ending", null, clock.GetUtcNow());
+            OperationTrace.End(span, decision, ending.Outcome, ending.Code);
             meter?.Ended(operation.Connection, decision, ending.Outcome, ending.Code, clock.GetElapsedTime(begun));
             await account.EndAsync(ending).ConfigureAwait(false);
         }
@@ -195,6 +203,7 @@ public sealed class OperationPipeline(
         using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold, Grants = decision.Grants, Deadline = DeadlineOf(decision.Limits) };
         if (!decision.Limits.IsEmpty) Limit(clearance, decision.Limits);
         leash.Hold(clearance, policies);
+        using var span = OperationTrace.Forward(System.Diagnostics.Activity.Current);
         try
         {
             clearance.Ended.ThrowIfCancellationRequested();
@@ -274,13 +283,14 @@ public sealed class OperationPipeline(
     };
 
     // The instant is the decision's own, so that the same can be derived from the record.
-    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks, DateTimeOffset now)
+    private Intent Describe(Identity identity, Operation operation, Decision decision, MaskPlan masks, DateTimeOffset now, string? trace)
     {
         var request = RecordedRequest.Of(operation, masks.Record, out var isAsItCame);
         return new Intent(
             operation.Id, sessions.IdFor(identity, operation), now, identity, operation.Connection, operation.Parts, operation.ClientName,
             request, operation.Request.Length, Digest.Of(operation.Request.Span), operation.Definition, decision, operation.Parent)
         {
+            Trace = trace,
             IsAsItCame = isAsItCame,
             IsQuarantined = operation.IsQuarantined,
             AsksMasks = operation.ObjectionTo is not null,

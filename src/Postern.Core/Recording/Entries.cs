@@ -30,6 +30,9 @@ public sealed record Intent(
     /// </summary>
     public bool IsAsItCame { get; init; }
 
+    /// <summary>The id of the trace that it belongs to, in hex; null when there is none.</summary>
+    public string? Trace { get; init; }
+
     /// <summary><see cref="Operation.IsQuarantined"/>.</summary>
     public bool IsQuarantined { get; init; }
 

@@ -127,6 +127,18 @@ public sealed class JournalReader(string folder)
     public RecordedOperation? ReadOperation(OperationId operation, JournalPosition intent, long through = long.MaxValue) =>
         RecordedOperation.Assemble(operation, Read(intent, through, withContent: true, operation, isWanted: null));
 
+    /// <summary>How many bytes stand in the files from a position on; what is gone, or cannot be seen, counts for nothing.</summary>
+    public long BytesFrom(JournalPosition from)
+    {
+        var total = -from.Offset;
+        for (var segment = from.Segment; ; segment++)
+        {
+            var file = new FileInfo(Path.Combine(folder, JournalFormat.SegmentName(segment)));
+            if (!file.Exists) return Math.Max(0, total);
+            total += file.Length;
+        }
+    }
+
     private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
 
     private static JournalRecord Take(SegmentScanner scanner, int segment, bool withContent, string name, PayloadMemo? memo)

@@ -35,6 +35,8 @@ internal sealed class PayloadMemo(bool withBasis)
             if (!at.Take("},\"definition\":"u8) || !Known(ref at, out var definition)) return null;
             if (!at.Take(",\"decision\":"u8) || !at.Slice((byte)'{', out var decision)) return null;
             if (!at.Take(",\"parent\":"u8) || !Known(ref at, out var parent)) return null;
+            string? trace = null;
+            if (at.Take(",\"trace\":"u8) && !at.Plain(out trace)) return null;
             RecordedBasis? basis = null;
             if (at.Take(",\"basis\":"u8))
             {
@@ -44,7 +46,7 @@ internal sealed class PayloadMemo(bool withBasis)
             if (!at.Take("}"u8) || !at.IsAtEnd) return null;
             return new RecordedIntent(
                 op, _texts.Of(session), time, _identities.Of(identity), client, _connections.Of(connection), _parts.Of(parts), new RecordedRequest((int)bytes, sha256), definition,
-                _decisions.Of(decision), parent, basis);
+                _decisions.Of(decision), parent, basis, trace);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {

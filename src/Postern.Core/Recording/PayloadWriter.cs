@@ -73,6 +73,7 @@ internal static class PayloadWriter
         Decision(json, intent.Decision);
         if (intent.Parent is { } parent) Id(json, "parent"u8, parent);
         else json.WriteNull("parent"u8);
+        if (intent.Trace is { } trace) json.WriteString("trace"u8, trace);
         BasisWriter.Write(json, intent);
         End(json);
     }

@@ -94,7 +94,7 @@ public sealed record RecordedRequest(int Bytes, string Sha256);
 /// <summary>An operation before anything of it was forwarded.</summary>
 public sealed record RecordedIntent(
     string Op, string Session, DateTimeOffset At, RecordedIdentity Identity, string? Client, RecordedConnection Connection,
-    ImmutableArray<RecordedPart> Parts, RecordedRequest Request, string? Definition, RecordedDecision Decision, string? Parent, RecordedBasis? Basis = null) : RecordedPayload;
+    ImmutableArray<RecordedPart> Parts, RecordedRequest Request, string? Definition, RecordedDecision Decision, string? Parent, RecordedBasis? Basis = null, string? Trace = null) : RecordedPayload;
 
 /// <summary>What else the decision read. Null in journals from before it was kept, and where a reader leaves it out.</summary>
 /// <param name="Implied">Places of the parts that need no rule of their own.</param>

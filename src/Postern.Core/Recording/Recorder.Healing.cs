@@ -24,9 +24,7 @@ public sealed partial class Recorder
     private Journal Working()
     {
         var journal = _journal;
-        var fault = journal.Fault;
-        if (fault is null && _suspended is null) return journal;
-        fault ??= new RecordingException(_suspended!);
+        if (journal.Fault is not { } fault) return journal;
         Interlocked.Increment(ref _refused);
         throw fault;
     }

@@ -20,6 +20,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
 
     private readonly IJournalStorage _storage;
     private readonly List<IDisposable> _owned = [];
+    private readonly SortedDictionary<string, string> _reasons = new(StringComparer.Ordinal);
     private readonly RecorderOptions _options;
     private readonly TimeProvider _clock;
     private readonly AccountOptions _accounts;
@@ -28,8 +29,8 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private readonly Lock _healGate = new();
     private volatile Journal _journal;
     private volatile JournalSigners _signers;
-    private volatile string? _suspended;
     private Task _healing = Task.CompletedTask;
+    private volatile string? _heldBack; // why new operations are refused although they could be written
     private volatile string? _stillNot; // why the last try to begin anew failed
     private long _refused;
     private int _disposed;
@@ -50,7 +51,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     public long DurableSequence => _journal.DurableSequence;
 
     /// <summary>Why nothing can be written any more, or null while all is well; for readiness.</summary>
-    public string? Fault => _journal.Fault is not { } fault ? _suspended : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
+    public string? Fault => _journal.Fault is not { } fault ? _heldBack : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
 
     /// <summary>
     /// Opens the journal of a data folder: recovers it, ends what was left open as <see cref="Outcome.Unknown"/>, and signs.
@@ -145,14 +146,12 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         JournalKeys.Passed(_options);
     }
 
-    /// <summary>Refuses new work for a reason outside the journal, or takes it again (null): records that no witness hears of may be worth nothing later.</summary>
-    public void Suspend(string? reason) => _suspended = reason;
-
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<IAccount> BeginAsync(Intent intent, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (_heldBack is { } why) throw new RecordingException(why);
         var journal = Working();
         var slot = journal.Rent(RecordType.Intent);
         try
@@ -190,6 +189,22 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         await Write(Working(), RecordType.Occurrence, occurrence, PayloadWriter.Occurrence).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Refuses new operations for a reason outside the journal, or takes that back (null): what no witness hears of, or no sink takes, may be worth nothing later.
+    /// What is running goes on being recorded.
+    /// </summary>
+    /// <param name="by">Whose reason it is; each has one of its own.</param>
+    /// <param name="why">What callers are not told, and operators are.</param>
+    public void HoldBack(string by, string? why)
+    {
+        lock (_reasons)
+        {
+            if (why is null) _reasons.Remove(by);
+            else _reasons[by] = why;
+            _heldBack = _reasons.Count == 0 ? null : string.Join("; ", _reasons.Values);
+        }
     }
 
     /// <summary>Returns the durable sequence once it is past the given one; how an index follows.</summary>

@@ -46,6 +46,15 @@ public sealed class GatewayOptions
     /// <summary>What recordings promise.</summary>
     public RecordOptions Record { get; init; } = new();
 
+    /// <summary>Where the journal is sent to.</summary>
+    public ImmutableArray<ExportOptions> Exports { get; init; } = [];
+
+    /// <summary>Where spans and metrics are sent to, or null.</summary>
+    public TelemetryOptions? Telemetry { get; init; }
+
+    /// <summary>How the gateway logs; whoever starts it sees to that.</summary>
+    public LogOptions Log { get; init; } = new();
+
     /// <summary>Where reviewers are told of holds, or null.</summary>
     public WebhookOptions? Webhook { get; init; }
 

@@ -57,6 +57,13 @@ internal static class GatewayOptionsCheck
         }
         foreach (var problem in Channels(options)) yield return problem;
         foreach (var problem in Recording(options.Record)) yield return problem;
+        foreach (var problem in options.Exports.SelectMany(Exporting)) yield return problem;
+        if (options.Telemetry is { } telemetry)
+        {
+            if (ConfigurationValue.TryUrl(telemetry.Url, out var collector) && collector.Scheme != "https" && !IsLoopback(collector)) yield return ("telemetry.url", $"expected https, found `{telemetry.Url}`");
+            if (telemetry.Credential is { } lent && !IsHeaderName(lent.Header)) yield return ("telemetry.credential.header", $"expected a header name, found `{lent.Header}`");
+            if (telemetry.Authorities is { } roots && AuthoritiesFile.Complaint(roots) is { } unusable) yield return ("telemetry.tls.ca", unusable);
+        }
         foreach (var problem in People(options)) yield return problem;
         foreach (var problem in AuthorizationCheck.Problems(options)) yield return problem;
         foreach (var origin in options.AllowedOrigins)
@@ -98,6 +105,23 @@ internal static class GatewayOptionsCheck
             if (email.To.IsEmpty) yield return ("holds.email.to", "nobody is named who would be told");
             foreach (var unreadable in email.To.Append(email.From).Where(text => !System.Net.Mail.MailAddress.TryCreate(text, out _) || text.AsSpan().ContainsAnyInRange('\0', '\x1F'))) yield return ("holds.email", $"expected an e-mail address, found `{unreadable}`");
         }
+    }
+
+    private static IEnumerable<(string Path, string Message)> Exporting(ExportOptions export)
+    {
+        var path = $"exports.{export.Name}";
+        if (export.Events == Gateway.Exports.ExportKinds.None) yield return ($"{path}.events", "no events are named, so nothing would be sent");
+        var (url, credential, authorities) = export.Target switch
+        {
+            ExportTarget.Http http => (http.Url, http.Credential, http.Authorities),
+            ExportTarget.Otlp otlp => (otlp.Url, otlp.Credential, otlp.Authorities),
+            ExportTarget.Syslog syslog => (null, null, syslog.Authorities),
+            _ => ((string?)null, (CredentialOptions?)null, (string?)null),
+        };
+        if (export.Target is ExportTarget.Syslog { UsesTls: false } open && !(IPAddress.TryParse(open.Host, out var address) ? IPAddress.IsLoopback(address) : open.Host == "localhost")) yield return ($"{path}.tls.mode", $"what happened must not travel to `{open.Host}` in the clear; leave `mode` at `verify`");
+        if (url is not null && ConfigurationValue.TryUrl(url, out var target) && target.Scheme != "https" && !IsLoopback(target)) yield return ($"{path}.url", $"expected https, found `{url}`");
+        if (credential is not null && !IsHeaderName(credential.Header)) yield return ($"{path}.credential.header", $"expected a header name, found `{credential.Header}`");
+        if (authorities is not null && AuthoritiesFile.Complaint(authorities) is { } complaint) yield return ($"{path}.tls.ca", complaint);
     }
 
     private static IEnumerable<(string Path, string Message)> People(GatewayOptions options)

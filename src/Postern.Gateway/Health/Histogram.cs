@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Postern.Gateway.Health;
@@ -5,7 +6,8 @@ namespace Postern.Gateway.Health;
 /// <summary>How long things took, counted in buckets from a millisecond to a minute; safe to add to from everywhere.</summary>
 internal sealed class Histogram
 {
-    private static readonly double[] Bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+    /// <summary>Upper bounds in seconds.</summary>
+    public static readonly ImmutableArray<double> Bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
     private static readonly string[] Names = [.. Bounds.Select(bound => bound.ToString(CultureInfo.InvariantCulture)), "+Inf"];
 
     private readonly long[] _counts = new long[Bounds.Length + 1];

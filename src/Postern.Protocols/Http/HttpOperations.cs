@@ -42,7 +42,17 @@ internal static class HttpOperations
             Request = document.Bytes,
             RequestShape = AskDocument.Shape,
             DigestOf = DigestOf,
+            Trace = TraceOf(ask),
         };
+    }
+
+    private static System.Diagnostics.ActivityContext TraceOf(HttpAsk ask)
+    {
+        for (var i = 0; i < ask.Passing.Count; i++)
+        {
+            if (ask.Passing[i].Key == "traceparent") return TraceParent.Read(ask.Passing[i].Value);
+        }
+        return default;
     }
 
     private static int Repeats(HttpAsk ask) => Math.Max(AskDocument.MostRepeats(ask.Target.Query), AskDocument.MostRepeats(ask.Form));

@@ -49,17 +49,21 @@ internal static class HttpForwarder
     public static List<KeyValuePair<string, string>> Headers(HttpAsk ask, bool isMasked)
     {
         var headers = new List<KeyValuePair<string, string>>(ask.Headers.Count + ask.Passing.Count + 1);
-        Add(headers, ask.Headers, isMasked);
-        Add(headers, ask.Passing, isMasked);
+        var trace = OperationTrace.Outgoing;
+        Add(headers, ask.Headers, isMasked, isTraced: false);
+        Add(headers, ask.Passing, isMasked, isTraced: trace is not null);
+        // The target's spans stand below ours: it is us that it talks to.
+        if (trace is not null) headers.Add(new("traceparent", trace));
         if (isMasked) headers.Add(new("accept-encoding", "identity"));
         return headers;
     }
 
-    private static void Add(List<KeyValuePair<string, string>> headers, IReadOnlyList<KeyValuePair<string, string>> more, bool isMasked)
+    private static void Add(List<KeyValuePair<string, string>> headers, IReadOnlyList<KeyValuePair<string, string>> more, bool isMasked, bool isTraced)
     {
         for (var i = 0; i < more.Count; i++)
         {
             if (isMasked && more[i].Key is "range" or "if-range" or "accept-encoding") continue;
+            if (isTraced && more[i].Key is "traceparent") continue;
             headers.Add(more[i]);
         }
     }

@@ -58,7 +58,7 @@ internal sealed class McpExchange : IExchange, IDisposable
     {
         if (_call is { HttpMethod: "POST", Session.Opening: { IsPending: true } opening }) await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
         if (_call.Open?.TryForward() == false) throw new UpstreamException(RefusalCode.GatewayUnavailable, "the client cancelled the request before it was forwarded");
-        await using var response = await _gateway.Services.Upstreams.SendAsync(clearance, UpstreamHeaders.For(_call), cancellationToken).ConfigureAwait(false);
+        await using var response = await _gateway.Services.Upstreams.SendAsync(clearance, UpstreamHeaders.Traced(UpstreamHeaders.For(_call)), cancellationToken).ConfigureAwait(false);
         if (_call.HttpMethod == "GET") _call.Session?.Opening?.Finish();
         if (response.Status is < 200 or > 299)
         {

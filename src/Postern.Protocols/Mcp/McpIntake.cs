@@ -82,11 +82,15 @@ internal sealed class McpIntake(McpGateway gateway)
         return Prepare(http, connection, identity, era, session, headers, JsonRpcReader.Read(returned.Body.Span), rawId, returned.Body, returned, out refused);
     }
 
+    /// <summary>What the message says in <c>_meta</c> comes before what its carrier says (2025-11-25, "Trace context propagation").</summary>
+    private static System.Diagnostics.ActivityContext TraceOf(in JsonRpcMessage message, HttpContext http) =>
+        TraceParent.Read(message.Trace) is var said && said.TraceId != default ? said : http.Request.Headers.TryGetValue("traceparent", out var header) && header is [{ } text] ? TraceParent.Read(text) : default;
+
     private McpExchange? Prepare(
         HttpContext http, Connection connection, Identity identity, McpEra era, McpSession? session, McpRequestHeaders headers, in JsonRpcMessage message, string? rawId, ReadOnlyMemory<byte> body, ReturnedState? returned, out Refused? refused)
     {
         var pin = McpOperations.DefinitionOf(message, body) is ({ } fact, { } defined) ? gateway.Definitions.PinOf(connection.Name, fact, defined) : default;
-        var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName);
+        var origin = new McpOrigin(connection, session?.Run, session?.ClientName ?? message.ClientName) { Trace = TraceOf(message, http) };
         if (!McpOperations.TryRead(origin, era, message, body, pin, returned?.Continues, gateway.Tasks.PartsOf(identity, origin, message, body), gateway.Services.Clock.GetUtcNow(), out var operation, out var fault))
         {
             refused = new Refused(fault.Status, fault.Code, fault.Message) { RawId = rawId };

@@ -9,7 +9,11 @@ using Postern.Protocols.Mcp.Wire;
 namespace Postern.Protocols.Mcp;
 
 /// <summary>Where a message came from: the connection and the client's own run of work.</summary>
-internal sealed record McpOrigin(Connection Connection, string? ClientRun, string? ClientName);
+internal sealed record McpOrigin(Connection Connection, string? ClientRun, string? ClientName)
+{
+    /// <summary>The trace that the message, or else its request, names.</summary>
+    public System.Diagnostics.ActivityContext Trace { get; init; }
+}
 
 /// <summary>What is known of the definition that a request names.</summary>
 [StructLayout(LayoutKind.Auto)]
@@ -54,6 +58,7 @@ internal static class McpOperations
             OnlyListens = parts[0].Action == McpActions.Listen,
             ClientRun = origin.ClientRun,
             ClientName = origin.ClientName,
+            Trace = origin.Trace,
         };
         return true;
     }

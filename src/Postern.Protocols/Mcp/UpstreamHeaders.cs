@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Postern.Core.Pipeline;
 using Postern.Protocols.Mcp.Wire;
 using Postern.Upstreams;
 
@@ -32,6 +33,9 @@ internal static class UpstreamHeaders
         if (Volatile.Read(ref s_usual) < MaxUsual && Usual.TryAdd(key, made)) Interlocked.Increment(ref s_usual);
         return made;
     }
+
+    /// <summary>The same with the span of what is being forwarded, for the target's own spans to stand below; as it is when nobody traces.</summary>
+    public static UpstreamRequest Traced(UpstreamRequest request) => OperationTrace.Outgoing is { } trace ? request with { Headers = [.. request.Headers, new("traceparent", trace)] } : request;
 
     private static UpstreamRequest Make(McpCall call)
     {

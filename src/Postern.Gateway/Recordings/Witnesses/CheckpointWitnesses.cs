@@ -109,7 +109,7 @@ internal sealed partial class CheckpointWitnesses : IAsyncDisposable
     {
         var now = _clock.GetUtcNow();
         var late = _lines.FirstOrDefault(line => line.BehindSince is { } since && now - since > _refuseAfter);
-        _recorder.Suspend(late is null ? null : $"the witness `{late.Witness.Name}` has not heard of the record for longer than it may; new work is refused until it does");
+        _recorder.HoldBack("witnesses", late is null ? null : $"the witness `{late.Witness.Name}` has not heard of the record for longer than it may; new work is refused until it does");
     }
 
     [LoggerMessage(EventId = 165, Level = LogLevel.Error, Message = "the witness {Name} does not hear of checkpoints: {Problem}")]

@@ -90,6 +90,9 @@ internal struct JsonRpcMessage
     /// <summary><c>params.requestId</c> of a cancellation, raw.</summary>
     public ByteRange RequestId;
 
+    /// <summary>The <c>traceparent</c> in <c>params._meta</c>, as it stands.</summary>
+    public string? Trace;
+
     /// <summary>The stateless era's version in <c>params._meta</c>.</summary>
     public string? MetaVersion;
 

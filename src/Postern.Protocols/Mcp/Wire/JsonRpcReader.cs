@@ -30,8 +30,10 @@ internal static class JsonRpcReader
         "progressToken", "progress", "level", "requestState", "inputResponses", "task", "taskId", "notifications", "filter", "context",
     ];
 
+    private const int LengthOfTrace = 55; // a traceparent of version 00; anything else is none
+
     private static readonly string[] MetaKeys =
-        ["progressToken", VersionKey, ClientInfoKey, "io.modelcontextprotocol/clientCapabilities", "io.modelcontextprotocol/logLevel"];
+        ["progressToken", VersionKey, ClientInfoKey, "io.modelcontextprotocol/clientCapabilities", "io.modelcontextprotocol/logLevel", "traceparent"];
 
     private static readonly string[] ResultKeys =
     [
@@ -196,6 +198,9 @@ internal static class JsonRpcReader
                     break;
                 case 2:
                     ReadClientInfo(ref reader, ref message);
+                    break;
+                case 5 when reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length == LengthOfTrace:
+                    message.Trace = reader.GetString();
                     break;
                 default:
                     reader.Skip();
