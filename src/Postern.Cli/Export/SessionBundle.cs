@@ -53,7 +53,7 @@ internal static class SessionBundle
         var steps = SessionsReplayCommand.FromJournal(folder, session);
         try
         {
-            using var signer = FileJournalSigner.OpenOrCreate(data, mayCreate: false);
+            using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data });
             using var bundle = new MemoryStream();
             var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], surroundings.Clock.GetUtcNow(), cancellationToken)!;
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };

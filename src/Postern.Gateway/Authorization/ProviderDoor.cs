@@ -22,7 +22,7 @@ internal sealed class ProviderDoor(TokenAuthenticator authenticator, string url,
             : null;
 
     /// <summary>Who signed in, or why nobody did.</summary>
-    public async ValueTask<(IssuerAnswer? Outcome, OAuthError? Refusal)> FinishAsync(SignInAttempt attempt, IQueryCollection query, CancellationToken cancellationToken)
+    public async ValueTask<(SignInAnswer? Outcome, OAuthError? Refusal)> FinishAsync(SignInAttempt attempt, IQueryCollection query, CancellationToken cancellationToken)
     {
         if (await _source.Keys.CurrentAsync(cancellationToken).ConfigureAwait(false) is not { Metadata: { Token: { } tokenEndpoint } metadata }) return (null, new("temporarily_unavailable", "the issuer cannot be reached"));
         if (!IssuerSignIn.IsAnswerOf(_source, metadata, query)) return (null, new(MixUp, "the answer came from another issuer"));
@@ -37,5 +37,5 @@ internal sealed class ProviderDoor(TokenAuthenticator authenticator, string url,
     }
 
     /// <summary>What the issuer says of a person now, by the token that it gave at their sign-in.</summary>
-    public Task<IssuerAnswer> RenewAsync(string issuerToken, Identity person, CancellationToken cancellationToken) => IssuerSignIn.RenewAsync(authenticator, _source, issuerToken, person, cancellationToken);
+    public Task<SignInAnswer> RenewAsync(string issuerToken, Identity person, CancellationToken cancellationToken) => IssuerSignIn.RenewAsync(authenticator, _source, issuerToken, person, cancellationToken);
 }
