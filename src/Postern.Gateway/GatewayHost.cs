@@ -223,7 +223,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
         var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, Longer(authenticator.LongestLife, authorization?.SignInLife), clock));
-        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, clock);
+        var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, UrlOf(publicUrl, clusters?.Url, raw?.EndPoint.ToString()), clock);
         var questions = new QuestionParts(policies, new PolicyEnvironment
         {
             Vocabularies = policies.Environment.Vocabularies,

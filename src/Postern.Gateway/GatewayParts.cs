@@ -168,6 +168,14 @@ public sealed partial class GatewayHost
     [LoggerMessage(1, LogLevel.Warning, "`{Connection}` is shared: one process serves everybody, who see whatever it keeps of each other")]
     private static partial void Shared(ILogger logger, string connection);
 
+    /// <summary>Where clients reach a connection: each protocol on its own listener.</summary>
+    private static Func<Connection, string> UrlOf(string publicUrl, string? clusters, string? postgres) => connection => connection.Protocol switch
+    {
+        Protocols.Kubernetes.KubernetesVocabulary.ProtocolName => $"{clusters ?? publicUrl}/k8s/{connection.Name}",
+        PostgresTargets.Protocol => $"postgresql://{postgres}/{connection.Name}",
+        var protocol => $"{publicUrl}/{protocol}/{connection.Name}",
+    };
+
     private static Func<Identity, Connection, DateTimeOffset, IEnumerable<McpOffer>> OffersOf(ImmutableArray<IProtocol> protocols, IPolicySource policies)
     {
         var mcp = protocols.OfType<McpProtocol>().Single();

@@ -17,7 +17,7 @@ internal sealed record ControlParts(
     IConnectionDirectory Connections, PolicyStore Policies, IHoldStore Holds, ApprovalDesk Desk, IDefinitionStore Definitions,
     Func<Connection, ShownDefinition, Identity, CancellationToken, ValueTask<Acceptance>> AcceptDefinition,
     Func<Connection, CancellationToken, ValueTask<CredentialReport?>> CheckCredential,
-    string PublicUrl, TimeProvider Clock);
+    string PublicUrl, Func<Connection, string> UrlOf, TimeProvider Clock);
 
 /// <summary>The routes of the control API that concern identity, targets, policy and holds. Everything is answered for the asker alone.</summary>
 internal static class ControlRoutes
@@ -54,7 +54,7 @@ internal static class ControlRoutes
             json.WriteStartObject();
             json.WriteString("name", connection.Name);
             json.WriteString("protocol", connection.Protocol);
-            json.WriteString("url", $"{parts.PublicUrl}/{connection.Protocol}/{connection.Name}");
+            json.WriteString("url", parts.UrlOf(connection));
             json.WriteStartArray("tags");
             foreach (var tag in connection.Tags) json.WriteStringValue(tag);
             json.WriteEndArray();

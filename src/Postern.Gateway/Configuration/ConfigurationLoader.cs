@@ -31,7 +31,7 @@ public static class ConfigurationLoader
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            var why = unreadable is FileNotFoundException or DirectoryNotFoundException ? "there is no such file; write one, or name another with `--config`" : "the file cannot be read";
+            var why = unreadable is FileNotFoundException or DirectoryNotFoundException ? "there is no such file; `postern init` writes a first one, `--config` names another" : "the file cannot be read";
             return new ConfigurationResult(null, [new SourceProblem(file, 0, 0, why)]);
         }
         return Parse(file, text, environment, protocols);
