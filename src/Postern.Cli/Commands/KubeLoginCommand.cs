@@ -30,7 +30,7 @@ internal static class KubeLoginCommand
                 {
                     // Nobody would see the page or the code: a script must not wait for a person who is not there.
                     if (!surroundings.IsErrorTerminal) throw new CommandException(ExitCode.LoginNeeded, $"nobody is signed in at `{gateway}`, and there is no terminal to sign in from; run `postern login` first");
-                    await flow.RunAsync(new LoginRequest { Gateway = gateway, UseDevice = parsed.GetValue(device), PrefersDevice = SignInChoice.IsElsewhere(surroundings) }, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
+                    await flow.RunAsync(new LoginRequest { Gateway = gateway, ClientId = SignInChoice.ClientId(surroundings), UseDevice = parsed.GetValue(device), PrefersDevice = SignInChoice.IsElsewhere(surroundings) }, new LoginPrompt(surroundings.Error.WriteLine, page => Browser.TryOpen(page, surroundings)), cancellationToken);
                 }
             }
             catch (SignInException e)

@@ -14,8 +14,9 @@ internal static class LoginCommand
         var keep = new Option<string?>("--keep") { Description = "Where the tokens are kept: file (readable by you alone) or keychain. Also POSTERN_KEEP; file otherwise.", HelpName = "place" };
         keep.AcceptOnlyFromAmong("file", "keychain");
         var issuer = new Option<string?>("--issuer") { Description = "The issuer's URL, where the gateway trusts several.", HelpName = "url" };
-        var client = new Option<string>("--client-id") { Description = "The client to sign in as.", HelpName = "id", DefaultValueFactory = _ => "postern-cli" };
-        var command = new Command("login", "Sign in. The token reads your own records; approving always asks for a fresh sign-in in a browser.") { device, browser, keep, issuer, client };
+        var client = new Option<string>("--client-id") { Description = "The client to sign in as. Also POSTERN_CLIENT_ID; postern-cli otherwise.", HelpName = "id", DefaultValueFactory = _ => SignInChoice.ClientId(surroundings) };
+        var scope = new Option<string?>("--scope") { Description = "The scope that stands for the gateway's API, at providers that know no `resource`, such as Entra.", HelpName = "scopes" };
+        var command = new Command("login", "Sign in. The token reads your own records; approving always asks for a fresh sign-in in a browser.") { device, browser, keep, issuer, client, scope };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (parsed.GetValue(device) && parsed.GetValue(browser)) throw new CommandException(ExitCode.Usage, "`--device` and `--browser` are two ways to sign in; choose one");
@@ -27,6 +28,7 @@ internal static class LoginCommand
                     Gateway = shared.Gateway(parsed),
                     ClientId = parsed.GetRequiredValue(client),
                     Issuer = parsed.GetValue(issuer),
+                    Scope = parsed.GetValue(scope),
                     UseDevice = parsed.GetValue(device),
                     PrefersDevice = !parsed.GetValue(browser) && SignInChoice.IsElsewhere(surroundings),
                     InKeychain = SignInChoice.UsesKeychain(parsed.GetValue(keep), surroundings),

@@ -24,6 +24,12 @@ internal sealed record LoginRequest
     /// <summary>True to do so where the issuer offers it, and to show the address of its sign-in page where it does not.</summary>
     public bool PrefersDevice { get; init; }
 
+    /// <summary>
+    /// Scopes that say what the token is for, at providers that know no <c>resource</c> (RFC 8707) and refuse it; null for those that do. The gateway
+    /// judges the token's audience either way.
+    /// </summary>
+    public string? Scope { get; init; }
+
     /// <summary>True when the secrets go into the keychain.</summary>
     public bool InKeychain { get; init; }
 }
@@ -51,7 +57,7 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
         var answer = request.UseDevice || (request.PrefersDevice && endpoints.Device is not null)
             ? await ByDeviceAsync(request, endpoints, resource, prompt, cancellationToken)
             : await ByBrowserAsync(request, endpoints, resource, prompt, cancellationToken);
-        var signIn = Read(answer, new() { Gateway = resource, Issuer = issuer, ClientId = request.ClientId, TokenEndpoint = endpoints.Token.AbsoluteUri, IsInKeychain = request.InKeychain, AccessToken = string.Empty, ExpiresAt = default });
+        var signIn = Read(answer, new() { Gateway = resource, Issuer = issuer, ClientId = request.ClientId, Scope = request.Scope, TokenEndpoint = endpoints.Token.AbsoluteUri, IsInKeychain = request.InKeychain, AccessToken = string.Empty, ExpiresAt = default });
 
         // What was kept before may be kept elsewhere, and must not stay there.
         store.Forget(new Uri(resource));
@@ -92,7 +98,7 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
 
         var (answer, error) = await client.PostAsync(
             new Uri(current.TokenEndpoint),
-            [new("grant_type", "refresh_token"), new("refresh_token", refresh), new("client_id", current.ClientId), new("resource", current.Gateway)],
+            [new("grant_type", "refresh_token"), new("refresh_token", refresh), new("client_id", current.ClientId), .. Resource(current.Scope, current.Gateway)],
             cancellationToken);
         if (error == "invalid_grant")
         {
@@ -169,7 +175,7 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
         var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(verifier)));
         await using var redirect = await LoopbackRedirect.StartAsync(state, cancellationToken);
         var page = new Uri($"{authorization.AbsoluteUri}{(authorization.Query.Length > 0 ? '&' : '?')}response_type=code&client_id={Uri.EscapeDataString(request.ClientId)}"
-            + $"&redirect_uri={Uri.EscapeDataString(redirect.Address)}&scope={Uri.EscapeDataString(Scope(issuer))}&resource={Uri.EscapeDataString(resource)}"
+            + $"&redirect_uri={Uri.EscapeDataString(redirect.Address)}&scope={Uri.EscapeDataString(Scope(issuer, request.Scope))}{(request.Scope is null ? $"&resource={Uri.EscapeDataString(resource)}" : "")}"
             + $"&state={state}&code_challenge={challenge}&code_challenge_method=S256");
         prompt.Say(prompt.OpenBrowser(page) ? $"sign in in the browser; if it did not open, go to {page.AbsoluteUri}" : $"open this page in a browser on this machine: {page.AbsoluteUri}");
 
@@ -196,7 +202,7 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
 
         var (tokens, error) = await client.PostAsync(
             issuer.Token,
-            [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirect.Address), new("client_id", request.ClientId), new("code_verifier", verifier), new("resource", resource)],
+            [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirect.Address), new("client_id", request.ClientId), new("code_verifier", verifier), .. Resource(request.Scope, resource)],
             cancellationToken);
         return error is null ? tokens : throw new SignInException($"the issuer refused the code: {error}");
     }
@@ -208,7 +214,7 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
             throw new SignInException($"`{issuer.Issuer}` offers no device flow; sign in without `--device`");
         }
 
-        var (started, problem) = await client.PostAsync(device, [new("client_id", request.ClientId), new("scope", Scope(issuer)), new("resource", resource)], cancellationToken);
+        var (started, problem) = await client.PostAsync(device, [new("client_id", request.ClientId), new("scope", Scope(issuer, request.Scope)), .. Resource(request.Scope, resource)], cancellationToken);
         if (problem is not null || OAuthClient.Text(started, "device_code") is not { } deviceCode || OAuthClient.Text(started, "user_code") is not { } userCode || OAuthClient.Text(started, "verification_uri") is not { } page)
         {
             throw new SignInException($"the issuer refused the device flow: {problem ?? "no code"}");
@@ -259,7 +265,9 @@ internal sealed class LoginFlow(SignInStore store, OAuthClient client, TimeProvi
         };
     }
 
-    private static string Scope(IssuerEndpoints issuer) => issuer.OffersRefresh ? "openid offline_access" : "openid";
+    private static string Scope(IssuerEndpoints issuer, string? more) => (issuer.OffersRefresh ? "openid offline_access" : "openid") + (more is null ? "" : " " + more);
+
+    private static IEnumerable<KeyValuePair<string, string>> Resource(string? scope, string resource) => scope is null ? [new("resource", resource)] : [];
 
     private static string Secret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
 }

@@ -10,6 +10,9 @@ internal static class SignInChoice
         surroundings.Variable("SSH_CONNECTION") is not null || surroundings.Variable("SSH_TTY") is not null
         || (OperatingSystem.IsLinux() && surroundings.Variable("DISPLAY") is null && surroundings.Variable("WAYLAND_DISPLAY") is null);
 
+    /// <summary>The client to sign in as: what <c>POSTERN_CLIENT_ID</c> says, <c>postern-cli</c> otherwise.</summary>
+    public static string ClientId(Surroundings surroundings) => surroundings.Variable("POSTERN_CLIENT_ID") ?? "postern-cli";
+
     /// <summary>Where sign-ins are kept: what was said now, what <c>POSTERN_KEEP</c> says, a file otherwise.</summary>
     /// <exception cref="SignInException">A keychain was asked for, and there is none: a file in its place would be less than was asked for.</exception>
     public static bool UsesKeychain(string? given, Surroundings surroundings)

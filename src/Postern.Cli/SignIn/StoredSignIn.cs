@@ -24,6 +24,9 @@ internal sealed record StoredSignIn
     /// <summary>Secret; null when the issuer gave none.</summary>
     public string? RefreshToken { get; init; }
 
+    /// <summary>What the token was asked for by scope, where the provider knows no <c>resource</c>; null where it does.</summary>
+    public string? Scope { get; init; }
+
     /// <summary>True when both secrets are in the keychain, and not in the file.</summary>
     public bool IsInKeychain { get; init; }
 

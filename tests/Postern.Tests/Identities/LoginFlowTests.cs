@@ -86,6 +86,28 @@ public sealed class LoginFlowTests : IDisposable
     }
 
     [Theory]
+    [InlineData(null, "openid", true)]
+    [InlineData("api://postern/access", "openid api://postern/access", false)]
+    public async Task A_provider_is_told_by_resource_or_by_scope_what_the_token_is_for(string? scope, string asked, bool withResource)
+    {
+        await using var stage = await SignInStage.StartAsync();
+        using var client = new OAuthClient();
+        Uri? page = null;
+        var prompt = new LoginPrompt(_said.Add, opened =>
+        {
+            page = opened;
+            _ = PickAsync(opened);
+            return true;
+        });
+
+        var signIn = await Flow(stage, client).RunAsync(new() { Gateway = new Uri(stage.Url), Scope = scope }, prompt, CancellationToken.None);
+
+        var query = System.Web.HttpUtility.ParseQueryString(page!.Query);
+        Assert.Equal((asked, withResource ? stage.Url : null), (query["scope"], query["resource"]));
+        Assert.Equal(scope, signIn.Scope);
+    }
+
+    [Theory]
     [InlineData("{\"error\":\"temporarily_unavailable\"}", 503, true)]
     [InlineData("{}", 500, true)]
     [InlineData("{\"error\":\"invalid_grant\"}", 400, false)]
