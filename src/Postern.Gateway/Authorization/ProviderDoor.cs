@@ -10,7 +10,7 @@ internal sealed class ProviderDoor(TokenAuthenticator authenticator, string url,
     /// <summary>The code of an answer that may be of another issuer.</summary>
     public const string MixUp = "mix_up";
 
-    private readonly TokenAuthenticator.Source _source = authenticator.ForBrowsers.Single(source => source.Issuer.Name == issuer);
+    private readonly TokenAuthenticator.Source _source = authenticator.ForBrowsers.First(source => source.Issuer.Name == issuer);
     private readonly string _callback = url + ServerMetadata.CallbackPath;
 
     public SignInAttempt Begin() => SignInAttempt.Begin(issuer, "/", isFresh: false, clock.GetUtcNow());
@@ -22,7 +22,7 @@ internal sealed class ProviderDoor(TokenAuthenticator authenticator, string url,
             : null;
 
     /// <summary>Who signed in, or why nobody did.</summary>
-    public async ValueTask<(SignInAnswer? Outcome, OAuthError? Refusal)> FinishAsync(SignInAttempt attempt, IQueryCollection query, CancellationToken cancellationToken)
+    public async ValueTask<(SignInOutcome? Outcome, OAuthError? Refusal)> FinishAsync(SignInAttempt attempt, IQueryCollection query, CancellationToken cancellationToken)
     {
         if (await _source.Keys.CurrentAsync(cancellationToken).ConfigureAwait(false) is not { Metadata: { Token: { } tokenEndpoint } metadata }) return (null, new("temporarily_unavailable", "the issuer cannot be reached"));
         if (!IssuerSignIn.IsAnswerOf(_source, metadata, query)) return (null, new(MixUp, "the answer came from another issuer"));
@@ -37,5 +37,5 @@ internal sealed class ProviderDoor(TokenAuthenticator authenticator, string url,
     }
 
     /// <summary>What the issuer says of a person now, by the token that it gave at their sign-in.</summary>
-    public Task<SignInAnswer> RenewAsync(string issuerToken, Identity person, CancellationToken cancellationToken) => IssuerSignIn.RenewAsync(authenticator, _source, issuerToken, person, cancellationToken);
+    public Task<SignInOutcome> RenewAsync(string issuerToken, Identity person, CancellationToken cancellationToken) => IssuerSignIn.RenewAsync(authenticator, _source, issuerToken, person, cancellationToken);
 }

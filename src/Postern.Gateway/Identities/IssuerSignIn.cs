@@ -7,7 +7,7 @@ namespace Postern.Gateway.Identities;
 /// <summary>What an issuer answered for a code or a refresh token.</summary>
 /// <param name="Answer">Who it is, or why not.</param>
 /// <param name="RefreshToken">What renews the sign-in at the issuer, or null; secret.</param>
-internal sealed record SignInAnswer(Authentication Answer, string? RefreshToken)
+internal sealed record SignInOutcome(Authentication Answer, string? RefreshToken)
 {
     /// <summary>True when the issuer could not be asked, so that nothing was learnt.</summary>
     public bool IsUnknown => Answer is Authentication.Refused { IsTransient: true };
@@ -45,7 +45,7 @@ internal static class IssuerSignIn
     }
 
     /// <summary>Trades a code for the person who signed in.</summary>
-    public static async Task<SignInAnswer> RedeemAsync(
+    public static async Task<SignInOutcome> RedeemAsync(
         TokenAuthenticator authenticator, TokenAuthenticator.Source source, Uri tokenEndpoint, string code, SignInAttempt attempt, string redirectUri, CancellationToken cancellationToken)
     {
         var issuer = source.Issuer;
@@ -68,7 +68,7 @@ internal static class IssuerSignIn
     /// Asks the issuer whether the sign-in of <paramref name="known"/> still stands, and what it says of the person now. An answer without
     /// an id token (OpenID Connect Core section 12.2 permits it) says the first and not the second: then what is known stays.
     /// </summary>
-    public static async Task<SignInAnswer> RenewAsync(TokenAuthenticator authenticator, TokenAuthenticator.Source source, string refreshToken, Identity known, CancellationToken cancellationToken)
+    public static async Task<SignInOutcome> RenewAsync(TokenAuthenticator authenticator, TokenAuthenticator.Source source, string refreshToken, Identity known, CancellationToken cancellationToken)
     {
         if (await source.Keys.CurrentAsync(cancellationToken).ConfigureAwait(false) is not { Metadata.Token: { } tokenEndpoint })
         {

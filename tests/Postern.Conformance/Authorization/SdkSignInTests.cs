@@ -49,10 +49,11 @@ public sealed class SdkSignInTests
     {
         await using var bed = await AuthorizationBed.WithOidcProviderAsync(own: null, Cancellation);
 
-        Assert.Contains("get_order", await ListWithCSharpAsync(bed));
+        // this provider grants nothing to a client that asks for no scope
+        Assert.Contains("get_order", await ListWithCSharpAsync(bed, "openid", "profile"));
     }
 
-    private static async Task<string[]> ListWithCSharpAsync(AuthorizationBed bed)
+    private static async Task<string[]> ListWithCSharpAsync(AuthorizationBed bed, params string[] scopes)
     {
         var transport = new HttpClientTransport(new HttpClientTransportOptions
         {
@@ -61,6 +62,7 @@ public sealed class SdkSignInTests
             OAuth = new ClientOAuthOptions
             {
                 ClientId = AuthorizationBed.Client,
+                Scopes = scopes.Length == 0 ? null : scopes,
                 RedirectUri = new Uri("http://127.0.0.1:43210/callback"),
                 AuthorizationCallbackHandler = async (context, cancellationToken) =>
                 {

@@ -21,6 +21,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       redirect_uris: ['http://127.0.0.1/callback'], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
     },
   ],
+  // A client that keeps no secret takes the first method that it reads here.
+  clientAuthMethods: ['none', 'client_secret_post'],
   cookies: { keys: ['a key for the cookies of a test'] },
   claims: { openid: ['sub', 'groups'], profile: ['name'] },
   conformIdTokenClaims: false,
