@@ -23,6 +23,7 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
 
     // After the end of the right: half of two seconds for what runs to end by itself and say why, a little for what is then cut.
     private static readonly TimeSpan Leave = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Goodbye = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(1500);
 
@@ -56,7 +57,11 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
         await using var resort = cancellationToken.UnsafeRegister(static state => ((PortSession)state!)._lastResort ??= ((PortSession)state).StartLastResort(), this).ConfigureAwait(false);
         var reading = _reading = ReadAllAsync();
         // Each connection hangs on the same right, ends with it and says so; only what does not is ended here.
-        if (await Task.WhenAny(reading, cut.Task).ConfigureAwait(false) != reading) await PairsAsync(Leave).ConfigureAwait(false);
+        if (await Task.WhenAny(reading, cut.Task).ConfigureAwait(false) != reading && await PairsAsync(Leave).ConfigureAwait(false) && _lastStream > 0)
+        {
+            // kubectl prints what its connections were told only if it is not told at once that all of it is over.
+            await reading.WaitAsync(Moment, Clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
         await _over.CancelAsync().ConfigureAwait(false);
         foreach (var pair in Pairs()) pair.Leave();
         if (!await PairsAsync(Goodbye).ConfigureAwait(false))
