@@ -48,12 +48,14 @@ as_root() {
 # Two runs in one tree take turns to install and build; after that they do not meet.
 exec 9> artifacts/build.lock
 flock 9
-if [ "$(cat tests/node/node_modules/.installed 2> /dev/null || true)" != "$(cksum < tests/node/package-lock.json)" ]; then
-  echo "installing the pinned packages of tests/node"
-  # Exact versions and hashes come from the lock file; no package runs a script of its own.
-  npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
-  cksum < tests/node/package-lock.json > tests/node/node_modules/.installed
-fi
+for peers in tests/node tests/node/kubernetes; do
+  if [ "$(cat $peers/node_modules/.installed 2> /dev/null || true)" != "$(cksum < $peers/package-lock.json)" ]; then
+    echo "installing the pinned packages of $peers"
+    # Exact versions and hashes come from the lock file; no package runs a script of its own.
+    npm ci --prefix $peers --ignore-scripts --no-audit --no-fund --loglevel=error
+    cksum < $peers/package-lock.json > $peers/node_modules/.installed
+  fi
+done
 if [ "$lane" = bench ]; then
   flock -u 9
   exec tests/Postern.Benchmarks/run.sh "${@:2}"

@@ -25,10 +25,12 @@ internal sealed class ApiServer : IAsyncDisposable
         """;
 
     private readonly Process _shell;
+    private readonly AccountKeys _keys;
 
-    private ApiServer(Process shell, string folder, int port, Dictionary<string, string> tokens)
+    private ApiServer(Process shell, string folder, int port, Dictionary<string, string> tokens, AccountKeys keys)
     {
         _shell = shell;
+        _keys = keys;
         Folder = folder;
         Port = port;
         Tokens = tokens;
@@ -42,6 +44,9 @@ internal sealed class ApiServer : IAsyncDisposable
 
     /// <summary>Bearer tokens by user: <c>admin</c> may everything, <c>gateway</c> what tests bind to it, <c>nobody</c> nothing.</summary>
     public IReadOnlyDictionary<string, string> Tokens { get; }
+
+    /// <summary>The issuer of its service accounts' tokens, where their keys are read by whoever asks.</summary>
+    public string Accounts => _keys.Url;
 
     /// <summary>Where it is.</summary>
     public string Url => $"https://127.0.0.1:{Port}";
@@ -63,10 +68,11 @@ internal sealed class ApiServer : IAsyncDisposable
         {
             var tokens = new[] { "admin", "gateway", "nobody" }.ToDictionary(user => user, _ => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), StringComparer.Ordinal);
             await WriteFilesAsync(folder, tokens, cancellationToken);
+            var keys = await AccountKeys.StartAsync(await File.ReadAllTextAsync(Path.Combine(folder, "accounts.pub"), cancellationToken), cancellationToken);
             for (var attempt = 1; ; attempt++)
             {
                 var ports = FreePorts(3);
-                var server = new ApiServer(Launch(folder, ports), folder, ports[0], tokens);
+                var server = new ApiServer(Launch(folder, ports, keys.Url), folder, ports[0], tokens, keys);
                 if (await server.IsReadyAsync(cancellationToken)) return server;
                 var log = File.Exists(Path.Combine(folder, "apiserver.log")) ? await File.ReadAllTextAsync(Path.Combine(folder, "apiserver.log"), cancellationToken) : "no log";
                 await server.EndAsync();
@@ -123,6 +129,7 @@ internal sealed class ApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await EndAsync();
+        await _keys.DisposeAsync();
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
     }
 
@@ -169,14 +176,14 @@ internal sealed class ApiServer : IAsyncDisposable
         await File.WriteAllLinesAsync(Path.Combine(folder, "tokens.csv"), tokens.Select(pair => $"{pair.Value},{pair.Key},{pair.Key}-uid{(pair.Key == "admin" ? ",system:masters" : "")}"), cancellationToken);
     }
 
-    private static Process Launch(string folder, int[] ports)
+    private static Process Launch(string folder, int[] ports, string accounts)
     {
         var etcd = $"{Programs}/etcd --data-dir {folder}/etcd --listen-client-urls http://127.0.0.1:{ports[1]} --advertise-client-urls http://127.0.0.1:{ports[1]}"
             + $" --listen-peer-urls http://127.0.0.1:{ports[2]} --initial-advertise-peer-urls http://127.0.0.1:{ports[2]} --initial-cluster default=http://127.0.0.1:{ports[2]} --unsafe-no-fsync";
         // No controllers run: nothing would make the service accounts that the admission plugin asks for.
         var server = $"{Programs}/kube-apiserver --etcd-servers=http://127.0.0.1:{ports[1]} --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port={ports[0]}"
             + $" --tls-cert-file={folder}/server.crt --tls-private-key-file={folder}/server.key --client-ca-file={folder}/ca.crt --token-auth-file={folder}/tokens.csv"
-            + $" --service-cluster-ip-range=10.96.0.0/16 --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file={folder}/accounts.key --service-account-key-file={folder}/accounts.pub"
+            + $" --service-cluster-ip-range=10.96.0.0/16 --service-account-issuer={accounts} --service-account-signing-key-file={folder}/accounts.key --service-account-key-file={folder}/accounts.pub"
             + " --authorization-mode=RBAC --disable-admission-plugins=ServiceAccount --allow-privileged=true --endpoint-reconciler-type=none --anonymous-auth=false"
             + $" --audit-policy-file={folder}/audit.yaml --audit-log-path={folder}/audit.log --audit-log-mode=blocking";
         var script = $"{etcd} > {folder}/etcd.log 2>&1 & e=$!; {server} > {folder}/apiserver.log 2>&1 & k=$!; cat > /dev/null; kill -9 $k $e 2> /dev/null; wait $k $e 2> /dev/null; rm -rf {folder}/etcd";

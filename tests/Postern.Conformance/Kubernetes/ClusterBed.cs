@@ -51,12 +51,13 @@ internal sealed class ClusterBed : IAsyncDisposable
     /// <param name="user">Whose credential is lent.</param>
     /// <param name="impersonates">Whether the cluster is told who asks.</param>
     /// <param name="wait">How long a held request waits; two seconds.</param>
-    public static async Task<ClusterBed> StartAsync(SharedApiServer shared, string policy, CancellationToken cancellationToken, string user = "admin", bool impersonates = false, TimeSpan? wait = null)
+    /// <param name="issuer">Trusted beside the demo's.</param>
+    public static async Task<ClusterBed> StartAsync(SharedApiServer shared, string policy, CancellationToken cancellationToken, string user = "admin", bool impersonates = false, TimeSpan? wait = null, IssuerOptions? issuer = null)
     {
         var server = await shared.StartedAsync();
         var space = await shared.NamespaceAsync(cancellationToken);
         var folder = Directory.CreateTempSubdirectory("postern-cluster-");
-        var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
+        var demo = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
         try
         {
             var file = Path.Combine(folder.FullName, "policy.yaml");
@@ -68,7 +69,7 @@ internal sealed class ClusterBed : IAsyncDisposable
                     Management = null,
                     Kubernetes = "https://127.0.0.1:0",
                     Data = Path.Combine(folder.FullName, "data"),
-                    Issuers = [TestGateway.IssuerOf(issuer)],
+                    Issuers = issuer is null ? [TestGateway.IssuerOf(demo)] : [TestGateway.IssuerOf(demo), issuer],
                     Connections =
                     [
                         new ConnectionOptions
@@ -82,11 +83,11 @@ internal sealed class ClusterBed : IAsyncDisposable
                     Waits = new WaitOptions { Longest = wait ?? TimeSpan.FromSeconds(2) },
                 },
                 new GatewaySurroundings(), cancellationToken);
-            return new ClusterBed(server, issuer, folder, host, space);
+            return new ClusterBed(server, demo, folder, host, space);
         }
         catch
         {
-            await issuer.DisposeAsync();
+            await demo.DisposeAsync();
             folder.Delete(recursive: true);
             throw;
         }

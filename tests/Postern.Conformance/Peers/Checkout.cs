@@ -13,9 +13,14 @@ internal static class Checkout
     public static string NodeExecutable { get; } = FindNode();
 
     /// <summary>The installed entry file of a Node package.</summary>
-    public static string Package(params string[] parts)
+    public static string Package(params string[] parts) => Installed([Node, "node_modules", .. parts]);
+
+    /// <summary>The same of a package of <c>tests/node/kubernetes</c>.</summary>
+    public static string ClusterClient(params string[] parts) => Installed([Node, "kubernetes", "node_modules", .. parts]);
+
+    private static string Installed(string[] parts)
     {
-        var path = Path.Combine([Node, "node_modules", .. parts]);
+        var path = Path.Combine(parts);
         return File.Exists(path) ? path : throw new InvalidOperationException($"`{path}` is not there; run ./test.sh once, it installs the peers");
     }
 

@@ -47,12 +47,14 @@ public sealed partial class RepositoryTests
         Assert.Empty(unlocked);
     }
 
-    [Fact]
+    [Theory]
     [Row("T06")]
-    public void Every_node_package_is_pinned_by_hash_and_runs_no_script()
+    [InlineData("node")]
+    [InlineData("node", "kubernetes")]
+    public void Every_node_package_is_pinned_by_hash_and_runs_no_script(params string[] folder)
     {
-        var lockFile = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Repository.PathOf("tests", "node", "package-lock.json"))).RootElement;
-        var manifest = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Repository.PathOf("tests", "node", "package.json"))).RootElement;
+        var lockFile = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Repository.PathOf(["tests", .. folder, "package-lock.json"]))).RootElement;
+        var manifest = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Repository.PathOf(["tests", .. folder, "package.json"]))).RootElement;
 
         foreach (var package in lockFile.GetProperty("packages").EnumerateObject().Where(package => package.Name.Length > 0))
         {
@@ -61,9 +63,11 @@ public sealed partial class RepositoryTests
         }
         foreach (var kind in new[] { "dependencies", "optionalDependencies" })
         {
-            Assert.All(manifest.GetProperty(kind).EnumerateObject(), package => Assert.Matches(@"^\d+\.\d+\.\d+[\w.-]*$", package.Value.GetString()));
+            if (manifest.TryGetProperty(kind, out var packages)) Assert.All(packages.EnumerateObject(), package => Assert.Matches(@"^\d+\.\d+\.\d+[\w.-]*$", package.Value.GetString()));
         }
-        Assert.Contains("npm ci --prefix tests/node --ignore-scripts", File.ReadAllText(Repository.PathOf("test.sh")), StringComparison.Ordinal);
+        var script = File.ReadAllText(Repository.PathOf("test.sh"));
+        Assert.Contains("for peers in tests/node tests/node/kubernetes; do", script, StringComparison.Ordinal);
+        Assert.Contains("npm ci --prefix $peers --ignore-scripts", script, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -25,8 +25,20 @@ public sealed class ProtobufBodyTests
     }
 
     [Theory]
+    [InlineData("v1")]
+    [InlineData("apps/v1")]
+    public void The_options_of_a_delete_are_the_same_in_every_group(string apiVersion)
+    {
+        var body = Body(apiVersion, "DeleteOptions", [0x08, 0x00, .. Message(2, Text(1, "u")), .. Text(4, "Background"), .. Text(5, "All")]);
+
+        Assert.Equal($$$"""{"kind":"DeleteOptions","apiVersion":"{{{apiVersion}}}","gracePeriodSeconds":0,"preconditions":{"uid":"u"},"propagationPolicy":"Background","dryRun":["All"]}""", Read(body));
+    }
+
+    [Theory]
     [InlineData("an unknown kind", "v1", "Pod", "")]
     [InlineData("a known kind of another group", "example.com/v1", "ConfigMap", "")]
+    [InlineData("a part of a kind, by its own name", "v1", "ObjectMeta", "")]
+    [InlineData("options that are not known", "v1", "DeleteOptions", "3001")]
     [InlineData("an unknown field", "v1", "ConfigMap", "f80100")]
     [InlineData("a field of another type", "v1", "ConfigMap", "0801")]
     [InlineData("a field that stands twice", "v1", "ConfigMap", "0a000a00")]

@@ -7,7 +7,7 @@ using System.Text.Json;
 namespace Postern.Protocols.Kubernetes.Wire;
 
 /// <summary>
-/// Bodies in protobuf, for the small kinds that kubectl 1.32 and newer writes so, as the JSON that is judged and sent in their place: magic,
+/// Bodies in protobuf, for the small kinds that kubectl 1.32 and newer, and helm, write so, as the JSON that is judged and sent in their place: magic,
 /// <c>runtime.Unknown</c>, and the object (staging/src/k8s.io/apimachinery/pkg/runtime/serializer/protobuf, and each group's generated.proto). A kind or a field that
 /// is not in the table is refused: what it says could not be judged.
 /// </summary>
@@ -85,13 +85,14 @@ internal static class ProtobufBody
                     return false;
             }
         }
-        if (unknown.IsBroken || !s_messages.ContainsKey($"{apiVersion}/{kind}")) return false;
+        // The options of a delete are a kind of every group, and the same in each.
+        if (unknown.IsBroken || !s_messages.TryGetValue(kind is "DeleteOptions" ? kind : $"{apiVersion}/{kind}", out var known)) return false;
         var output = new ArrayBufferWriter<byte>(body.Length * 2);
         using var writer = new Utf8JsonWriter(output, Options);
         writer.WriteStartObject();
         writer.WriteString("kind", kind);
         writer.WriteString("apiVersion", apiVersion);
-        if (!TryMembers(raw, s_messages[$"{apiVersion}/{kind}"], writer, 0)) return false;
+        if (!TryMembers(raw, known, writer, 0)) return false;
         writer.WriteEndObject();
         writer.Flush();
         json = output.WrittenMemory;
