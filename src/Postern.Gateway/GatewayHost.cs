@@ -18,6 +18,9 @@ using Postern.Gateway.Exports;
 using Postern.Gateway.Grants;
 using Postern.Gateway.Health;
 using Postern.Gateway.Identities;
+using Postern.Gateway.Identities.Logout;
+using Postern.Gateway.Identities.Scim;
+using Postern.Gateway.Identities.Setup;
 using Postern.Gateway.Listening;
 using Postern.Gateway.Notices;
 using Postern.Gateway.Pages;
@@ -40,6 +43,12 @@ public sealed record GatewaySurroundings
 
     /// <summary>The protocols; null for those of the catalogue. For tests.</summary>
     internal Func<ImmutableArray<IProtocol>>? Protocols { get; init; }
+
+    /// <summary>True to give out another one-time code for an administrator; the one before is over.</summary>
+    public bool WantsSetupCode { get; init; }
+
+    /// <summary>Tells whoever started the gateway something that is said once and never logged.</summary>
+    public Action<string> Announce { get; init; } = static _ => { };
 
     /// <summary>Where logs go.</summary>
     public ILoggerFactory Logs { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance;
@@ -151,8 +160,15 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var authorization = await AuthorizationServer.OpenAsync(options, around, cancellationToken).ConfigureAwait(false);
         if (authorization is not null) teardown.Own(authorization);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, authorization?.Tokens, revocations: leash.Revocations));
+        authenticator.Introspections = options.Issuers.Where(issuer => issuer.Introspection is not null).ToFrozenDictionary(
+            issuer => issuer.Name, issuer => teardown.Own(new Introspection(issuer.Introspection!, authenticator.ClientOf(issuer.Name), leash, clock)), StringComparer.Ordinal);
         var revocations = new RevocationStore(database);
         foreach (var revocation in await revocations.LoadAsync(clock.GetUtcNow(), cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(revocation);
+        // What is known beyond credentials counts wherever one is used: at the door, on pages, in every decision, and in what runs.
+        var roster = new Roster();
+        var administrators = new Administrators(database, clock);
+        await administrators.StartAsync(cancellationToken).ConfigureAwait(false);
+        leash.Standing = authenticator.Standing = credential => administrators.Standing(roster.Standing(credential));
         var signIn = new BrowserSignIn(authenticator, publicUrl, clock, logs);
         var connections = new ConnectionDirectory(options.Connections);
         var protocols = surroundings.Protocols?.Invoke() ?? ProtocolCatalog.Create();
@@ -164,7 +180,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 5. People: where they are told, and where they answer.
         ImmutableArray<IHoldChannel> channels = [.. Notifiers(options, publicUrl).Select(notifier => teardown.Own(new NoticeChannel(notifier, holds, new NoticeOutbox(database, notifier.Name), recorder, clock, logs.CreateLogger("Postern.Notices"))))];
-        var people = new People(options.People);
+        var people = new People(options.People) { HasLeft = roster.HasLeft };
         authenticator.Vouched = people.Saw;
         var desk = new ApprovalDesk(holds, recorder, channels, clock, people, options.Limits.Questions);
         var grants = teardown.Own(new GrantDesk(grantStore, holds, desk, policies, leash, recorder, GatewayVocabulary.Itself(publicUrl), clock));
@@ -223,6 +239,18 @@ public sealed partial class GatewayHost : IAsyncDisposable
         new GrantPages(grants, grantStore, policies, pages, publicUrl, clock).Map(server);
         var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
         var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, Longer(authenticator.LongestLife, authorization?.SignInLife), clock));
+        foreach (var introspection in authenticator.Introspections.Values) introspection.Ended = revoking.EndedThereAsync;
+        new SetupPages(administrators, ownActs, pages, notes).Map(server);
+        new LogoutEndpoint(authenticator, revoking, notes, clock).Map(server);
+        var scimOptions = options.Issuers.Where(issuer => issuer.Scim is not null).ToFrozenDictionary(issuer => issuer.Name, issuer => issuer.Scim!, StringComparer.Ordinal);
+        if (scimOptions.Count > 0)
+        {
+            // An issuer of several tenants is one in policy and for its directory.
+            var trusted = authenticator.Issuers.DistinctBy(issuer => issuer.Name, StringComparer.Ordinal).ToDictionary(issuer => issuer.Name, StringComparer.Ordinal);
+            var directory = teardown.Own(new ScimDirectory(new ScimParts(new ScimStore(database), roster, leash, revoking, grants, ownActs), scimOptions.ToFrozenDictionary(one => one.Key, one => (one.Value, trusted[one.Key]), StringComparer.Ordinal)));
+            await directory.StartAsync(cancellationToken).ConfigureAwait(false);
+            new ScimEndpoint(directory, scimOptions, publicUrl, notes).Map(server);
+        }
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, UrlOf(publicUrl, clusters?.Url, raw?.EndPoint.ToString()), clock);
         var questions = new QuestionParts(policies, new PolicyEnvironment
         {
@@ -258,6 +286,11 @@ public sealed partial class GatewayHost : IAsyncDisposable
             await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
         sessions?.Start();
+        var isOfUse = policies.Status.Applied is { Files: { IsDefault: false } files } && files.Any(file => file.Text.Contains(Administrators.Group, StringComparison.Ordinal));
+        if (await administrators.OfferAsync(surroundings.WantsSetupCode, isOfUse, cancellationToken).ConfigureAwait(false) is { } code)
+        {
+            surroundings.Announce($"whoever types the code {code} at {publicUrl}/setup within {Administrators.CodeLife.TotalHours:0} hours becomes an administrator; it is not shown again{(isOfUse ? "" : $"; no rule speaks of `{Administrators.Group}` yet, so it gives nothing")}");
+        }
         return new GatewayHost(listener.Url, publicUrl, management?.Url, raw?.EndPoint.ToString(), teardown) { KubernetesUrl = clusters?.Url };
     }
 

@@ -37,8 +37,8 @@ internal static class IdentitiesCommand
 
     private static Option<string> Of()
     {
-        var of = new Option<string>("--of") { Description = "What the subject is: identity, group, agent, session (sid), token (jti) or family.", HelpName = "kind", DefaultValueFactory = static _ => "identity" };
-        of.AcceptOnlyFromAmong("identity", "group", "agent", "session", "token", "family");
+        var of = new Option<string>("--of") { Description = "What the subject is: identity, group, agent, session (sid), token (jti), family, or sessionless (a person's credentials that name no session).", HelpName = "kind", DefaultValueFactory = static _ => "identity" };
+        of.AcceptOnlyFromAmong("identity", "group", "agent", "session", "token", "family", "sessionless");
         return of;
     }
 

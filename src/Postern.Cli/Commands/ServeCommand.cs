@@ -17,12 +17,13 @@ internal static class ServeCommand
     public static Command Create(Surroundings surroundings)
     {
         var configuration = new Option<string>("--config") { Description = "The configuration file.", HelpName = "postern.yaml", DefaultValueFactory = _ => "postern.yaml" };
-        var command = new Command("serve", "Run the gateway.") { configuration };
-        command.SetAction((parsed, cancellationToken) => RunAsync(surroundings, parsed.GetRequiredValue(configuration), cancellationToken));
+        var setup = new Option<bool>("--new-setup-code") { Description = "Print a new one-time code with which whoever signs in becomes an administrator; the one before is over." };
+        var command = new Command("serve", "Run the gateway.") { configuration, setup };
+        command.SetAction((parsed, cancellationToken) => RunAsync(surroundings, parsed.GetRequiredValue(configuration), parsed.GetValue(setup), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(Surroundings surroundings, string file, CancellationToken stop)
+    private static async Task<int> RunAsync(Surroundings surroundings, string file, bool wantsSetupCode, CancellationToken stop)
     {
         // Before the first socket of the process: the runtime looks once.
         InlineCompletions.Prefer();
@@ -33,7 +34,7 @@ internal static class ServeCommand
         GatewayHost gateway;
         try
         {
-            gateway = await GatewayHost.StartAsync(options, new GatewaySurroundings { Clock = surroundings.Clock, Logs = logs }, stop);
+            gateway = await GatewayHost.StartAsync(options, new GatewaySurroundings { Clock = surroundings.Clock, Logs = logs, WantsSetupCode = wantsSetupCode, Announce = surroundings.Error.WriteLine }, stop);
         }
         catch (GatewayStartException e)
         {

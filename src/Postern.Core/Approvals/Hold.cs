@@ -122,6 +122,7 @@ public sealed record Hold
             RevocationOf.Group => origin is null || origin.Groups.Contains(subject.Value, StringComparer.Ordinal),
             RevocationOf.Session => origin is null || string.Equals(origin.SessionId, subject.Value, StringComparison.Ordinal),
             RevocationOf.Token => origin is null || string.Equals(origin.TokenId, subject.Value, StringComparison.Ordinal),
+            RevocationOf.Sessionless => origin?.SessionId is null && string.Equals(requester, subject.Key, StringComparison.Ordinal),
             RevocationOf.Family => origin is null || string.Equals(origin.Family, subject.Value, StringComparison.Ordinal),
             _ => true,
         };

@@ -43,7 +43,10 @@ public sealed class People
 
     /// <summary>The groups that count for an answer: those of now if anything newer is known, otherwise those of when it was given.</summary>
     internal IEnumerable<string> GroupsOf(Answer answer) =>
-        _seen.TryGetValue(answer.Approver, out var seen) && seen.At >= answer.At ? answer.Groups.Where(seen.Groups.Contains) : answer.Groups;
+        (_seen.TryGetValue(answer.Approver, out var seen) && seen.At >= answer.At ? answer.Groups.Where(seen.Groups.Contains) : answer.Groups).Where(group => !HasLeft(answer.Approver, group));
+
+    /// <summary>Whether it is known that an account is not in a group any more, whatever its issuer last vouched for; set once, before anybody answers.</summary>
+    public Func<string, string, bool> HasLeft { get; set; } = static (_, _) => false;
 
     private sealed record Seen(DateTimeOffset At, FrozenSet<string> Groups);
 }

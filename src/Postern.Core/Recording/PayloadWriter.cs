@@ -207,6 +207,7 @@ internal static class PayloadWriter
         json.WriteString("kind"u8, identity.Kind switch { IdentityKind.Person => "person"u8, IdentityKind.Workload => "workload"u8, _ => "gateway"u8 });
         Optional(json, "agent"u8, identity.Agent);
         Texts(json, "groups"u8, identity.Groups);
+        if (!identity.OwnGroups.IsDefaultOrEmpty) Texts(json, "ownGroups"u8, identity.OwnGroups);
         Optional(json, "name"u8, identity.DisplayName);
     }
 

@@ -42,6 +42,9 @@ public sealed record RecordedCheckpoint(string Journal, long Through, string Cha
 /// <summary>Who asked.</summary>
 public sealed record RecordedIdentity(string Issuer, string Subject, string Kind, string? Agent, ImmutableArray<string> Groups, string? Name)
 {
+    /// <summary>Groups that the gateway itself vouched for; default for none.</summary>
+    public ImmutableArray<string> OwnGroups { get; init; }
+
     /// <summary><c>issuer:subject</c>.</summary>
     [JsonIgnore]
     public string Key => $"{Issuer}:{Subject}";

@@ -23,13 +23,18 @@ public enum RevocationOf
 
     /// <summary>Every token that descends from one sign-in at a client (a family of refresh tokens).</summary>
     Family,
+
+    /// <summary>
+    /// Credentials of a person that name no session: when the issuer ends one of the person's sessions, these cannot be told apart from those of it.
+    /// </summary>
+    Sessionless,
 }
 
 /// <summary>Whose credentials: a kind, the issuer's configured name and the value as the issuer writes it.</summary>
 public readonly record struct RevocationSubject(RevocationOf Of, string Issuer, string Value)
 {
     /// <summary>The words of <see cref="Of"/>, in its order: in the record, the API and commands.</summary>
-    public static ImmutableArray<string> Words { get; } = ["identity", "group", "agent", "session", "token", "family"];
+    public static ImmutableArray<string> Words { get; } = ["identity", "group", "agent", "session", "token", "family", "sessionless"];
 
     /// <summary>The word of <see cref="Of"/>.</summary>
     public string Word => Words[(int)Of];
@@ -60,6 +65,7 @@ public readonly record struct RevocationSubject(RevocationOf Of, string Issuer, 
             RevocationOf.Session => string.Equals(identity.SessionId, Value, StringComparison.Ordinal),
             RevocationOf.Token => string.Equals(identity.TokenId, Value, StringComparison.Ordinal),
             RevocationOf.Family => string.Equals(identity.Family, Value, StringComparison.Ordinal),
+            RevocationOf.Sessionless => identity.SessionId is null && string.Equals(identity.Subject, Value, StringComparison.Ordinal),
             _ => false,
         };
     }
@@ -104,7 +110,9 @@ public sealed record Revocation(RevocationSubject Subject, DateTimeOffset At, Da
     public Revocation And(Revocation other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        var newer = other.At >= At ? other : this;
-        return newer with { IssuedUntil = IssuedUntil > other.IssuedUntil ? IssuedUntil : other.IssuedUntil, KeptUntil = KeptUntil > other.KeptUntil ? KeptUntil : other.KeptUntil };
+        // What somebody blocked by hand is restored by hand: no directory that says the same undoes it later.
+        var newer = IsBlock && Source == "command" ? this with { At = other.At >= At ? other.At : At } : other.At >= At ? other : this;
+        var reason = newer.Reason.Length > 0 ? newer.Reason : ReferenceEquals(newer, other) ? Reason : other.Reason;
+        return newer with { Reason = reason, IssuedUntil = IssuedUntil > other.IssuedUntil ? IssuedUntil : other.IssuedUntil, KeptUntil = KeptUntil > other.KeptUntil ? KeptUntil : other.KeptUntil };
     }
 }

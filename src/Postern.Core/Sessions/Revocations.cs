@@ -75,6 +75,7 @@ public sealed class Revocations
             {
                 return true;
             }
+            if (identity.SessionId is null && Ends(RevocationOf.Sessionless, identity, identity.Subject)) return true;
             if ((_kinds & (1 << (int)RevocationOf.Group)) == 0) return false;
             foreach (var group in identity.Groups)
             {

@@ -90,6 +90,8 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
             Directory = Directory(issuer),
             ClientId = issuer.Text("clientId"),
             ClientSecret = Secret(issuer, "clientSecret"),
+            Scim = Scim(issuer),
+            Introspection = Introspection(issuer),
             GroupsClaim = issuer.Has("groupsClaim") ? issuer.Text("groupsClaim") : null,
             RolesClaim = issuer.Text("rolesClaim"),
             Algorithms = issuer.Has("algorithms") ? issuer.List("algorithms") : default,
@@ -109,6 +111,27 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
         var secret = Secret(directory, "clientSecret");
         if (secret is null && !directory.Has("clientSecret") && !directory.Has("clientSecretFile")) problems.Add(directory.Node.Problem("a directory needs `clientSecret` or `clientSecretFile`"));
         return directory.Text("url") is { } url && directory.Text("clientId") is { } client && secret is not null ? new DirectoryOptions(url, client, secret) { TokenUrl = directory.Text("tokenUrl") } : null;
+    }
+
+    private ScimOptions? Scim(Reader issuer)
+    {
+        if (!issuer.Has("scim")) return null;
+        var scim = issuer.Section("scim");
+        var token = Secret(scim, "token");
+        if (token is null && !scim.Has("token") && !scim.Has("tokenFile")) problems.Add(scim.Node.Problem("a directory needs `token` or `tokenFile`: without it anybody could disable anybody"));
+        else if (token is { Length: < 32 }) problems.Add(scim.Node.Problem($"the token of a directory is too short: expected 32 characters or more, found {token.Length}"));
+        return token is null ? null : new ScimOptions(token, scim.Text("subject")!);
+    }
+
+    private IntrospectionOptions? Introspection(Reader issuer)
+    {
+        if (!issuer.Has("introspection")) return null;
+        var introspection = issuer.Section("introspection");
+        var secret = Secret(introspection, "clientSecret");
+        if (secret is null && !introspection.Has("clientSecret") && !introspection.Has("clientSecretFile")) problems.Add(introspection.Node.Problem("introspection needs `clientSecret` or `clientSecretFile`"));
+        return introspection.Text("url") is { } url && introspection.Text("clientId") is { } client && secret is not null
+            ? new IntrospectionOptions(url, client, secret) { Every = introspection.Duration("every")!.Value, MaxStale = introspection.Duration("maxStale")!.Value }
+            : null;
     }
 
     private ConnectionOptions Connection(string name, Reader connection)

@@ -64,6 +64,21 @@ internal static class ConfigurationKeys
         new("clientId", One(ValueKind.Text), "The client that people sign in with, on pages and in the CLI."),
         new("clientSecret", One(ValueKind.Secret), "That client's secret, if it has one."),
         new("clientSecretFile", One(ValueKind.Path), "A file that holds it instead."),
+        new("scim", new Section(
+        [
+            new("token", One(ValueKind.Secret), "The secret that the directory brings as its bearer token; 32 characters or more."),
+            new("tokenFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("subject", new Value(ValueKind.Choice) { Choices = ["externalId", "userName"] }, "Which attribute of a user is what tokens name as their subject.") { Default = "externalId" },
+        ]), "A directory that pushes users and groups (SCIM 2.0) to `/scim/NAME/v2`: who is disabled there is out here, who left a group has left it here, at once."),
+        new("introspection", new Section(
+        [
+            new("url", One(ValueKind.Url), "The endpoint (RFC 7662).") { IsRequired = true },
+            new("clientId", One(ValueKind.Text), "The gateway's client there.") { IsRequired = true },
+            new("clientSecret", One(ValueKind.Secret), "That client's secret."),
+            new("clientSecretFile", One(ValueKind.Path), "A file that holds it instead."),
+            new("every", One(ValueKind.Duration), "How often each live token is asked about.") { Default = "30s" },
+            new("maxStale", One(ValueKind.Duration), "How long a token counts without an answer; then it is refused, and what runs on it ends.") { Default = "2m" },
+        ]), "Where the issuer is asked whether a token still counts: at its first use, and again and again while it lives."),
         new("groupsClaim", One(ValueKind.Text), "The claim that lists groups. That of the preset, if there is one.") { Default = "groups" },
         new("rolesClaim", One(ValueKind.Text), "The claim that lists roles, by its name or as a JSON pointer (`/realm_access/roles`); policies know a role as the group `role:NAME`. That of the preset when absent; `none` for none."),
         new("algorithms", new ListOf(new Value(ValueKind.Choice) { Choices = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] }), "The signature algorithms that are accepted. Those of the preset, if there is one.") { Default = "RS256, ES256" },

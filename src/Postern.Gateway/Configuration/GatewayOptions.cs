@@ -134,6 +134,12 @@ public sealed class IssuerOptions
     /// <summary>That client's secret, if it has one.</summary>
     public string? ClientSecret { get; init; }
 
+    /// <summary>How a directory pushes users and groups here, or null.</summary>
+    public ScimOptions? Scim { get; init; }
+
+    /// <summary>Where the issuer is asked whether tokens still count, or null.</summary>
+    public IntrospectionOptions? Introspection { get; init; }
+
     /// <summary>The claim that lists groups; null for that of the preset, or <c>groups</c>.</summary>
     public string? GroupsClaim { get; init; }
 
@@ -173,6 +179,31 @@ public sealed record DirectoryOptions(string Url, string ClientId, string Client
 
     /// <summary>The scope that is asked for: all that the application was given for this directory.</summary>
     public string Scope { get; init; } = $"{new Uri(Url).GetLeftPart(UriPartial.Authority)}/.default";
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Url} (secret)";
+}
+
+/// <summary>What a directory needs to push users and groups of an issuer (SCIM 2.0).</summary>
+/// <param name="Token">The secret that it brings as a bearer token.</param>
+/// <param name="Subject">Which attribute of a user is the subject in tokens: <c>externalId</c> or <c>userName</c>.</param>
+public sealed record ScimOptions(string Token, string Subject)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Subject} (secret)";
+}
+
+/// <summary>Where an issuer says whether a token still counts (RFC 7662), and whom the gateway is there.</summary>
+/// <param name="Url">The introspection endpoint.</param>
+/// <param name="ClientId">The gateway's client there.</param>
+/// <param name="ClientSecret">Its secret.</param>
+public sealed record IntrospectionOptions(string Url, string ClientId, string ClientSecret)
+{
+    /// <summary>How often each live token is asked about.</summary>
+    public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a token counts without an answer.</summary>
+    public TimeSpan MaxStale { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Url} (secret)";

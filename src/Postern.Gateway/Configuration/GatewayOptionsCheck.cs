@@ -27,6 +27,8 @@ internal static class GatewayOptionsCheck
             {
                 if (address is not null && !(ConfigurationValue.TryUrl(address, out var directory) && (directory.Scheme == "https" || IsLoopback(directory)))) yield return ($"issuers.{issuer.Name}.directory", $"a directory must be reached over https, found `{address}`");
             }
+            if (issuer.Introspection is { } asked && !(ConfigurationValue.TryUrl(asked.Url, out var introspection) && (introspection.Scheme == "https" || IsLoopback(introspection)))) yield return ($"issuers.{issuer.Name}.introspection.url", $"tokens are sent there, so it must be reached over https, found `{asked.Url}`");
+            if (issuer.Introspection is { } often && (often.Every < TimeSpan.FromSeconds(1) || often.MaxStale < often.Every)) yield return ($"issuers.{issuer.Name}.introspection", "expected `every` of at least 1s, and `maxStale` no shorter");
             if (issuer.ClockSkew > Identities.TrustedIssuer.MaxClockSkew) yield return ($"issuers.{issuer.Name}.clockSkew", $"expected at most {Identities.TrustedIssuer.MaxClockSkew.TotalSeconds}s, found {issuer.ClockSkew.TotalSeconds}s; let the machines keep time instead");
         }
         if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");

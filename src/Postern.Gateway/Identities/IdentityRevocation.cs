@@ -63,6 +63,16 @@ internal sealed class IdentityRevocation(RevocationParts parts)
             async _ => await RestoreAsync(subject).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
+    /// <summary>An issuer says that a token is over. One without an id of its own ends with everything that was issued to its owner up to it.</summary>
+    public async ValueTask EndedThereAsync(Identity identity)
+    {
+        var now = parts.Clock.GetUtcNow();
+        var revocation = identity.TokenId is { } id
+            ? Revocation.Now(new RevocationSubject(RevocationOf.Token, identity.Issuer, id), now, parts.LongestLife)
+            : Revocation.Now(new RevocationSubject(RevocationOf.Identity, identity.Issuer, identity.Subject), now, parts.LongestLife) with { IssuedUntil = identity.IssuedAt };
+        await EndAsync(revocation with { Source = "introspection", By = identity.Issuer, Reason = "the issuer says that the token is over" }).ConfigureAwait(false);
+    }
+
     /// <summary>Ends all of it; what runs is cut before anything is waited for. Called from within the operation that is recorded.</summary>
     public async ValueTask<Revoked> ApplyAsync(Revocation revocation, OperationId operation)
     {
@@ -76,7 +86,7 @@ internal sealed class IdentityRevocation(RevocationParts parts)
         }
 
         // 2. On the disk: a restart must not undo it.
-        await parts.Store.SaveAsync(revocation, parts.Clock.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
+        await parts.Store.SaveAsync(parts.Leash.Revocations.Find(subject) ?? revocation, parts.Clock.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
         parts.Leash.Revocations.Forget(parts.Clock.GetUtcNow());
 
         // 3. What was asked for and given, and is not used yet.
@@ -101,9 +111,6 @@ internal sealed class IdentityRevocation(RevocationParts parts)
         parts.Leash.Revocations.Remove(subject);
         return true;
     }
-
-    /// <summary>The same, decided again for whoever this concerns: they left a group.</summary>
-    public int Reconsider(string identityKey) => parts.Leash.Reconsider(identity => string.Equals(identity.Key, identityKey, StringComparison.Ordinal));
 
     // Sessions of protocols and children belong to an identity. One that other credentials of it may still use stays; those credentials are asked every time.
     private IEnumerable<string> OwnersOf(RevocationSubject subject) => subject.Of switch

@@ -143,6 +143,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     /// <summary>What verifies signatures here, for whatever else is signed and read as tokens are.</summary>
     internal ITokenVerifier Verifier => _verifier;
 
+    /// <summary>The issuers that are asked whether their tokens still count, by name; set once, before anybody is let in.</summary>
+    internal FrozenDictionary<string, Introspection> Introspections { get; set; } = FrozenDictionary<string, Introspection>.Empty;
+
+    /// <summary>The client of an issuer.</summary>
+    internal IssuerClient ClientOf(string issuer) => _sources.First(source => source.Issuer.Name == issuer).Client;
+
     /// <summary>The names of the issuers.</summary>
     internal IEnumerable<string> IssuerNames => _sources.Select(source => source.Issuer.Name).Distinct(StringComparer.Ordinal);
 
@@ -270,6 +276,17 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         var freshUntil = elsewhere is null ? DateTimeOffset.MaxValue : now + GroupDirectory.Fresh;
         var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil) { Input = TryDigestInput(token, out var input) ? input : default };
         var answer = Admit(verified, resource, now);
+        if (answer is Authentication.Accepted && Introspections.TryGetValue(issuer.Name, out var introspection))
+        {
+            var (known, refusedThere) = await introspection.FirstAsync(token, identity, endsAt, cancellationToken);
+            if (known is null)
+            {
+                return refusedThere!;
+            }
+
+            verified = verified with { Introspected = known };
+        }
+
         if (remembers && answer is Authentication.Accepted)
         {
             _verified.Keep(digest, verified);
@@ -293,7 +310,7 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
     private static Authentication.Refused Refused(TokenFault fault) => new(fault.Reason) { IsTransient = fault == TokenFault.NoKeys || fault == TokenFault.NoDirectory };
 
     /// <summary>A signature by the issuer's key with this id; an unknown id asks the issuer again, at most once per interval.</summary>
-    private async ValueTask<(IssuerState? State, Authentication.Refused? Failure)> VerifySignatureAsync(Source source, string token, TokenText text, string audience, CancellationToken cancellationToken)
+    internal async ValueTask<(IssuerState? State, Authentication.Refused? Failure)> VerifySignatureAsync(Source source, string token, TokenText text, string audience, CancellationToken cancellationToken)
     {
         if (await source.Keys.CurrentAsync(cancellationToken) is not { } state)
         {
@@ -338,6 +355,11 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
         if (token.Accepted.Identity.Family is { } family && _own?.HasEnded(family) == true)
         {
             return Refused(TokenFault.FamilyEnded);
+        }
+
+        if (token.Introspected?.Complaint(now) is { } unconfirmed)
+        {
+            return unconfirmed;
         }
 
         if (_revocations.Covers(token.Accepted.Identity))

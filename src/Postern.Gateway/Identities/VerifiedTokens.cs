@@ -15,6 +15,9 @@ internal sealed record VerifiedToken(
 {
     /// <summary>The digest of what was signed.</summary>
     public Digest Input { get; init; }
+
+    /// <summary>What the issuer said of it last, where it is asked; null where it is not.</summary>
+    public IntrospectedToken? Introspected { get; init; }
 }
 
 /// <summary>Verified tokens by the SHA-256 of their text, until they end. Bounded; the oldest leave first.</summary>

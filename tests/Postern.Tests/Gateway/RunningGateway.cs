@@ -42,9 +42,9 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     private readonly TemporaryFolder _folder;
 
-    private RunningGateway(TemporaryFolder folder, DemoIssuer issuer, ShopServer shop, GatewayHost host, string policyFile)
+    private RunningGateway(TemporaryFolder folder, DemoIssuer issuer, ShopServer shop, GatewayHost host, string policyFile, List<string> announced, TimeProvider? clock)
     {
-        (_folder, Issuer, Shop, Host, PolicyFile) = (folder, issuer, shop, host, policyFile);
+        (_folder, Issuer, Shop, Host, PolicyFile, _announced, _clock) = (folder, issuer, shop, host, policyFile, announced, clock);
     }
 
     public DemoIssuer Issuer { get; }
@@ -59,7 +59,7 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public string DataFolder => Options.Data;
 
-    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default)
+    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default, ScimOptions? scim = null, IntrospectionOptions? introspection = null, params ConnectionOptions[] more)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600", Clock = clock ?? TimeProvider.System });
@@ -70,22 +70,32 @@ internal sealed class RunningGateway : IAsyncDisposable
             Url = "http://127.0.0.1:0",
             Management = "http://127.0.0.1:0",
             Data = Path.Combine(folder.Path, "data"),
-            Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret }],
-            Connections = [new ConnectionOptions { Name = "shop", Protocol = "mcp", Url = shop.Url, Credential = new CredentialOptions("Authorization", "Bearer shop-secret") }],
+            Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret, Scim = scim, Introspection = introspection }],
+            Connections = [new ConnectionOptions { Name = "shop", Protocol = "mcp", Url = shop.Url, Credential = new CredentialOptions("Authorization", "Bearer shop-secret") }, .. more],
             Policy = [policyFile],
             Waits = new WaitOptions { Longest = waits },
             Limits = new LimitOptions { Drain = TimeSpan.FromSeconds(1) },
         };
-        var host = await GatewayHost.StartAsync(options, Surroundings(clock, logs));
-        return new RunningGateway(folder, issuer, shop, host, policyFile) { Options = options };
+        var announced = new List<string>();
+        var host = await GatewayHost.StartAsync(options, Surroundings(clock, logs, announced));
+        return new RunningGateway(folder, issuer, shop, host, policyFile, announced, clock) { Options = options };
     }
 
     /// <summary>Stops the gateway and starts another on the same data.</summary>
-    public async Task RestartAsync()
+    public Task RestartAsync() => RestartAsync(wantsSetupCode: false);
+
+    /// <summary>The same, and asks for another one-time code.</summary>
+    public async Task RestartAsync(bool wantsSetupCode)
     {
         await Host.StopAsync();
-        Host = await GatewayHost.StartAsync(Options, Surroundings(null, null));
+        Host = await GatewayHost.StartAsync(Options, Surroundings(_clock, null, _announced, wantsSetupCode));
     }
+
+    /// <summary>What was said once, to whoever started the gateway.</summary>
+    public IReadOnlyList<string> Announced => _announced;
+
+    private readonly List<string> _announced;
+    private readonly TimeProvider? _clock;
 
     public string TokenOf(string subject, string client = "demo-agent") => Issuer.IssueToken(subject, Host.PublicUrl, client);
 
@@ -132,8 +142,10 @@ internal sealed class RunningGateway : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private static GatewaySurroundings Surroundings(TimeProvider? clock, ILoggerFactory? logs) => new()
+    private static GatewaySurroundings Surroundings(TimeProvider? clock, ILoggerFactory? logs, List<string> announced, bool wantsSetupCode = false) => new()
     {
+        Announce = announced.Add,
+        WantsSetupCode = wantsSetupCode,
         Clock = clock ?? TimeProvider.System,
         Logs = logs ?? Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
     };

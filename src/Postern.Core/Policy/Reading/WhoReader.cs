@@ -7,6 +7,9 @@ namespace Postern.Core.Policy.Reading;
 /// <summary>Reads <c>who</c>, <c>except</c> and the names inside <c>approvers</c>.</summary>
 internal static class WhoReader
 {
+    /// <summary>The one group that the gateway itself vouches for: administrators by the one-time code of its first start.</summary>
+    public const string OwnGroup = "gateway:administrators";
+
     private static readonly ImmutableArray<string> Keys = ["users", "groups", "agents", "workloads"];
 
     /// <summary>Null after an error.</summary>
@@ -35,7 +38,7 @@ internal static class WhoReader
         var names = ImmutableArray.CreateBuilder<string>();
         foreach (var item in context.Items(node, what))
         {
-            if (context.Text(item, what) is not { } text || Qualified(context, item, text) is not { } name) continue;
+            if (context.Text(item, what) is not { } text || (what == "`groups`" && text == OwnGroup ? text : Qualified(context, item, text)) is not { } name) continue;
             if (names.Contains(name)) context.Error(item, $"`{text}` stands in {what} twice");
             else names.Add(name);
         }
@@ -79,7 +82,7 @@ internal static class WhoReader
         if (known.IsEmpty) return;
         foreach (var group in groups)
         {
-            if (!known.Contains(group)) context.Warn(node, $"no group `{group}` is known{NearestWord.Hint(group, known)}");
+            if (group != OwnGroup && !known.Contains(group)) context.Warn(node, $"no group `{group}` is known{NearestWord.Hint(group, known)}");
         }
     }
 }

@@ -116,6 +116,7 @@ internal sealed class RecordedQuestions
         Kind = recorded.Kind switch { "person" => IdentityKind.Person, "workload" => IdentityKind.Workload, _ => IdentityKind.Gateway },
         Agent = recorded.Agent,
         Groups = recorded.Groups,
+        OwnGroups = recorded.OwnGroups.IsDefault ? [] : recorded.OwnGroups,
         DisplayName = recorded.Name,
         HasLostClaims = true,
     };

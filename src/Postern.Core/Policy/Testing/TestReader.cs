@@ -78,6 +78,8 @@ internal static class TestReader
         var workload = Name(context, node, "workload");
         var agent = Name(context, node, "agent");
         var groups = node.Find("groups") is { } groupsNode ? WhoReader.Names(context, groupsNode, "`groups`") : [];
+        var isOwn = groups.Contains(WhoReader.OwnGroup);
+        groups = groups.Remove(WhoReader.OwnGroup);
         if (user is not null && workload is not null) context.Error(node, "`as` is a `user` or a `workload`, not both");
         ImmutableArray<string> all = [.. new[] { user, workload, agent }.OfType<string>(), .. groups];
         var issuer = all.IsEmpty ? context.Environment.Issuers.FirstOrDefault("") : Issuer(all[0]);
@@ -93,6 +95,7 @@ internal static class TestReader
             Kind = workload is null ? IdentityKind.Person : IdentityKind.Workload,
             Agent = agent?[(issuer.Length + 1)..],
             Groups = [.. groups.Select(group => group[(issuer.Length + 1)..])],
+            OwnGroups = isOwn ? [WhoReader.OwnGroup[(WhoReader.OwnGroup.IndexOf(':', StringComparison.Ordinal) + 1)..]] : [],
         };
     }
 
