@@ -43,6 +43,7 @@ public sealed record RecordedCheckpoint(string Journal, long Through, string Cha
 public sealed record RecordedIdentity(string Issuer, string Subject, string Kind, string? Agent, ImmutableArray<string> Groups, string? Name)
 {
     /// <summary>Groups that the gateway itself vouched for; default for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public ImmutableArray<string> OwnGroups { get; init; }
 
     /// <summary><c>issuer:subject</c>.</summary>
