@@ -95,7 +95,7 @@ internal static class IdpCommand
         using var oauth = new OAuthClient();
         try
         {
-            return await new LoginFlow(new SignInStore(XdgFolders.State(surroundings)), oauth, surroundings.Clock).TokenAsync(shared.Gateway(parsed), cancellationToken)
+            return await new LoginFlow(SignInStore.Of(surroundings), oauth, surroundings.Clock).TokenAsync(shared.Gateway(parsed), cancellationToken)
                 ?? throw new CommandException(ExitCode.LoginNeeded, "nobody is signed in at this gateway; run `postern login`");
         }
         catch (SignInException e)

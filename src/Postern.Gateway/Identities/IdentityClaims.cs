@@ -53,7 +53,9 @@ internal static class IdentityClaims
             Agent = agent,
             Groups = groups,
             SessionId = Mark(claims, "sid"),
-            TokenId = Mark(claims, "jti"),
+
+            // Entra's name for the same (its page on access token claims)
+            TokenId = Mark(claims, "jti") ?? Mark(claims, "uti"),
             DisplayName = name is { Length: > 0 and <= MaxNameLength } ? name : null,
             Claims = token.ClaimsJson,
             IssuedAt = issuedAt,

@@ -17,7 +17,7 @@ public sealed class EntraTests
         var una = await stage.Authenticator.AcceptsAsync(stage.Sign(EntraSecond(stage.Forge)));
 
         Assert.Equal($"entra:{Una}.{Tenant}", una.Key);
-        Assert.Equal(IdentityKind.Person, una.Kind);
+        Assert.Equal((IdentityKind.Person, "tQx-1"), (una.Kind, una.TokenId));
         Assert.Equal("entra:aaaaaaaa-0000-4000-8000-00000000a9e7", una.QualifiedAgent);
         Assert.Equal(["entra:99999999-0000-4000-8000-000000000001", "entra:role:Orders.Approve", "entra:support"], una.QualifiedGroups.Order(StringComparer.Ordinal));
     }
