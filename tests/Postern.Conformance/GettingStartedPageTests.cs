@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Postern.Conformance.Clients;
 using Postern.Conformance.Peers;
@@ -10,8 +12,9 @@ public sealed partial class GettingStartedPageTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postern-start-");
     private readonly string _page = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "learn", "getting-started.md"));
-    private readonly int _issuer = Postgres.Cluster.FreePort();
-    private readonly int _gateway = Postgres.Cluster.FreePort();
+    private readonly int _issuer = FreePort();
+    private readonly int _gateway = FreePort();
+    private readonly int _management = FreePort();
 
     private static CancellationToken Test => TestContext.Current.CancellationToken;
 
@@ -73,7 +76,7 @@ public sealed partial class GettingStartedPageTests : IDisposable
     private Dictionary<string, string?> Surroundings => new(StringComparer.Ordinal)
     {
         ["POSTERN__LISTEN__URL"] = $"http://127.0.0.1:{_gateway}",
-        ["POSTERN__LISTEN__MANAGEMENT"] = "http://127.0.0.1:" + (_management ??= Postgres.Cluster.FreePort()),
+        ["POSTERN__LISTEN__MANAGEMENT"] = $"http://127.0.0.1:{_management}",
         ["POSTERN__ISSUERS__DEMO__AUTHORITY"] = $"http://127.0.0.1:{_issuer}",
         ["POSTERN_GATEWAY"] = $"http://127.0.0.1:{_gateway}",
         ["XDG_STATE_HOME"] = Path.Combine(_folder.FullName, "state"),
@@ -83,18 +86,19 @@ public sealed partial class GettingStartedPageTests : IDisposable
         ["POSTERN_TOKEN"] = null,
     };
 
-    private int? _management;
-
     private async Task<Process> ServeAsync(string command)
     {
         var process = Process.Start(StartOf([.. Words(command), .. command == "postern demo issuer" ? (string[])["--port", $"{_issuer}", "--audience", $"http://127.0.0.1:{_gateway}"] : []]))!;
         process.StandardInput.Close();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Test);
         patience.CancelAfter(TimeSpan.FromMinutes(1));
-        string? line;
-        do line = await process.StandardError.ReadLineAsync(patience.Token);
-        while (line is not null && !line.Contains("serves at", StringComparison.Ordinal));
-        Assert.True(line is not null, $"`{command}` ended");
+        var said = new List<string>();
+        while (await process.StandardError.ReadLineAsync(patience.Token) is { } line)
+        {
+            said.Add(line);
+            if (line.Contains("serves at", StringComparison.Ordinal)) break;
+        }
+        Assert.True(said.Count > 0 && said[^1].Contains("serves at", StringComparison.Ordinal), $"`{command}` ended: {string.Join('\n', said)}");
         // What it says later must not fill the pipe.
         _ = process.StandardError.ReadToEndAsync(CancellationToken.None);
         _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
@@ -133,6 +137,25 @@ public sealed partial class GettingStartedPageTests : IDisposable
             else start.Environment[name] = value;
         }
         return start;
+    }
+
+    /// <summary>Free now, and not one that the system gives to whoever asks for any: seconds pass before it is used, and other tests ask all the time.</summary>
+    private static int FreePort()
+    {
+        while (true)
+        {
+            var port = Random.Shared.Next(15_000, 32_000);
+            try
+            {
+                using var probe = new TcpListener(IPAddress.Loopback, port);
+                probe.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken; another one.
+            }
+        }
     }
 
     private static string[] Words(string command) => [.. Word().Matches(command).Skip(1).Select(word => word.Value.Trim('"'))];
