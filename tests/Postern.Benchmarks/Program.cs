@@ -2,6 +2,7 @@ using System.Globalization;
 using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Held;
 using Postern.Benchmarks.Http;
+using Postern.Benchmarks.Kubernetes;
 using Postern.Benchmarks.Postgres;
 using Postern.Benchmarks.Steps;
 using Postern.Benchmarks.Streams;
@@ -71,6 +72,15 @@ switch (args)
     case ["httplook", var size, var clients, var rounds, var seconds, .. var peers]:
         await HttpRun.LookAsync(Number(size), Number(clients), Number(rounds), Number(seconds), peers);
         return 0;
+    case ["kubernetes"]:
+        await ClusterRun.RunAsync(rounds: 2, seconds: 1);
+        return 0;
+    case ["kubernetes", var rounds, var seconds]:
+        await ClusterRun.RunAsync(Number(rounds), Number(seconds));
+        return 0;
+    case ["cluster"]:
+        await ClusterUpstream.RunAsync();
+        return 0;
     case ["api"]:
         await HttpUpstream.RunAsync();
         return 0;
@@ -78,7 +88,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

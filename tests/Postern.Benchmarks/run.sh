@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|masks|allocation|held|echo|streams|http|postgres]`.
-# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 28 minutes, 12 of them `postgres`; run it on an idle machine.
+# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|masks|allocation|held|echo|streams|http|kubernetes|postgres]`.
+# Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 31 minutes, 12 of them `postgres`; run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 what=("$@")
-[ ${#what[@]} -gt 0 ] || what=(steps decisions allocation echo streams http postgres)
+[ ${#what[@]} -gt 0 ] || what=(steps decisions allocation echo streams http kubernetes postgres)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
-if [[ " ${what[*]} " == *" echo "* || " ${what[*]} " == *" allocation "* || " ${what[*]} " == *" streams "* || " ${what[*]} " == *" http "* ]] && ! { command -v nginx && command -v haproxy && command -v wrk; } > /dev/null; then
+if [[ " ${what[*]} " == *" echo "* || " ${what[*]} " == *" allocation "* || " ${what[*]} " == *" streams "* || " ${what[*]} " == *" http "* || " ${what[*]} " == *" kubernetes "* ]] && ! { command -v nginx && command -v haproxy && command -v wrk; } > /dev/null; then
   # The versions of Debian 12; another release measures other peers and has to say so.
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends 'nginx-light=1.22.1-*' 'haproxy=2.6.12-*' 'wrk=4.1.0-*'
@@ -21,7 +21,7 @@ fi
 
 dotnet build -c Release -v q tests/Postern.Benchmarks
 dotnet build -c Release -v q src/Postern.Cli
-if [[ " ${what[*]} " == *" echo "* || " ${what[*]} " == *" streams "* || " ${what[*]} " == *" http "* ]]; then dotnet build -c Release -v q tests/Postern.Benchmarks.Yarp; fi
+if [[ " ${what[*]} " == *" echo "* || " ${what[*]} " == *" streams "* || " ${what[*]} " == *" http "* || " ${what[*]} " == *" kubernetes "* ]]; then dotnet build -c Release -v q tests/Postern.Benchmarks.Yarp; fi
 for each in "${what[@]}"; do
   dotnet tests/Postern.Benchmarks/bin/Release/net10.0/Postern.Benchmarks.dll "$each"
 done
