@@ -24,8 +24,8 @@ public static class BundleVerifier
 
     /// <summary>Verifies a bundle.</summary>
     /// <param name="bundle">The archive; it must be seekable.</param>
-    /// <param name="publicKeyPem">The key, or keys, that are trusted, from elsewhere than the bundle.</param>
-    /// <exception cref="RecordingException">The key cannot be read.</exception>
+    /// <param name="publicKeyPem">The key that is trusted, from elsewhere than the bundle; several where the journal had several.</param>
+    /// <exception cref="RecordingException">A key cannot be read.</exception>
     public static BundleVerdict Verify(Stream bundle, string publicKeyPem)
     {
         using var keys = JournalKeyring.Read(publicKeyPem);
@@ -44,13 +44,14 @@ public static class BundleVerifier
         var files = ReadAll(bundle, out var problem);
         if (problem is not null) return Bad(null, problem);
         if (!files.TryGetValue(BundleManifest.ManifestName, out var text) || !files.TryGetValue(BundleManifest.SignatureName, out var sealing)) return Bad(null, $"it has no `{BundleManifest.ManifestName}` with `{BundleManifest.SignatureName}`");
-        // 1. The manifest is what the key's holder signed.
+        // 1. The manifest is what the key's holder signed. It is read before to know which key that is, and believed only behind it.
+        if (JsonSerializer.Deserialize(text, BundleContext.Default.BundleManifest) is not { } manifest) return Bad(null, "the manifest is empty");
+        if (keys.Find(manifest.Key) is not { } key) return Bad(null, $"the manifest's signature is by key {manifest.Key}; the keys given are {keys.Names}");
         var signature = new byte[64];
-        if (!Convert.TryFromBase64String(System.Text.Encoding.ASCII.GetString(sealing).TrimEnd('\n'), signature, out var length) || length != signature.Length || keys.WhoSigned(BundleManifest.Signed(Digest.Of(text).ToString()), signature) is not { } key)
+        if (!Convert.TryFromBase64String(System.Text.Encoding.ASCII.GetString(sealing).TrimEnd('\n'), signature, out var length) || length != signature.Length || !key.Verifies(BundleManifest.Signed(Digest.Of(text).ToString()), signature))
         {
-            return Bad(null, "the manifest's signature is not that of the key given");
+            return Bad(null, "the manifest's signature is not that of the key that it names");
         }
-        var manifest = JsonSerializer.Deserialize(text, BundleContext.Default.BundleManifest)!;
         if (manifest.Bundle != BundleManifest.Version) return Bad(manifest, $"bundle version {manifest.Bundle} is not known; expected {BundleManifest.Version}");
         // 2. Every file is the one that it names, and there is no other.
         foreach (var file in manifest.Files)
@@ -60,7 +61,7 @@ public static class BundleVerifier
         }
         if (files.Keys.FirstOrDefault(name => name is not (BundleManifest.ManifestName or BundleManifest.SignatureName) && !manifest.Files.Any(file => string.Equals(file.Name, name, StringComparison.Ordinal))) is { } added) return Bad(manifest, $"`{added}` was added");
         // 3. The records are whole records of that journal and session, and signed checkpoints cover them.
-        var covered = Covered(files, manifest, key, out problem);
+        var covered = Covered(files, manifest, keys, out problem);
         if (problem is not null) return Bad(manifest, problem);
         var operations = Operations(files, manifest, covered, out problem);
         return problem is not null ? Bad(manifest, problem) : new BundleVerdict(manifest, operations, null) { Files = files };
@@ -90,7 +91,7 @@ public static class BundleVerifier
     }
 
     /// <summary>The sequences that checkpoints of the key cover, the highest last.</summary>
-    private static List<long> Covered(Dictionary<string, byte[]> files, BundleManifest manifest, JournalPublicKey key, out string? problem)
+    private static List<long> Covered(Dictionary<string, byte[]> files, BundleManifest manifest, JournalKeyring keys, out string? problem)
     {
         var covered = new List<long>();
         problem = null;
@@ -101,9 +102,9 @@ public static class BundleVerifier
             var checkpoint = (RecordedCheckpoint)payload;
             var signature = new byte[64];
             if (!string.Equals(checkpoint.Journal, manifest.Journal, StringComparison.Ordinal) || !Convert.TryFromBase64String(checkpoint.Signature, signature, out var length) || length != signature.Length
-                || !key.Verifies(CheckpointText.Of(checkpoint.Journal, checkpoint.Through, checkpoint.Chain, checkpoint.At), signature))
+                || keys.Find(checkpoint.Key)?.Verifies(CheckpointText.Of(checkpoint.Journal, checkpoint.Through, checkpoint.Chain, checkpoint.At), signature) != true)
             {
-                problem = $"the checkpoint over sequence {checkpoint.Through} is not one of this journal and key";
+                problem = $"the checkpoint over sequence {checkpoint.Through} is not one of this journal, by a key that was given";
                 break;
             }
             covered.Add(checkpoint.Through);

@@ -22,12 +22,12 @@ public static class EvidenceBundle
     /// <param name="now">When.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The manifest, or null when the journal has no such session.</returns>
-    /// <exception cref="RecordingException">The journal cannot be read, was signed with another key, or the last records of the session are not signed yet.</exception>
+    /// <exception cref="RecordingException">The journal cannot be read, or the last records of the session are not signed yet.</exception>
     public static BundleManifest? Write(Stream to, string journalFolder, string session, IJournalSigner signer, IReadOnlyList<(string Name, string Text)> readable, DateTimeOffset now, CancellationToken cancellationToken)
     {
         using var records = new MemoryStream();
         using var checkpoints = new MemoryStream();
-        var found = Collect(journalFolder, session, signer.KeyId, records, checkpoints, cancellationToken);
+        var found = Collect(journalFolder, session, records, checkpoints, cancellationToken);
         if (found.Sequences.Count == 0) return null;
         List<(string Name, byte[] Content)> files =
         [
@@ -48,7 +48,7 @@ public static class EvidenceBundle
         return manifest;
     }
 
-    private static (string Journal, List<long> Sequences) Collect(string folder, string session, string keyId, MemoryStream records, MemoryStream checkpoints, CancellationToken cancellationToken)
+    private static (string Journal, List<long> Sequences) Collect(string folder, string session, MemoryStream records, MemoryStream checkpoints, CancellationToken cancellationToken)
     {
         using var storage = FolderStorage.ForReading(folder);
         var sequences = new List<long>();
@@ -59,8 +59,7 @@ public static class EvidenceBundle
         {
             using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(segment)));
             if (scanner.ReadHeader(out var header) != ScanStep.Record) throw Unreadable(segment, scanner);
-            if (!string.Equals(header!.Signer, keyId, StringComparison.Ordinal)) throw new RecordingException($"segment {segment} is signed with key {header.Signer}; the key here is {keyId}");
-            journal = header.Journal;
+            journal = header!.Journal;
             while (true)
             {
                 cancellationToken.ThrowIfCancellationRequested();

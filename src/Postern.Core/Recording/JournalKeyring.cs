@@ -34,16 +34,6 @@ internal sealed class JournalKeyring : IDisposable
     /// <summary>The key with this id, or null.</summary>
     public JournalPublicKey? Find(string keyId) => _keys.GetValueOrDefault(keyId);
 
-    /// <summary>The key whose signature over the content this is, or null.</summary>
-    public JournalPublicKey? WhoSigned(ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature)
-    {
-        foreach (var key in _keys.Values)
-        {
-            if (key.Verifies(content, signature)) return key;
-        }
-        return null;
-    }
-
     /// <summary>The ids, for errors.</summary>
     public string Names => string.Join(", ", _keys.Keys);
 

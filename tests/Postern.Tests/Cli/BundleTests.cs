@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using Postern.Core.Recording;
 
 namespace Postern.Tests.Cli;
 
@@ -85,6 +86,24 @@ public sealed class BundleTests : IAsyncLifetime
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("signature", result.Error);
+    }
+
+    [Fact]
+    public async Task A_journal_whose_key_was_replaced_gives_bundles_that_all_of_its_keys_together_prove()
+    {
+        var before = await File.ReadAllTextAsync(_folder.Key, TestContext.Current.CancellationToken);
+        JournalKeys.Replace(_folder.Path);
+        await using (await Recorder.OpenAsync(new RecorderOptions { DataFolder = _folder.Path }, TimeProvider.System, CancellationToken.None))
+        {
+        }
+        var path = Path.Combine(_folder.Path, "later.zip");
+        var old = Path.Combine(_folder.Path, "old.pem");
+        await File.WriteAllTextAsync(old, before, TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, (await CommandLine.RunAsync("sessions", "export", RecordedFolder.Session, "--as", "bundle", "--journal", _folder.Path, "--to", path)).ExitCode);
+
+        Assert.Equal(0, (await CommandLine.RunAsync("verify", path, "--key", _folder.Key)).ExitCode);
+        Assert.Contains("signature is by key", (await CommandLine.RunAsync("verify", path, "--key", old)).Error);
     }
 
     [Fact]
