@@ -98,7 +98,11 @@ internal sealed class TestGateway : IAsyncDisposable
         Audience = Audience,
         ClientId = DemoClient.GatewayId,
         ClientSecret = DemoClient.GatewaySecret,
+        Scim = new ScimOptions(DirectorySecret, "externalId"),
     };
+
+    /// <summary>What a directory of the demo issuer's people brings.</summary>
+    public const string DirectorySecret = "a-secret-of-the-directory-0123456789";
 
     /// <summary>A token of one of the demo's people, as an agent holds it.</summary>
     public string Token(string person, Action<System.Text.Json.Nodes.JsonObject>? claims = null) => _issuer.IssueToken(person, client: "demo-agent", claims: claims);

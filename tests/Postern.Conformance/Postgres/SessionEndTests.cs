@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using Postern.Conformance.Gateways;
 using Postern.Tests;
 
 namespace Postern.Conformance.Postgres;
@@ -31,6 +32,54 @@ public sealed class SessionEndTests(SharedCluster shared)
         // Nothing goes on at the server either.
         await Task.Delay(500, Test);
         Assert.Equal("0", await bed.TruthAsync($"select count(*) from pg_stat_activity where datname = '{bed.Database}' and query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()"));
+    }
+
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("disabled")]
+    [InlineData("left the group")]
+    [Row("J18")]
+    [Guarantee("G10")]
+    public async Task Whoever_is_revoked_disabled_or_out_of_the_group_loses_the_session_and_what_runs_in_it_within_two_seconds(string cause)
+    {
+        await using var bed = await PostgresBed.StartAsync(shared);
+        var user = await ScimAsync(bed, "POST", "Users", """{"userName":"alice@example.com","externalId":"alice"}""");
+        var group = await ScimAsync(bed, "POST", "Groups", $$"""{"displayName":"support","members":[{"value":"{{user}}"}]}""");
+        var token = bed.Gateway.Token("alice");
+        await using var session = await Raw.RawSession.OpenAsync(bed.Port, token);
+        await session.SendAsync(Raw.RawSession.Query("select pg_sleep(60)"));
+        await Task.Delay(500, Test);
+
+        var clock = Stopwatch.StartNew();
+        if (cause == "disabled") await ScimAsync(bed, "PATCH", $"Users/{user}", """{"Operations":[{"op":"replace","path":"active","value":false}]}""");
+        else if (cause == "left the group") await ScimAsync(bed, "PATCH", $"Groups/{group}", $$"""{"Operations":[{"op":"remove","path":"members[value eq \"{{user}}\"]"}]}""");
+        else await SendAsync(bed, "POST", "/api/v1/identities/revoke", """{"identity":"demo:alice"}""", token);
+        var answer = await session.UntilReadyAsync();
+
+        Assert.DoesNotContain(answer, message => message.Type is 'D' or 'Z');
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(2), $"{clock.Elapsed}");
+        while (await bed.TruthAsync($"select count(*) from pg_stat_activity where datname = '{bed.Database}' and query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()") != "0")
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), "it goes on at the server");
+            await Task.Delay(50, Test);
+        }
+    }
+
+    private static async Task<string> ScimAsync(PostgresBed bed, string method, string path, string body)
+    {
+        using var document = System.Text.Json.JsonDocument.Parse(await SendAsync(bed, method, $"/scim/demo/v2/{path}", body, TestGateway.DirectorySecret));
+        return document.RootElement.GetProperty("id").GetString()!;
+    }
+
+    private static async Task<string> SendAsync(PostgresBed bed, string method, string path, string body, string bearer)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), bed.Gateway.Url + path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", bearer);
+        using var response = await http.SendAsync(request, Test);
+        var text = await response.Content.ReadAsStringAsync(Test);
+        Assert.True(response.IsSuccessStatusCode, $"{path}: {response.StatusCode} {text}");
+        return text;
     }
 
     [Fact]
