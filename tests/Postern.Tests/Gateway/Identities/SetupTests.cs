@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Postern.Tests.Gateway.Identities;
@@ -42,6 +43,13 @@ public sealed class SetupTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.OK, (await _gateway.ApiAsync("/policy/versions", _gateway.TokenOf("alice"))).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await _gateway.ApiAsync("/policy/simulate", _gateway.TokenOf("alice"), HttpMethod.Post, new StringContent("""{"files":{"a":"b"},"from":"2026-01-01T00:00:00Z"}"""))).StatusCode); // no rule says so
+        // The record knows by what group it was permitted, so that the decision can be derived from it again.
+        using var listed = await _gateway.ApiAsync("/sessions", _gateway.TokenOf("alice"));
+        var session = JsonDocument.Parse(await listed.Content.ReadAsStringAsync()).RootElement.GetProperty("items").EnumerateArray().First().GetProperty("id").GetString();
+        using var detail = await _gateway.ApiAsync($"/sessions/{session}", _gateway.TokenOf("alice"));
+        var read = JsonDocument.Parse(await detail.Content.ReadAsStringAsync()).RootElement.GetProperty("operations").EnumerateArray().First(one => one.GetProperty("action").GetString() == "gateway.policy.read" && one.GetProperty("decision").GetString() == "allow");
+        using var explained = await _gateway.ApiAsync($"/operations/{read.GetProperty("id").GetString()}/explanation", _gateway.TokenOf("alice"));
+        Assert.Contains("administrators", await explained.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, await TypeAsync(bob, Code));
         Assert.Equal(HttpStatusCode.NotFound, (await _gateway.ApiAsync("/policy/versions", _gateway.TokenOf("bob"))).StatusCode);
         await _gateway.RestartAsync();
