@@ -215,6 +215,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Impersonating = options.Connections.Where(connection => connection.Impersonates).Select(connection => connection.Name).ToFrozenSet(StringComparer.Ordinal),
             AuthorizationServers = [.. options.Issuers.Select(issuer => issuer.Authority)],
             ConnectionAuthorizationServers = authorization is null ? null : [publicUrl],
+            // Of several issuers nobody knows which one a client will ask.
+            Scopes = options.Issuers is [var only] ? only.Scopes : [],
             AllowedOrigins = options.AllowedOrigins,
             AllowedHosts = options.AllowedHosts,
             Clock = clock,

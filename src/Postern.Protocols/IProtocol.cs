@@ -98,6 +98,9 @@ public sealed class ProtocolServices
     /// <summary>The same for connections alone, where clients sign in elsewhere for these than for the gateway itself; null for the same.</summary>
     public IReadOnlyList<string>? ConnectionAuthorizationServers { get; init; }
 
+    /// <summary>What clients ask for when they sign in (RFC 6749 section 3.3), told in challenges and metadata; empty where it is up to them.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
     /// <summary>Origins a browser may call from; the gateway's own is always allowed.</summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 

@@ -4,7 +4,7 @@ using Postern.Core.Operations;
 
 namespace Postern.Protocols;
 
-/// <summary>Says no to a request without a good token, in the protocol's own words: 401, or 503 when the issuer cannot be asked.</summary>
+/// <summary>Says no to a request without a good token, in the protocol's own words: 401, 403 when it was issued for too little, or 503 when the issuer cannot be asked.</summary>
 internal delegate ValueTask SayUnauthenticated(HttpContext http, int status);
 
 /// <summary>
@@ -27,6 +27,8 @@ internal sealed class Identification(ProtocolServices services, RefusalNotes not
     {
         var token = BearerToken.Of(http, out var reason, out var error);
         var isTransient = false;
+        IReadOnlyList<string> scopes = services.Scopes;
+        var status = StatusCodes.Status401Unauthorized;
         if (token is not null)
         {
             error = "invalid_token";
@@ -36,6 +38,8 @@ internal sealed class Identification(ProtocolServices services, RefusalNotes not
                     return accepted.Identity;
                 case Authentication.Refused refused:
                     (reason, isTransient) = (refused.Reason, refused.IsTransient);
+                    // A step up: everything that is needed in one challenge, so that the client asks once (RFC 6750 section 3.1).
+                    if (!refused.NeededScopes.IsEmpty) (status, error, scopes) = (StatusCodes.Status403Forbidden, "insufficient_scope", refused.NeededScopes);
                     break;
                 default:
                     reason = "the authenticator gave no answer";
@@ -43,8 +47,8 @@ internal sealed class Identification(ProtocolServices services, RefusalNotes not
             }
         }
         await notes.NoteAsync("auth.refused", reason, connection).ConfigureAwait(false);
-        if (!isTransient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(services.PublicUrl, prefix + connection, error);
-        await sayNo(http, isTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status401Unauthorized).ConfigureAwait(false);
+        if (!isTransient) http.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(services.PublicUrl, prefix + connection, error, scopes);
+        await sayNo(http, isTransient ? StatusCodes.Status503ServiceUnavailable : status).ConfigureAwait(false);
         return null;
     }
 }

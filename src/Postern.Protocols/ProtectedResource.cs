@@ -27,19 +27,19 @@ public static class ProtectedResource
     /// <param name="path">The decoded path that the protocol serves, beginning with <c>/</c>; empty for the gateway itself.</param>
     public static string ResourceUrl(string publicUrl, string path) => publicUrl.TrimEnd('/') + Escape(path).TrimEnd('/');
 
-    /// <summary>The value of <c>WWW-Authenticate</c> for a 401 (RFC 9728 section 5.1, RFC 6750 section 3).</summary>
+    /// <summary>The value of <c>WWW-Authenticate</c> for a 401 or 403 (RFC 9728 section 5.1, RFC 6750 section 3).</summary>
     /// <param name="publicUrl">The gateway's base URL.</param>
     /// <param name="path">The decoded path that was asked for, beginning with <c>/</c>; empty for the gateway itself.</param>
     /// <param name="error">
     /// A code of RFC 6750 such as <c>invalid_token</c> when a token was presented; null when there was none.
     /// Never text that came from the request.
     /// </param>
-    public static string Challenge(string publicUrl, string path, string? error = null)
+    /// <param name="scopes">What a token must be issued for; empty where it is up to the client.</param>
+    public static string Challenge(string publicUrl, string path, string? error = null, IReadOnlyList<string>? scopes = null)
     {
-        var metadata = MetadataUrl(publicUrl, path);
-        return error is null
-            ? $"Bearer resource_metadata=\"{metadata}\""
-            : $"Bearer error=\"{Token(error)}\", resource_metadata=\"{metadata}\"";
+        var scope = scopes is { Count: > 0 } ? $"scope=\"{string.Join(' ', scopes)}\", " : "";
+        var said = error is null ? "" : $"error=\"{Token(error)}\", ";
+        return $"Bearer {said}{scope}resource_metadata=\"{MetadataUrl(publicUrl, path)}\"";
     }
 
     /// <summary>Where the metadata of a resource is read.</summary>
@@ -86,6 +86,12 @@ public static class ProtectedResource
             json.WriteStartArray("bearer_methods_supported");
             json.WriteStringValue("header");
             json.WriteEndArray();
+            if (services.Scopes.Count > 0)
+            {
+                json.WriteStartArray("scopes_supported");
+                foreach (var scope in services.Scopes) json.WriteStringValue(scope);
+                json.WriteEndArray();
+            }
             json.WriteString("resource_name", "Postern");
             json.WriteEndObject();
         }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Postern.Core.Operations;
 
 /// <summary>A credential in, an identity out. Protocols call it where they meet their client.</summary>
@@ -32,5 +34,8 @@ public abstract class Authentication
 
         /// <summary>True when the issuer could not be asked (keys too old), so that trying again later can help.</summary>
         public bool IsTransient { get; init; }
+
+        /// <summary>Everything that a token must be issued for to be taken here, when this one is good but not issued for all of it; empty otherwise.</summary>
+        public ImmutableArray<string> NeededScopes { get; init; } = [];
     }
 }

@@ -76,6 +76,9 @@ public sealed class Leash : IDisposable
         return cut;
     }
 
+    /// <summary>Whether credentials ended that no revocation speaks of: a family of the gateway's own tokens. Set once, before anybody is let in.</summary>
+    public Func<Identity, bool>? Ended { private get; set; }
+
     /// <summary>
     /// Takes back what was issued to an identity until now: what runs or waits on it is cut, and what was let in before but
     /// comes here only afterwards is cut then.
@@ -187,7 +190,7 @@ public sealed class Leash : IDisposable
         if (!ReferenceEquals(current.Version, clearance.Policy)) IsStillPermitted(clearance, current, now, ClearanceEnd.PolicyChanged);
         else if (!Grants.AreLive(clearance.Identity.Key, clearance.Grants, now)) IsStillGranted(clearance, now);
         if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
-        if (Revocations.Covers(clearance.Identity)) clearance.Cut(ClearanceEnd.CredentialEnded);
+        if (IsOver(clearance.Identity)) clearance.Cut(ClearanceEnd.CredentialEnded);
     }
 
     /// <summary>Takes one who is to wait on the leash, before anything is decided or looked up for it.</summary>
@@ -197,8 +200,11 @@ public sealed class Leash : IDisposable
         // One identity must not take all connections by waiting (attack D08): beyond its share the answer is stored, as for any repeat.
         if (_waitingOf.AddOrUpdate(waiting.Identity.Key, 1, static (_, count) => count + 1) > _maxWaiting) waiting.Patience = TimeSpan.Zero;
         if (_stopping) waiting.Stop(ClearanceEnd.Stopping);
-        if (Revocations.Covers(waiting.Identity)) waiting.Stop(ClearanceEnd.CredentialEnded);
+        if (IsOver(waiting.Identity)) waiting.Stop(ClearanceEnd.CredentialEnded);
     }
+
+    // Somebody who was let in just before may come here just after what they came on had ended.
+    private bool IsOver(Identity identity) => Revocations.Covers(identity) || Ended?.Invoke(identity) == true;
 
     internal void Release(Waiting waiting)
     {

@@ -45,10 +45,8 @@ internal sealed class ApiServer(ApiGround ground)
             var outcome = await ground.SignIn.IdentifyAsync(context, route.Access).ConfigureAwait(false);
             if (outcome.Problem is { } problem)
             {
-                if (problem.Status == StatusCodes.Status401Unauthorized)
-                {
-                    context.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(ground.PublicUrl, "", outcome.WasPresented ? "invalid_token" : null);
-                }
+                if (problem.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(ground.PublicUrl, "", outcome.WasPresented ? "invalid_token" : null);
+                else if (!outcome.NeededScopes.IsEmpty) context.Response.Headers.WWWAuthenticate = ProtectedResource.Challenge(ground.PublicUrl, "", "insufficient_scope", outcome.NeededScopes);
                 await WriteAsync(context, problem).ConfigureAwait(false);
                 return;
             }
@@ -150,4 +148,8 @@ internal interface IApiSignIn
 /// <param name="Identity">Who asks, or null.</param>
 /// <param name="Problem">Why not, or null.</param>
 /// <param name="WasPresented">True when there was a credential, and it was no good.</param>
-internal sealed record ApiSignInOutcome(Identity? Identity, ApiAnswer.Problem? Problem, bool WasPresented);
+internal sealed record ApiSignInOutcome(Identity? Identity, ApiAnswer.Problem? Problem, bool WasPresented)
+{
+    /// <summary>Everything that a token must be issued for, when the one presented was not issued for all of it.</summary>
+    public ImmutableArray<string> NeededScopes { get; init; } = [];
+}

@@ -48,6 +48,7 @@ internal sealed class ApiSignIn(IAuthenticator authenticator, IPageSession sessi
                 return new ApiSignInOutcome(accepted.Identity, null, WasPresented: true);
             case Authentication.Refused refused:
                 await notes.NoteAsync("auth.refused", refused.Reason, "gateway").ConfigureAwait(false);
+                if (!refused.NeededScopes.IsEmpty) return Refused(StatusCodes.Status403Forbidden, RefusalCode.Unauthenticated, $"The sign-in was for too little. Sign in for: {string.Join(' ', refused.NeededScopes)}.") with { NeededScopes = refused.NeededScopes };
                 return refused.IsTransient
                     ? Refused(StatusCodes.Status503ServiceUnavailable, RefusalCode.GatewayUnavailable, "The issuer's keys cannot be read at the moment. Try again later.")
                     : SignInFirst(wasPresented: true);

@@ -44,6 +44,7 @@ internal sealed class AuthorizationServer : IDisposable
         if (documents is null && !own.DocumentHosts.IsEmpty) documents = new ClientDocuments(own.DocumentHosts, own.AllowsInsideDocuments, around.Clock, around.Logs.CreateLogger<ClientDocuments>());
         var server = new AuthorizationServer(own, own.Issuer ?? options.Issuers.Single(issuer => issuer.ClientId is not null).Name, options.Issuers.Select(issuer => issuer.Name), around, documents);
         await server._families.StartAsync(cancellationToken).ConfigureAwait(false);
+        around.Leash.Ended = identity => identity.Family is { } family && server._families.HasEnded(family);
         return server;
     }
 

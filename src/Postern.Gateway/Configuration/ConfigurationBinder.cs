@@ -100,6 +100,7 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
             ClockSkew = issuer.Duration("clockSkew") ?? _issuerDefaults.ClockSkew,
             TokenLife = issuer.Duration("tokenLife") ?? _issuerDefaults.TokenLife,
             RequiredClaims = [.. issuer.TextMap("requiredClaims")],
+            Scopes = issuer.List("scopes"),
             WorkloadClaims = issuer.Has("workloadClaims") ? [.. issuer.TextMap("workloadClaims")] : default,
         };
     }

@@ -87,6 +87,7 @@ internal static class ConfigurationKeys
         new("clockSkew", One(ValueKind.Duration), "How far the issuer's clock may differ from the gateway's; at most `60s`.") { Default = "30s" },
         new("tokenLife", One(ValueKind.Duration), "The longest life, from `iat` to `exp`, that a token may claim; one that claims more is refused.") { Default = "24h" },
         new("requiredClaims", Claims, "Claims that every access token must have with exactly this text: `tid: 2f6c…`."),
+        new("scopes", Many(ValueKind.Text), "Scopes that a person's access token must have been issued for, as clients ask for them (`api://gateway/mcp`; the token may write the last part alone). A token without one of them is answered 403 with all of them, so that the client signs in again for that."),
         new("workloadClaims", Claims, "Claims any of which, with this text, says that the token stands for a program and for no person; so does a `sub` equal to the client id. Those of the preset, or `idtyp: app`, when absent."),
         new("directory", new Section(
         [

@@ -164,6 +164,9 @@ public sealed class IssuerOptions
     /// <summary>Claims that every access token must have with exactly this text.</summary>
     public ImmutableArray<KeyValuePair<string, string>> RequiredClaims { get; init; } = [];
 
+    /// <summary>Scopes that a person's access token must have been issued for, as clients ask for them.</summary>
+    public ImmutableArray<string> Scopes { get; init; } = [];
+
     /// <summary>Claims any of which, with this text, says that a token stands for a program and for no person; default for those of the preset, or <c>idtyp: app</c>.</summary>
     public ImmutableArray<KeyValuePair<string, string>> WorkloadClaims { get; init; }
 }

@@ -31,6 +31,12 @@ internal static class GatewayOptionsCheck
             if (issuer.Introspection is { } often && (often.Every < TimeSpan.FromSeconds(1) || often.MaxStale < often.Every)) yield return ($"issuers.{issuer.Name}.introspection", "expected `every` of at least 1s, and `maxStale` no shorter");
             if (issuer.ClockSkew > Identities.TrustedIssuer.MaxClockSkew) yield return ($"issuers.{issuer.Name}.clockSkew", $"expected at most {Identities.TrustedIssuer.MaxClockSkew.TotalSeconds}s, found {issuer.ClockSkew.TotalSeconds}s; let the machines keep time instead");
         }
+        foreach (var issuer in options.Issuers)
+        {
+            // RFC 6749 section 3.3: what a challenge can carry
+            if (issuer.Scopes.FirstOrDefault(scope => scope.Length == 0 || scope.Any(character => character is <= ' ' or '"' or '\\' or > '~')) is { } odd) yield return ($"issuers.{issuer.Name}.scopes", $"expected visible characters without quotes and backslashes, found `{odd}`");
+            if (!issuer.Scopes.IsEmpty && options.Authorization is not null) yield return ($"issuers.{issuer.Name}.scopes", "clients sign in at the gateway itself, which asks the issuer for `authorization.providerScopes`; remove one of the two");
+        }
         if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");
         foreach (var repeated in options.Issuers.SelectMany(issuer => Identities.TrustedIssuer.AuthoritiesOf(issuer), (issuer, authority) => (issuer.Name, Authority: authority)).GroupBy(one => one.Authority, StringComparer.Ordinal).Where(group => group.Key.Length > 0 && group.Count() > 1))
         {

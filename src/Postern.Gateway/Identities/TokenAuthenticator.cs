@@ -273,6 +273,12 @@ public sealed class TokenAuthenticator : IAuthenticator, IDisposable
             return Refused(unread!);
         }
 
+        // 6. For a person: everything that the client had to ask them for. Told only to whoever holds a token that is good otherwise.
+        if (identity.Kind == IdentityKind.Person && !isOwn && !TokenRules.HasScopes(text.Claims, issuer.Scopes))
+        {
+            return new Authentication.Refused(TokenFault.LacksScope.Reason) { NeededScopes = issuer.Scopes };
+        }
+
         var freshUntil = elsewhere is null ? DateTimeOffset.MaxValue : now + GroupDirectory.Fresh;
         var verified = new VerifiedToken(new Authentication.Accepted(identity), issuer, source.Keys, state, audiences, endsAt, freshUntil) { Input = TryDigestInput(token, out var input) ? input : default };
         var answer = Admit(verified, resource, now);

@@ -21,6 +21,7 @@ internal sealed record TokenFault(string Reason, string Advice)
     public static readonly TokenFault OtherUse = new("token was made for another use", "this is an id, refresh or logout token; ask the issuer for an access token");
     public static readonly TokenFault Bound = new("token is bound to a key that is not proven here", "the client asked for a sender-constrained token (`cnf`: DPoP or mutual TLS), which is not supported; let it ask for a bearer token");
     public static readonly TokenFault LacksClaim = new("token lacks a claim that the configuration requires", "compare `requiredClaims` with what the issuer writes");
+    public static readonly TokenFault LacksScope = new("token was not issued for every scope that is needed here", "let the client ask for all of the issuer's `scopes`; the answer to it names them");
     public static readonly TokenFault LacksMark = new("token lacks a mark of an access token of this provider", "this looks like an id token or one of another version; ask for an access token for the configured audience");
     public static readonly TokenFault OtherTenant = new("token is of a tenant that is not configured", "add the tenant to `tenants` of the issuer, if its people may come in");
     public static readonly TokenFault Overage = new("token says that its groups are elsewhere (overage); let the issuer send only groups assigned to the application, or configure the issuer's `directory`", "in Entra: Token configuration, groups claim, `Groups assigned to the application`; or give the issuer a `directory`");
@@ -54,7 +55,7 @@ internal sealed record TokenFault(string Reason, string Advice)
 
     private static readonly ImmutableDictionary<string, TokenFault> _byReason = new[]
     {
-        NotAscii, TooLong, NotThreeParts, NotBase64, NotStrictJson, Extension, NoAlgorithm, NoKeyId, TypeNotText, OtherIssuer, OtherType, OtherUse, Bound, LacksClaim, LacksMark, OtherTenant, Overage,
+        NotAscii, TooLong, NotThreeParts, NotBase64, NotStrictJson, Extension, NoAlgorithm, NoKeyId, TypeNotText, OtherIssuer, OtherType, OtherUse, Bound, LacksClaim, LacksScope, LacksMark, OtherTenant, Overage,
         OtherElsewhere, OtherAlgorithm, NoSubject, NoTimes, NotYet, FromFuture, Expired, LivesTooLong, OtherAudience, NoKeys, UnknownKey, BadSignature, TwoClients, BadActor, BadGroups, BothKinds,
         NoDirectory, NotInDirectory, SignInOther, SignInReplay, SignInNoTime, Revoked, IdentityRevoked, SignInRevoked, FamilyEnded, OwnIssuerGone, NotOwn,
     }.ToImmutableDictionary(fault => fault.Reason, StringComparer.Ordinal);

@@ -68,6 +68,23 @@ internal static class TokenRules
             : null;
     }
 
+    /// <summary>
+    /// Whether a token was issued for all of these: <c>scope</c> (RFC 9068 section 2.2.3.1) or <c>scp</c>, as a text or a list. What stands before the last slash of a
+    /// scope says whose it is, which the audience says in the token.
+    /// </summary>
+    public static bool HasScopes(JsonElement claims, ImmutableArray<string> needed)
+    {
+        if (needed.IsEmpty) return true;
+        var given = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in (ReadOnlySpan<string>)["scope", "scp"])
+        {
+            if (!claims.TryGetProperty(name, out var value)) continue;
+            if (value.ValueKind == JsonValueKind.String) given.UnionWith(value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+            else if (value.ValueKind == JsonValueKind.Array) given.UnionWith(value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.GetString()!));
+        }
+        return needed.All(scope => given.Contains(scope) || given.Contains(scope[(scope.LastIndexOf('/') + 1)..]));
+    }
+
     /// <summary>Reads <c>exp</c>, <c>iat</c> and <c>nbf</c>, and says why they do not fit the present instant.</summary>
     public static TokenFault? RefuseTimes(JsonElement claims, TrustedIssuer issuer, DateTimeOffset now, out DateTimeOffset expiresAt, out DateTimeOffset issuedAt)
     {

@@ -79,6 +79,7 @@ public static class TokenTrial
         : reason == TokenFault.OtherAlgorithm.Reason ? issuer.Algorithms
         : reason == TokenFault.OtherTenant.Reason ? issuer.Tenants
         : reason == TokenFault.LacksClaim.Reason ? issuer.RequiredClaims.Select(claim => $"{claim.Key}: {claim.Value}")
+        : reason == TokenFault.LacksScope.Reason ? issuer.Scopes
         : reason == TokenFault.LacksMark.Reason ? [.. issuer.Shape.Fixed.Select(claim => $"{claim.Key}: {claim.Value}"), .. issuer.Shape.Marks.Select(marks => string.Join(" or ", marks))]
         : reason == TokenFault.NoSubject.Reason ? [issuer.Shape.SubjectClaim]
         : [];

@@ -43,6 +43,9 @@ public sealed class TrustedIssuer
     /// <summary>Claims that must have exactly this text, such as <c>tid</c>.</summary>
     public FrozenDictionary<string, string> RequiredClaims { get; init; } = FrozenDictionary<string, string>.Empty;
 
+    /// <summary>Scopes that a person's access token must have been issued for.</summary>
+    public ImmutableArray<string> Scopes { get; init; } = [];
+
     /// <summary>Any of these claims with this text says that no person is acted for; so does <c>sub</c> equal to the client id.</summary>
     public FrozenDictionary<string, string> WorkloadClaims { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["idtyp"] = "app" }.ToFrozenDictionary(StringComparer.Ordinal);
 
@@ -131,6 +134,7 @@ public sealed class TrustedIssuer
             ClockSkew = options.ClockSkew,
             MaxTokenLife = options.TokenLife,
             RequiredClaims = options.RequiredClaims.ToFrozenDictionary(StringComparer.Ordinal),
+            Scopes = options.Scopes,
             WorkloadClaims = (options.WorkloadClaims.IsDefault ? preset?.WorkloadClaims ?? [new("idtyp", "app")] : options.WorkloadClaims).ToFrozenDictionary(StringComparer.Ordinal),
             Shape = shape,
             Tenants = tenant is not null ? FrozenSet.Create(StringComparer.Ordinal, [tenant]) : options.Tenants.IsDefault ? FrozenSet<string>.Empty : options.Tenants.ToFrozenSet(StringComparer.Ordinal),

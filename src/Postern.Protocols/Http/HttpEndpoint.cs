@@ -36,7 +36,7 @@ internal sealed class HttpEndpoint
         _identification = new Identification(
             services, _notes, Prefix,
             static (http, status) => new ValueTask(Problem.WriteAsync(
-                http, status, status == StatusCodes.Status401Unauthorized ? RefusalCode.Unauthenticated : RefusalCode.GatewayUnavailable, "expected a valid bearer token for this connection; sign in", http.RequestAborted)));
+                http, status, status == StatusCodes.Status503ServiceUnavailable ? RefusalCode.GatewayUnavailable : RefusalCode.Unauthenticated, "expected a valid bearer token for this connection; sign in", http.RequestAborted)));
     }
 
     public async Task HandleAsync(HttpContext http)

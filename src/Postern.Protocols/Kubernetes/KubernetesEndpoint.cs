@@ -106,11 +106,11 @@ internal sealed class KubernetesEndpoint(KubernetesGateway gateway)
 
     private static ValueTask SayUnauthenticatedAsync(HttpContext http, int status)
     {
-        var isUnknown = status == StatusCodes.Status401Unauthorized;
+        var reason = status switch { StatusCodes.Status401Unauthorized => "Unauthorized", StatusCodes.Status403Forbidden => "Forbidden", _ => "ServiceUnavailable" };
         return new ValueTask(KubernetesStatus.WriteAsync(
-            http, status, isUnknown ? "Unauthorized" : "ServiceUnavailable",
+            http, status, reason,
             "Postern needs a valid token for this cluster; run `postern login`, or `postern kube login` for a context that brings one",
-            isUnknown ? RefusalCode.Unauthenticated : RefusalCode.GatewayUnavailable, http.RequestAborted));
+            status == StatusCodes.Status503ServiceUnavailable ? RefusalCode.GatewayUnavailable : RefusalCode.Unauthenticated, http.RequestAborted));
     }
 
     private async ValueTask<KubernetesAsk?> ReadAsync(HttpContext http, Connection connection, Identity identity)

@@ -82,6 +82,10 @@ internal sealed partial class AuthorizationStage : IAsyncDisposable
                     who: { groups: [postern:automation] }
                     on: { connection: shop, tools: ["get_*", "list_*"] }
                     then: allow
+                  - id: admins
+                    who: { groups: [demo:admins] }
+                    on: { admin: [identities.revoke] }
+                    then: allow
                 """)],
             Limits = new LimitOptions { Drain = TimeSpan.FromSeconds(1) },
             Authorization = change is null ? own : change(own),
@@ -180,6 +184,15 @@ internal sealed partial class AuthorizationStage : IAsyncDisposable
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         using var answer = await _http.SendAsync(request);
         return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>An administrator takes credentials back.</summary>
+    public async Task<HttpStatusCode> RevokeAsync(string of, string subject)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Url + "/api/v1/identities/revoke") { Content = new StringContent(JsonSerializer.Serialize(new Dictionary<string, string> { [of] = subject, ["reason"] = "a test" }), Encoding.UTF8, "application/json") };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Issuer.IssueToken("carol", "https://postern.test", "demo-agent"));
+        using var answer = await _http.SendAsync(request);
+        return answer.StatusCode;
     }
 
     public async Task<(HttpStatusCode Status, string Body)> SendTokenAsync(string token, string path)

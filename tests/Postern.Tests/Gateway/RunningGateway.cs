@@ -59,7 +59,7 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public string DataFolder => Options.Data;
 
-    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default, ScimOptions? scim = null, IntrospectionOptions? introspection = null, params ConnectionOptions[] more)
+    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default, ScimOptions? scim = null, IntrospectionOptions? introspection = null, string[]? scopes = null, params ConnectionOptions[] more)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600", Clock = clock ?? TimeProvider.System });
@@ -70,7 +70,7 @@ internal sealed class RunningGateway : IAsyncDisposable
             Url = "http://127.0.0.1:0",
             Management = "http://127.0.0.1:0",
             Data = Path.Combine(folder.Path, "data"),
-            Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret, Scim = scim, Introspection = introspection }],
+            Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret, Scim = scim, Introspection = introspection, Scopes = [.. scopes ?? []] }],
             Connections = [new ConnectionOptions { Name = "shop", Protocol = "mcp", Url = shop.Url, Credential = new CredentialOptions("Authorization", "Bearer shop-secret") }, .. more],
             Policy = [policyFile],
             Waits = new WaitOptions { Longest = waits },
