@@ -160,8 +160,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var authorization = await AuthorizationServer.OpenAsync(options, around, cancellationToken).ConfigureAwait(false);
         if (authorization is not null) teardown.Own(authorization);
         var authenticator = teardown.Own(new TokenAuthenticator(TrustedIssuers(options, publicUrl), clock, logs, authorization?.Tokens, revocations: leash.Revocations));
-        authenticator.Introspections = options.Issuers.Where(issuer => issuer.Introspection is not null).ToFrozenDictionary(
-            issuer => issuer.Name, issuer => teardown.Own(new Introspection(issuer.Introspection!, authenticator.ClientOf(issuer.Name), leash, clock)), StringComparer.Ordinal);
+        authenticator.Introspections = IntrospectionsOf(options, authenticator, leash, clock, teardown);
         var revocations = new RevocationStore(database);
         foreach (var revocation in await revocations.LoadAsync(clock.GetUtcNow(), cancellationToken).ConfigureAwait(false)) leash.Revocations.Add(revocation);
         // What is known beyond credentials counts wherever one is used: at the door, on pages, in every decision, and in what runs.
@@ -244,15 +243,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         foreach (var introspection in authenticator.Introspections.Values) introspection.Ended = revoking.EndedThereAsync;
         new SetupPages(administrators, ownActs, pages, notes).Map(server);
         new LogoutEndpoint(authenticator, revoking, notes, clock).Map(server);
-        var scimOptions = options.Issuers.Where(issuer => issuer.Scim is not null).ToFrozenDictionary(issuer => issuer.Name, issuer => issuer.Scim!, StringComparer.Ordinal);
-        if (scimOptions.Count > 0)
-        {
-            // An issuer of several tenants is one in policy and for its directory.
-            var trusted = authenticator.Issuers.DistinctBy(issuer => issuer.Name, StringComparer.Ordinal).ToDictionary(issuer => issuer.Name, StringComparer.Ordinal);
-            var directory = teardown.Own(new ScimDirectory(new ScimParts(new ScimStore(database), roster, leash, revoking, grants, ownActs), scimOptions.ToFrozenDictionary(one => one.Key, one => (one.Value, trusted[one.Key]), StringComparer.Ordinal)));
-            await directory.StartAsync(cancellationToken).ConfigureAwait(false);
-            new ScimEndpoint(directory, scimOptions, publicUrl, notes).Map(server);
-        }
+        await ServeDirectoriesAsync(server, options, authenticator, publicUrl, notes, new ScimParts(new ScimStore(database), roster, leash, revoking, grants, ownActs), teardown, cancellationToken).ConfigureAwait(false);
         var control = new ControlParts(connections, policies, holds, desk, services.Definitions, AcceptOf(protocols), CheckOf(protocols), publicUrl, UrlOf(publicUrl, clusters?.Url, raw?.EndPoint.ToString()), clock);
         var questions = new QuestionParts(policies, new PolicyEnvironment
         {
@@ -262,7 +253,16 @@ public sealed partial class GatewayHost : IAsyncDisposable
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
         }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
-        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server, [.. ControlRoutes.Of(control), .. ToolRoutes.Of(new ToolParts(connections, policies, OffersOf(protocols, policies), clock)), .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)), .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock), .. QuestionRoutes.Of(questions), .. RecordingRoutes.Of(index, recorder, clock), .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock))]);
+        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server,
+        [
+            .. ControlRoutes.Of(control),
+            .. ToolRoutes.Of(new ToolParts(connections, policies, OffersOf(protocols, policies), clock)),
+            .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)),
+            .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock),
+            .. QuestionRoutes.Of(questions),
+            .. RecordingRoutes.Of(index, recorder, clock),
+            .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock)),
+        ]);
 
         // 8. Health, and the stop: no more work, what is in flight ends or is cut, then everything above in reverse.
         var readiness = new Readiness(

@@ -1,16 +1,19 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
+using Postern.Core.Sessions;
 using Postern.Core.Yaml;
 using Postern.Gateway.Approvals;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Gateway.Grants;
 using Postern.Gateway.Identities;
+using Postern.Gateway.Identities.Scim;
 using Postern.Gateway.Listening;
 using Postern.Gateway.Notices;
 using Postern.Gateway.Policies;
@@ -63,6 +66,23 @@ public sealed partial class GatewayHost
         {
             throw new GatewayStartException([new SourceProblem(recording.DataFolder, 0, 0, unusable.Message)]);
         }
+    }
+
+    private static FrozenDictionary<string, Introspection> IntrospectionsOf(GatewayOptions options, TokenAuthenticator authenticator, Leash leash, TimeProvider clock, Teardown teardown) =>
+        options.Issuers.Where(issuer => issuer.Introspection is not null).ToFrozenDictionary(
+            issuer => issuer.Name, issuer => teardown.Own(new Introspection(issuer.Introspection!, authenticator.ClientOf(issuer.Name), leash, clock)), StringComparer.Ordinal);
+
+    /// <summary>Where directories push who is there and in which group, for the issuers that have one.</summary>
+    private static async Task ServeDirectoriesAsync(
+        WebApplication server, GatewayOptions options, TokenAuthenticator authenticator, string publicUrl, RefusalNotes notes, ScimParts parts, Teardown teardown, CancellationToken cancellationToken)
+    {
+        var pushed = options.Issuers.Where(issuer => issuer.Scim is not null).ToFrozenDictionary(issuer => issuer.Name, issuer => issuer.Scim!, StringComparer.Ordinal);
+        if (pushed.Count == 0) return;
+        // An issuer of several tenants is one in policy and for its directory.
+        var trusted = authenticator.Issuers.DistinctBy(issuer => issuer.Name, StringComparer.Ordinal).ToDictionary(issuer => issuer.Name, StringComparer.Ordinal);
+        var directory = teardown.Own(new ScimDirectory(parts, pushed.ToFrozenDictionary(one => one.Key, one => (one.Value, trusted[one.Key]), StringComparer.Ordinal)));
+        await directory.StartAsync(cancellationToken).ConfigureAwait(false);
+        new ScimEndpoint(directory, pushed, publicUrl, notes).Map(server);
     }
 
     private static SqliteHoldStore OpenHolds(DataFolder folder)

@@ -33,6 +33,7 @@ public sealed class JournalRecoveryTests
 
     [Fact]
     [Guarantee("G1")]
+    [Row("F02")]
     public async Task A_power_loss_after_any_flush_keeps_every_intent_that_was_promised()
     {
         var storage = new MemoryStorage();

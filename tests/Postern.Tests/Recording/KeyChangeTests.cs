@@ -133,6 +133,55 @@ public sealed class KeyChangeTests
         Assert.Null(Given.Verify(storage.AfterPowerLoss()).Bad);
     }
 
+    [Fact]
+    [Row("F19")]
+    [Guarantee("G5")]
+    public async Task A_key_that_cannot_sign_stops_everything_at_once_and_hides_nothing()
+    {
+        var clock = new SteppedClock();
+        var storage = new MemoryStorage();
+        var signer = new FailingSigner(_old);
+        await using (var recorder = await Recorder.OpenAsync(storage, signer, Given.Options(), clock, CancellationToken.None))
+        {
+            await Given.OperationAsync(recorder);
+            signer.Fails = true;
+            await UntilAsync(clock, () => recorder.Fault is not null, recorder);
+            await Assert.ThrowsAsync<RecordingException>(() => Given.OperationAsync(recorder));
+
+            signer.Fails = false;
+            await UntilAsync(clock, () => recorder.Fault is null, null);
+            await Given.OperationAsync(recorder);
+        }
+
+        var verdict = Given.Verify(storage, _old);
+        Assert.Null(verdict.Bad);
+        Assert.Equal(0, verdict.Unanchored);
+        Assert.Contains("the key service is away", string.Concat(storage.List().Select(name => System.Text.Encoding.UTF8.GetString(storage.Bytes(name)))), StringComparison.Ordinal);
+    }
+
+    private static async Task UntilAsync(SteppedClock clock, Func<bool> what, Recorder? working)
+    {
+        var patience = DateTime.UtcNow.AddSeconds(20);
+        while (!what())
+        {
+            Assert.True(DateTime.UtcNow < patience, "it did not come about");
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(5);
+            if (working is not null && working.Fault is null) await Record.ExceptionAsync(() => Given.OperationAsync(working));
+        }
+    }
+
+    private sealed class FailingSigner(MemorySigner own) : IJournalSigner
+    {
+        public volatile bool Fails;
+
+        public string KeyId => own.KeyId;
+
+        public string PublicKeyPem => own.PublicKeyPem;
+
+        public byte[] Sign(ReadOnlySpan<byte> content) => Fails ? throw new IOException("the key service is away") : own.Sign(content);
+    }
+
     private async Task<MemoryStorage> ChangedAsync()
     {
         var storage = await Given.ClosedJournalAsync(signer: _old);
