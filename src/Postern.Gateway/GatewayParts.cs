@@ -78,8 +78,8 @@ public sealed partial class GatewayHost
     {
         var pushed = options.Issuers.Where(issuer => issuer.Scim is not null).ToFrozenDictionary(issuer => issuer.Name, issuer => issuer.Scim!, StringComparer.Ordinal);
         if (pushed.Count == 0) return;
-        // An issuer of several tenants is one in policy and for its directory.
-        var trusted = authenticator.Issuers.DistinctBy(issuer => issuer.Name, StringComparer.Ordinal).ToDictionary(issuer => issuer.Name, StringComparer.Ordinal);
+        // One issuer by each of these names: a directory pushes for one tenant (GatewayOptionsCheck).
+        var trusted = authenticator.Issuers.Where(issuer => pushed.ContainsKey(issuer.Name)).ToDictionary(issuer => issuer.Name, StringComparer.Ordinal);
         var directory = teardown.Own(new ScimDirectory(parts, pushed.ToFrozenDictionary(one => one.Key, one => (one.Value, trusted[one.Key]), StringComparer.Ordinal)));
         await directory.StartAsync(cancellationToken).ConfigureAwait(false);
         new ScimEndpoint(directory, pushed, publicUrl, notes).Map(server);

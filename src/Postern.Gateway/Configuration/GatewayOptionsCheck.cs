@@ -35,6 +35,8 @@ internal static class GatewayOptionsCheck
         {
             // RFC 6749 section 3.3: what a challenge can carry
             if (issuer.Scopes.FirstOrDefault(scope => scope.Length == 0 || scope.Any(character => character is <= ' ' or '"' or '\\' or > '~')) is { } odd) yield return ($"issuers.{issuer.Name}.scopes", $"expected visible characters without quotes and backslashes, found `{odd}`");
+            // The same id may stand for different people in two tenants; somebody who is disabled in one must not go on as somebody of the other.
+            if (issuer.Scim is not null && Identities.TrustedIssuer.AuthoritiesOf(issuer).Count() > 1) yield return ($"issuers.{issuer.Name}.scim", "a directory pushes for one tenant, and several are named; make an issuer of each, with a `scim` of its own");
             if (!issuer.Scopes.IsEmpty && options.Authorization is not null) yield return ($"issuers.{issuer.Name}.scopes", "clients sign in at the gateway itself, which asks the issuer for `authorization.providerScopes`; remove one of the two");
         }
         if (options.Issuers.IsEmpty) yield return ("issuers", "no issuer is configured; nothing runs without authentication, so nobody could ask anything");

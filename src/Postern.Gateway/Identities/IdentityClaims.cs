@@ -95,7 +95,7 @@ internal static class IdentityClaims
         // a person without the stable identifier must not be known by one that changes hands; a program is its client
         if (subject is null && !claims.TryGetProperty(name, out _) && TokenText.Text(claims, "sub") is { } program && string.Equals(program, agent, StringComparison.Ordinal)) subject = program;
         if (!TokenRules.IsUsableSubject(subject)) return null;
-        if (shape.IsTenantInSubject) subject = TokenText.Text(claims, shape.TenantClaim!) is { Length: > 0 } tenant ? $"{subject}.{tenant}" : null;
+        subject = issuer.SubjectOf(subject!, shape.TenantClaim is { } tenant ? TokenText.Text(claims, tenant) : null);
         return TokenRules.IsUsableSubject(subject) ? subject : null;
     }
 }

@@ -88,6 +88,18 @@ public sealed class TrustedIssuer
         return [.. options.Tenants.Distinct(StringComparer.Ordinal).Select((tenant, index) => Make(options, publicUrl, options.Authority.Replace(IssuerPresetCheck.Template, tenant, StringComparison.Ordinal), tenant, index == 0))];
     }
 
+    /// <summary>
+    /// The subject of the identity that has this id at the issuer: the id, and its tenant where ids are unique within one only. The one place that says so: a token, a
+    /// sign-in, a logout and a directory must mean the same person, or what one of them ends goes on for another.
+    /// </summary>
+    /// <param name="id">The stable id, as the issuer or its directory writes it.</param>
+    /// <param name="tenant">Its tenant, as far as it is known.</param>
+    /// <returns>Null when the tenant is needed and not known.</returns>
+    internal string? SubjectOf(string id, string? tenant) => !Shape.IsTenantInSubject ? id : string.IsNullOrEmpty(tenant) ? null : $"{id}.{tenant}";
+
+    /// <summary>The tenant, where there is exactly one.</summary>
+    internal string? OnlyTenant => Tenants.Count == 1 ? Tenants.First() : null;
+
     /// <summary>Every exact <c>iss</c> that an issuer stands for.</summary>
     internal static IEnumerable<string> AuthoritiesOf(IssuerOptions options) => options.Authority.Contains(IssuerPresetCheck.Template, StringComparison.Ordinal) && !options.Tenants.IsDefaultOrEmpty
         ? options.Tenants.Distinct(StringComparer.Ordinal).Select(tenant => options.Authority.Replace(IssuerPresetCheck.Template, tenant, StringComparison.Ordinal))

@@ -65,6 +65,7 @@ internal sealed class LogoutTokens(TokenAuthenticator authenticator, TimeProvide
         if (!claims.TryGetProperty("events", out var events) || events.ValueKind != JsonValueKind.Object || !events.TryGetProperty(Event, out var logout) || logout.ValueKind != JsonValueKind.Object) return "token does not log out";
         if (TokenText.Text(claims, "jti") is not { Length: > 0 and <= MaxMark } jti) return "logout token has no usable id";
         if (!TryMark(claims, issuer.Shape.SignInSubjectClaim ?? issuer.Shape.SubjectClaim, out var subject) || !TryMark(claims, "sid", out var session) || (subject ?? session) is null) return "logout token names neither a subject nor a session";
+        if (subject is { } named && (subject = issuer.SubjectOf(named, issuer.OnlyTenant)) is null) return "logout token names a subject without its tenant";
         (notice, id) = (new LogoutNotice(issuer.Name, subject, session), jti);
         return null;
     }

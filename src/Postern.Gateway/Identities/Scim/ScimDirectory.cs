@@ -209,7 +209,11 @@ internal sealed class ScimDirectory(ScimParts parts, FrozenDictionary<string, (S
         parts.Leash.Reconsider(identity => !ReferenceEquals(parts.Roster.Standing(identity), identity));
     }
 
-    private string? SubjectOf(ScimUser user) => issuers[user.Issuer].Options.Subject == "userName" ? user.UserName : user.ExternalId;
+    private string? SubjectOf(ScimUser user) => SubjectOf(user, issuers[user.Issuer].Options, issuers[user.Issuer].Issuer);
+
+    /// <summary>Whom a user of a directory is in tokens; null for one without an id there.</summary>
+    internal static string? SubjectOf(ScimUser user, ScimOptions options, TrustedIssuer issuer) =>
+        (options.Subject == "userName" ? user.UserName : user.ExternalId) is { } id ? issuer.SubjectOf(id, issuer.OnlyTenant) : null;
 
     private ScimUser UserOf(string issuer, string id) => _users.TryGetValue(id, out var user) && user.Issuer == issuer ? user : throw new ScimException(404, null, "there is no such user");
 

@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
+using Postern.Gateway.Configuration;
 using Postern.Gateway.Identities;
+using Postern.Gateway.Identities.Logout;
+using Postern.Gateway.Identities.Scim;
 using Postern.Tests.Policy;
 using static Postern.Tests.Identities.Providers.ProviderTokens;
 
@@ -56,6 +59,49 @@ public sealed class SamePersonTests
         });
 
         Assert.Equal(caller.Key, signedIn.Key);
+    }
+
+    [Theory]
+    [Row("J18")]
+    [Guarantee("G10")]
+    [InlineData("entra.yaml")]
+    [InlineData("okta.yaml")]
+    [InlineData("keycloak.yaml")]
+    public async Task What_a_logout_and_a_directory_end_is_what_a_token_is(string page)
+    {
+        using var stage = new ProviderStage(ProviderStage.Page(page));
+        var issuer = stage.Issuers[0];
+        var claims = page switch { "entra.yaml" => EntraSecond(stage.Forge), "okta.yaml" => ProviderTokens.Okta(stage.Forge), _ => Keycloak(stage.Forge) };
+        // what the provider calls the person outside of access tokens
+        var id = claims[issuer.Shape.SubjectClaim]!.ToString();
+        var caller = await stage.Authenticator.AcceptsAsync(stage.Sign(claims, page == "okta.yaml" ? null : "JWT"));
+        var logout = new JsonObject
+        {
+            ["iss"] = stage.Forge.Authority, ["aud"] = issuer.ClientId, ["iat"] = stage.Forge.Now, ["exp"] = stage.Forge.Now + 120, ["jti"] = "out-1",
+            [issuer.Shape.SignInSubjectClaim ?? issuer.Shape.SubjectClaim] = id, ["events"] = new JsonObject { [LogoutTokens.Event] = new JsonObject() },
+        };
+        // OpenID Connect Back-Channel Logout has `sub`; a provider whose stable id is another claim writes both
+        logout["sub"] ??= "pairwise";
+
+        var reading = await new LogoutTokens(stage.Authenticator, stage.Clock).ReadAsync(stage.Sign(logout, "logout+jwt"), [.. stage.Authenticator.ForBrowsers.Where(source => source.Issuer.Name == issuer.Name)], TestContext.Current.CancellationToken);
+        var pushed = ScimDirectory.SubjectOf(new ScimUser("1", issuer.Name, id, "una@acme.example", null, IsActive: false), new ScimOptions("secret", "externalId"), issuer);
+
+        Assert.Equal(caller.Subject, reading.Notice?.Subject);
+        Assert.Equal(caller.Subject, pushed);
+    }
+
+    [Fact]
+    [Row("J11")]
+    public void A_directory_pushes_for_one_tenant()
+    {
+        IEnumerable<string> Complaints(params string[] tenants) => GatewayOptionsCheck.Problems(new GatewayOptions
+        {
+            Data = "data",
+            Issuers = [new IssuerOptions { Name = "entra", Authority = "https://login.microsoftonline.com/{tenantid}/v2.0", Preset = "entra", Tenants = [.. tenants], Scim = new ScimOptions("a-secret-of-the-directory-0123456789", "externalId") }],
+        }).Where(problem => problem.Path == "issuers.entra.scim").Select(problem => problem.Message);
+
+        Assert.Contains("one tenant", Assert.Single(Complaints(Tenant, OtherTenant)), StringComparison.Ordinal);
+        Assert.Empty(Complaints(Tenant));
     }
 
     [Fact]
