@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Postern.Gateway.Identities;
 using Postern.Gateway.Pages;
@@ -32,7 +31,7 @@ internal static class ConsentPages
         var remember = request.Device is null && client.IsSureAt(request.Redirect)
             ? Html.Of($"<p><label><input type=\"checkbox\" name=\"{RememberField}\" value=\"yes\"> Do not ask me again for this program, this address and this connection</label></p>")
             : Html.Nothing;
-        return WriteAsync(context, StatusCodes.Status200OK, "May this program act for you?", Html.Of(
+        return PageFrame.WriteAsync(context, StatusCodes.Status200OK, "May this program act for you?", Html.Of(
             $"""
             <h1>May “{Html.Foreign(client.Name)}” act for you?</h1>
             <p class="lead">It asks to use the connection <code>{path}</code> in your name. It can do there what the gateway's policy lets you do through it, and nothing else; every step is recorded.</p>
@@ -56,11 +55,11 @@ internal static class ConsentPages
     public static Task LeaveAsync(HttpContext context, string title, string target)
     {
         context.Response.Headers["Refresh"] = $"0; url={target}";
-        return WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p><a rel=\"noreferrer\" href=\"{target}\">Go on</a></p>"));
+        return PageFrame.WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p><a rel=\"noreferrer\" href=\"{target}\">Go on</a></p>"));
     }
 
     /// <summary>Asks which device.</summary>
-    public static Task TypeAsync(HttpContext context, string? code, string? complaint) => WriteAsync(
+    public static Task TypeAsync(HttpContext context, string? code, string? complaint) => PageFrame.WriteAsync(
         context, complaint is null ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, "Connect a device", Html.Of(
             $"""
             <h1>Connect a device</h1>
@@ -72,21 +71,11 @@ internal static class ConsentPages
             """));
 
     /// <summary>Says one thing, and that is all.</summary>
-    public static Task SayAsync(HttpContext context, string title, string sentence) => WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p class=\"lead\">{sentence}</p>"));
+    public static Task SayAsync(HttpContext context, string title, string sentence) => PageFrame.WriteAsync(context, StatusCodes.Status200OK, title, Html.Of($"<h1>{title}</h1><p class=\"lead\">{sentence}</p>"));
 
     /// <summary>Says why nothing was granted, where there is no client to send the person back to.</summary>
     public static Task RefuseAsync(HttpContext context, string sentence, int status = StatusCodes.Status400BadRequest) =>
-        WriteAsync(context, status, "Not signed in", Html.Of($"<h1>Not signed in</h1><p class=\"lead\">{sentence}</p><p>Nothing was granted. Begin again in the program that sent you here.</p>"));
-
-    public static Task WriteAsync(HttpContext context, int status, string title, Html content)
-    {
-        var page = Encoding.UTF8.GetBytes(PageFrame.Of(title, content).ToString());
-        PageHeaders.Apply(context);
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "text/html; charset=utf-8";
-        context.Response.ContentLength = page.Length;
-        return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
-    }
+        PageFrame.WriteAsync(context, status, "Not signed in", Html.Of($"<h1>Not signed in</h1><p class=\"lead\">{sentence}</p><p>Nothing was granted. Begin again in the program that sent you here.</p>"));
 
     // the text's own host: nothing is decoded on the way to people's eyes
     private static string HostOf(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) ? (uri.IsDefaultPort ? uri.IdnHost : $"{uri.IdnHost}:{uri.Port}") is { Length: > 0 } host ? host : $"{uri.Scheme}:" : address;

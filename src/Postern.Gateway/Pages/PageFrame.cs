@@ -1,4 +1,7 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
 using Postern.Core.Operations;
+using Postern.Gateway.Identities;
 
 namespace Postern.Gateway.Pages;
 
@@ -27,6 +30,17 @@ internal static class PageFrame
         </body>
         </html>
         """);
+
+    /// <summary>Writes a page as an answer, with the headers of every page.</summary>
+    public static Task WriteAsync(HttpContext context, int status, string title, Html content, Identity? person = null, Html? signOut = null)
+    {
+        var page = Encoding.UTF8.GetBytes(Of(title, content, person, signOut).ToString());
+        PageHeaders.Apply(context);
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "text/html; charset=utf-8";
+        context.Response.ContentLength = page.Length;
+        return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
+    }
 
     /// <summary>A page that says one thing.</summary>
     public static Html Notice(string title, string text, Identity? person = null, Html? signOut = null) =>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Core.Operations;
@@ -52,12 +51,7 @@ internal sealed class SignedPages(IPageSession sessions, RefusalNotes notes)
     public Task WriteAsync(HttpContext context, int status, Identity person, string title, Html content)
     {
         var signOut = Html.Of($"<form method=\"post\" action=\"/signout\">{CsrfField(context)}<button class=\"link\" type=\"submit\">Sign out</button></form>");
-        var page = Encoding.UTF8.GetBytes(PageFrame.Of(title, content, person, signOut).ToString());
-        PageHeaders.Apply(context);
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "text/html; charset=utf-8";
-        context.Response.ContentLength = page.Length;
-        return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
+        return PageFrame.WriteAsync(context, status, title, content, person, signOut);
     }
 
     /// <summary>Markup under a note that says what became of what was sent.</summary>
