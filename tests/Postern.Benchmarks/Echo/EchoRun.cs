@@ -21,7 +21,6 @@ internal static class EchoRun
     /// </summary>
     private const string Others = "POSTERN_BENCH_OTHERS";
 
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     // Until the hot path is compiled to the end.
     private static readonly TimeSpan LongWarmUp = TimeSpan.FromSeconds(8);
@@ -58,17 +57,7 @@ internal static class EchoRun
                 isWarm = true;
                 foreach (var clients in numbersOfClients)
                 {
-                    foreach (var peer in peers) WrkRun.Run(peer, script, size, clients, 0, WarmUp, isKept: false);
-                    for (var round = 1; round <= rounds; round++)
-                    {
-                        // Each round begins with another peer, so that none always follows the same one.
-                        for (var index = 0; index < peers.Count; index++)
-                        {
-                            var sample = WrkRun.Run(peers[(index + round) % peers.Count], script, size, clients, round, length, isKept: true)!;
-                            samples.Add(sample);
-                            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size,6} B {clients,3} clients  {sample.Peer,-28} {sample.CallsPerSecond,9:N0}/s  p50 {sample.P50Micros,7:N0} µs  p99 {sample.P99Micros,8:N0} µs  cpu {sample.CpuMicrosPerCall,6:N1} µs"));
-                        }
-                    }
+                    WrkRounds.Run(peers, script, size, size, clients, rounds, length, samples);
                 }
             }
             if (words is not null)
