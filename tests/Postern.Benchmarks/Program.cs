@@ -72,6 +72,9 @@ switch (args)
     case ["httplook", var size, var clients, var rounds, var seconds, .. var peers]:
         await HttpRun.LookAsync(Number(size), Number(clients), Number(rounds), Number(seconds), peers);
         return 0;
+    case ["clusterlook", var what, var clients, var rounds, var seconds, .. var peers]:
+        await ClusterRun.LookAsync(what, Number(clients), Number(rounds), Number(seconds), peers);
+        return 0;
     case ["kubernetes"]:
         await ClusterRun.RunAsync(rounds: 2, seconds: 1);
         return 0;

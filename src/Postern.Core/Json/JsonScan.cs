@@ -1,4 +1,7 @@
-using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Postern.Core.Json;
 
@@ -8,10 +11,6 @@ namespace Postern.Core.Json;
 internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxDepth, int maxNames)
 {
     private const int InArray = -1;
-
-    // What ends a run of plain characters in a string: the quote, the escape, and controls, which must be escaped.
-    private static readonly SearchValues<byte> s_special = SearchValues.Create(
-        [.. "\"\\"u8, .. Enumerable.Range(0, 0x20).Select(control => (byte)control)]);
 
     private readonly ReadOnlySpan<byte> _utf8 = utf8;
     private readonly Span<int> _levels = levels;
@@ -129,13 +128,8 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
         _at++;
         while (true)
         {
-            var run = _utf8[_at..].IndexOfAny(s_special);
-            if (run < 0)
-            {
-                _at = _utf8.Length;
-                return Wrong("`\"`");
-            }
-            _at += run;
+            _at = Special(_at);
+            if (_at == _utf8.Length) return Wrong("`\"`");
             switch (_utf8[_at])
             {
                 case (byte)'"':
@@ -149,6 +143,22 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
                     return Wrong("control characters in a string to be escaped");
             }
         }
+    }
+
+    /// <summary>What ends a run of plain characters in a string: the quote, the escape, and controls, which must be escaped; the end when there is none.</summary>
+    private readonly int Special(int at)
+    {
+        ref var first = ref MemoryMarshal.GetReference(_utf8);
+        while (at + Vector256<byte>.Count <= _utf8.Length)
+        {
+            var bytes = Vector256.LoadUnsafe(ref first, (nuint)at);
+            var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
+            var bits = special.ExtractMostSignificantBits();
+            if (bits != 0) return at + BitOperations.TrailingZeroCount(bits);
+            at += Vector256<byte>.Count;
+        }
+        while (at < _utf8.Length && Unsafe.Add(ref first, at) is not ((byte)'"' or (byte)'\\' or < (byte)' ')) at++;
+        return at;
     }
 
     private bool Escape()
@@ -218,7 +228,7 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
 
     private void SkipSpace()
     {
-        while (_at < _utf8.Length && _utf8[_at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') _at++;
+        while (_at < _utf8.Length && _utf8[_at] <= ' ' && _utf8[_at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') _at++;
     }
 
     private bool Wrong(string expected) =>

@@ -14,7 +14,7 @@ namespace Postern.Core.Json;
 /// <param name="utf8">The bytes.</param>
 /// <param name="areMany">True when any number of documents may stand one after another, none included.</param>
 [StructLayout(LayoutKind.Auto)]
-internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
+public ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
 {
     private readonly ref byte _utf8 = ref MemoryMarshal.GetReference(utf8);
     private readonly int _length = utf8.Length;
@@ -78,6 +78,31 @@ internal ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
         }
         // Behind a name, or at the very beginning.
         return at < _length ? Item(at) : _areMany && _inside == 0 ? false : throw NotJson();
+    }
+
+    /// <summary>True for a text that is this one, whatever it is spelled like. Of texts known to be JSON (<see cref="StrictJson"/>).</summary>
+    public readonly bool Is(ReadOnlySpan<byte> text)
+    {
+        if (!IsEscaped) return Value.SequenceEqual(text);
+        var value = Value;
+        return value.Length <= JsonText.MaxExpansion * text.Length && Unescaped(new byte[value.Length]).SequenceEqual(text);
+    }
+
+    /// <summary>The text without its escapes. Of texts known to be JSON (<see cref="StrictJson"/>).</summary>
+    /// <param name="scratch">As many bytes as <see cref="Value"/> has.</param>
+    public readonly ReadOnlySpan<byte> Unescaped(Span<byte> scratch) => IsEscaped ? scratch[..JsonText.Unescape(Value, scratch)] : Value;
+
+    /// <summary>
+    /// In a document known to be JSON: goes to the end of the array or object that was just opened, without a look at what is in it; behind a name, to the end of its value.
+    /// </summary>
+    public void Skip()
+    {
+        if (Kind == JsonTokenType.PropertyName) Read();
+        if (Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) return;
+        var end = JsonBrackets.EndOf(MemoryMarshal.CreateReadOnlySpan(ref _utf8, _length), _at);
+        if (end < 0) throw NotJson();
+        _isOpened = false;
+        Close(end - 1, isObject: Kind == JsonTokenType.StartObject);
     }
 
     /// <summary>Where reading goes on.</summary>

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Postern.Core.Json;
@@ -11,9 +13,9 @@ internal enum NameVerdict
 }
 
 /// <summary>
-/// The names of all objects that are open, innermost last. Names of small objects are compared as they come; those of
-/// large ones once, sorted by hash, when the object closes. The hash is keyed per process, so that nobody can choose names
-/// that collide (guarantees D07).
+/// The names of all objects that are open, innermost last. Names of small objects are compared as they come, by a mark that is cheap to make: few names of one object
+/// can share it, whoever chose them. Those of large ones are compared once, sorted by hash, when the object closes. The hash is keyed per process, so that nobody can
+/// choose names that collide (guarantees D07).
 /// </summary>
 internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entries, Span<byte> scratch)
 {
@@ -28,7 +30,7 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
 
     /// <summary>One name as it stands in the document, without its quotes.</summary>
     [StructLayout(LayoutKind.Auto)]
-    internal readonly record struct Entry(ulong Hash, int Start, int Length, bool IsEscaped);
+    internal readonly record struct Entry(ulong Mark, int Start, int Length, bool IsEscaped);
 
     public int Count { get; private set; }
 
@@ -41,12 +43,12 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
             name = Unescape(name);
             if (name.Contains((byte)0)) return NameVerdict.Nul;
         }
-        var entry = new Entry(HashOf(name), start, length, isEscaped);
+        var entry = new Entry(MarkOf(name), start, length, isEscaped);
         if (Count - level <= Small)
         {
-            foreach (var other in _entries[level..Count])
+            foreach (ref readonly var other in _entries[level..Count])
             {
-                if (other.Hash == entry.Hash && AreSame(other, entry)) return NameVerdict.Twice;
+                if (other.Mark == entry.Mark && AreSame(other, entry)) return NameVerdict.Twice;
             }
         }
         if (Count == _entries.Length) Grow();
@@ -61,12 +63,17 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
         var own = _entries[level..Count];
         Count = level;
         if (own.Length <= Small) return true;
+        foreach (ref var entry in own)
+        {
+            var name = _utf8.Slice(entry.Start, entry.Length);
+            entry = entry with { Mark = HashOf(entry.IsEscaped ? Unescape(name) : name) };
+        }
         // By place within one hash, so that the name reported is the later one.
-        own.Sort(static (one, other) => one.Hash != other.Hash ? one.Hash.CompareTo(other.Hash) : one.Start.CompareTo(other.Start));
+        own.Sort(static (one, other) => one.Mark != other.Mark ? one.Mark.CompareTo(other.Mark) : one.Start.CompareTo(other.Start));
         for (var i = 1; i < own.Length; i++)
         {
             // Equal names have equal hashes and so stand in one run; unequal ones almost never share it.
-            for (var j = i - 1; j >= 0 && own[j].Hash == own[i].Hash; j--)
+            for (var j = i - 1; j >= 0 && own[j].Mark == own[i].Mark; j--)
             {
                 if (!AreSame(own[j], own[i])) continue;
                 twice = own[i].Start;
@@ -118,6 +125,25 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
         _entries.CopyTo(larger);
         if (_rented is not null) ArrayPool<Entry>.Shared.Return(_rented);
         _entries = _rented = larger;
+    }
+
+    /// <summary>Equal for equal names; mostly unequal for others: their first and last bytes, and the length.</summary>
+    private static ulong MarkOf(ReadOnlySpan<byte> name)
+    {
+        ref var first = ref MemoryMarshal.GetReference(name);
+        if (name.Length >= sizeof(ulong))
+        {
+            var begin = Unsafe.ReadUnaligned<ulong>(ref first);
+            var end = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref first, name.Length - sizeof(ulong)));
+            return begin ^ BitOperations.RotateLeft(end, 23) ^ (ulong)name.Length;
+        }
+        if (name.Length >= sizeof(uint))
+        {
+            ulong begin = Unsafe.ReadUnaligned<uint>(ref first);
+            ulong end = Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref first, name.Length - sizeof(uint)));
+            return begin ^ (end << 32) ^ (ulong)name.Length;
+        }
+        return name.Length == 0 ? 0 : first | ((ulong)Unsafe.Add(ref first, name.Length / 2) << 8) | ((ulong)name[^1] << 16) | ((ulong)name.Length << 24);
     }
 
     private static ulong HashOf(ReadOnlySpan<byte> name)

@@ -75,8 +75,8 @@ internal sealed class KubernetesDocument
         // The operations of a JSON patch say where a value goes, not what it is.
         if (body.Patch is "json" || !areSecrets) return Of(request, isJson: true, NotKept).Bytes;
         var scrubbed = new ArrayBufferWriter<byte>(request.Body.Length);
-        ObjectScrub.Document(request.Body.Span, areSecrets, scrubbed);
-        return Of(request, isJson: true, scrubbed.WrittenMemory).Bytes;
+        var isChanged = ObjectScrub.Document(request.Body.Span, areSecrets, scrubbed).IsChanged;
+        return Of(request, isJson: true, isChanged ? scrubbed.WrittenMemory : request.Body).Bytes;
     }
 
     /// <summary>What an approval is bound to: the canonical form of all of it.</summary>

@@ -21,7 +21,6 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
     /// <summary>Largest event of a watch, and longest line of text: what the API server stores of one object, many times over.</summary>
     public const int MaxPiece = 8 * 1024 * 1024;
 
-    private readonly ArrayBufferWriter<byte> _scrubbed = new(4096);
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
     private int _count;
     private bool _isReading;
@@ -73,15 +72,17 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
             if (_count > MaxDocument) throw Invalid(string.Create(CultureInfo.InvariantCulture, $"the answer is larger than {MaxDocument} bytes; ask for less at once, with `limit`"));
         }
         Check(_buffer.AsSpan(0, _count));
-        var isTable = ObjectScrub.Document(_buffer.AsSpan(0, _count), areSecrets, _scrubbed);
-        BlockTable(isTable);
-        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(_scrubbed.WrittenMemory, KubernetesShapes.Document)).ConfigureAwait(false);
+        using var scrubbed = new PooledFrame(_count);
+        var found = ObjectScrub.Document(_buffer.AsSpan(0, _count), areSecrets, scrubbed);
+        BlockTable(found.IsTable);
+        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(found.IsChanged ? scrubbed.Written : _buffer.AsMemory(0, _count), KubernetesShapes.Document)).ConfigureAwait(false);
     }
 
     private async ValueTask EventsAsync()
     {
         // The client waits for the head before there is an event.
         await http.Response.StartAsync(clearance.Ended).ConfigureAwait(false);
+        using var scrubbed = new PooledFrame(4096);
         while (true)
         {
             var end = _buffer.AsSpan(0, _count).IndexOf((byte)'\n');
@@ -94,10 +95,10 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
             if (!_buffer.AsSpan(0, end).Trim(" \r\t"u8).IsEmpty)
             {
                 Check(_buffer.AsSpan(0, end));
-                _scrubbed.ResetWrittenCount();
-                var isTable = ObjectScrub.Event(_buffer.AsSpan(0, end), areSecrets, _scrubbed);
-                BlockTable(isTable);
-                await clearance.Replies.ReleaseAsync(new ReplyFrame(_scrubbed.WrittenMemory, KubernetesShapes.Event, KubernetesWire.Line)).ConfigureAwait(false);
+                scrubbed.Clear();
+                var found = ObjectScrub.Event(_buffer.AsSpan(0, end), areSecrets, scrubbed);
+                BlockTable(found.IsTable);
+                await clearance.Replies.ReleaseAsync(new ReplyFrame(found.IsChanged ? scrubbed.Written : _buffer.AsMemory(0, end), KubernetesShapes.Event, KubernetesWire.Line)).ConfigureAwait(false);
             }
             Drop(end + 1);
         }

@@ -28,8 +28,14 @@ internal static class ClusterRun
         """;
 
     /// <summary>The whole table, written to the documents.</summary>
-    public static async Task RunAsync(int rounds, double seconds)
+    public static Task RunAsync(int rounds, double seconds) => RunAsync(rounds, seconds, null, Clients, null);
+
+    /// <summary>One thing (<c>pod</c>, <c>list</c>), one number of clients, the peers of these names; only told.</summary>
+    public static Task LookAsync(string what, int clients, int rounds, double seconds, string[] names) => RunAsync(rounds, seconds, what, [clients], names);
+
+    private static async Task RunAsync(int rounds, double seconds, string? what, int[] numbersOfClients, string[]? names)
     {
+        bool IsWanted(string name) => names is null || names.Contains(name, StringComparer.OrdinalIgnoreCase);
         var machine = Machine.Describe();
         var folder = Directory.CreateTempSubdirectory("postern-bench-");
         var peers = new List<Peer>();
@@ -39,19 +45,24 @@ internal static class ClusterRun
         {
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = EchoRun.Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("cluster", "", "listening ", "dotnet", [typeof(ClusterRun).Assembly.Location, "cluster"]);
-            await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => name is "direct" or "nginx" or "HAProxy" or "YARP");
-            foreach (var (name, isStrict, isMasked) in MaskedPostern.All) peers.Add(await MaskedPostern.StartAsync(name, folder.FullName, issuer.Issuer, "kubernetes", upstream.Url, "/k8s/bench", Rules, Masks, isStrict, isMasked));
+            await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => (name is "direct" or "nginx" or "HAProxy" or "YARP") && IsWanted(name));
+            foreach (var (name, isStrict, isMasked) in MaskedPostern.All)
+            {
+                if (IsWanted(name)) peers.Add(await MaskedPostern.StartAsync(name, folder.FullName, issuer.Issuer, "kubernetes", upstream.Url, "/k8s/bench", Rules, Masks, isStrict, isMasked));
+            }
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await MaskedPostern.ProbeAsync(peer, token, Pods + "/web-1", "registry.example");
-            foreach (var (path, size) in new[] { (Pods + "/web-1", ClusterUpstream.One.Length), (Pods, ClusterUpstream.List.Length) })
+            foreach (var (name, path, size) in new[] { ("pod", Pods + "/web-1", ClusterUpstream.One.Length), ("list", Pods, ClusterUpstream.List.Length) })
             {
+                if ((what ?? name) != name) continue;
                 var script = Path.Combine(folder.FullName, $"{size}.lua");
                 await File.WriteAllTextAsync(script, MaskedPostern.Script(path, token));
-                foreach (var clients in Clients)
+                foreach (var clients in numbersOfClients)
                 {
                     WrkRounds.Run(peers, script, size, size / 2, clients, rounds, TimeSpan.FromSeconds(seconds), samples);
                 }
             }
+            if (names is not null) return;
             foreach (var (count, every) in StreamRun.Loads)
             {
                 foreach (var peer in peers.Where(peer => peer.Name is "direct" or "nginx" or "YARP" or "Postern" or "Postern with masks")) streams.Add(await StreamRun.OneAsync(peer, count, every, 1, events => MaskedPostern.Get(peer, token, string.Create(CultureInfo.InvariantCulture, $"{Pods}?watch=true&events={events}&every={every}"))));

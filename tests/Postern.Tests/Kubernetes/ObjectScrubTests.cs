@@ -20,6 +20,8 @@ public sealed class ObjectScrubTests
     [InlineData("""{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"data\":{\"a\":\"eA==\"}}","x":"y"}}}""", """{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","x":"y"}}}""")]
     [InlineData("""{"kind":"Secret","data":"odd","metadata":7}""", """{"kind":"Secret","data":null,"metadata":7}""")]
     [InlineData("""{"kind":"Secret","data":{"a":{"b":["eA=="]}}}""", """{"kind":"Secret","data":{"a":"W21hc2tlZDpzZWNyZXRd"}}""")]
+    [InlineData("""{"\u006bind":"S\u0065cret","d\u0061ta":{"a":"eA=="}}""", """{"\u006bind":"S\u0065cret","d\u0061ta":{"a":"W21hc2tlZDpzZWNyZXRd"}}""")]
+    [InlineData("""{"kind":"List","items":[{"data":{"a":"x}],{\"kind\":\"Pod\""},"kind":"Secret"}]}""", """{"kind":"List","items":[{"data":{"a":"W21hc2tlZDpzZWNyZXRd"},"kind":"Secret"}]}""")]
     [InlineData("[1,2]", "[1,2]")]
     [InlineData("\"x\"", "\"x\"")]
     [Row("K08")]
@@ -52,7 +54,8 @@ public sealed class ObjectScrubTests
     private static string Scrub(string document, bool areSecrets)
     {
         var output = new ArrayBufferWriter<byte>();
-        ObjectScrub.Document(Encoding.UTF8.GetBytes(document), areSecrets, output);
-        return Encoding.UTF8.GetString(output.WrittenSpan);
+        var found = ObjectScrub.Document(Encoding.UTF8.GetBytes(document), areSecrets, output);
+        Assert.Equal(found.IsChanged, output.WrittenCount > 0);
+        return found.IsChanged ? Encoding.UTF8.GetString(output.WrittenSpan) : document;
     }
 }

@@ -48,9 +48,9 @@ internal sealed class ForesightErrand(KubernetesGateway gateway, KubernetesAsk h
         }
         if (response.Header("Content-Type")?.Split(';')[0].Trim() is not "application/json" || StrictJson.Check(answer.WrittenSpan) is not null) throw new UpstreamException(RefusalCode.UpstreamInvalid, "the API server's answer is not JSON with one meaning");
         var scrubbed = new ArrayBufferWriter<byte>(answer.WrittenCount);
-        ObjectScrub.Document(answer.WrittenSpan, held.Info is { Resource: "secrets", Group: "" }, scrubbed);
+        var isChanged = ObjectScrub.Document(answer.WrittenSpan, held.Info is { Resource: "secrets", Group: "" }, scrubbed).IsChanged;
         Status = response.Status;
-        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(scrubbed.WrittenMemory, KubernetesShapes.Document)).ConfigureAwait(false);
+        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(isChanged ? scrubbed.WrittenMemory : answer.WrittenMemory, KubernetesShapes.Document)).ConfigureAwait(false);
     }
 
     public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken)

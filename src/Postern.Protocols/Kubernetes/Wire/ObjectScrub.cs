@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using Postern.Core.Json;
 
 namespace Postern.Protocols.Kubernetes.Wire;
 
@@ -19,42 +21,53 @@ internal static class ObjectScrub
     /// <summary>The annotation in which kubectl keeps a copy of the whole object.</summary>
     public const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
+    private static ReadOnlySpan<byte> LastAppliedName => "kubectl.kubernetes.io/last-applied-configuration"u8;
+
     /// <summary>True when a body brings back what stood in a value's place; written, it would destroy the value.</summary>
     public static bool WritesBack(ReadOnlySpan<byte> body) => body.IndexOf("[masked:"u8) >= 0 || body.IndexOf("W21hc2tlZDpzZWNyZXRd"u8) >= 0;
 
-    /// <summary>Writes one document without them, and returns true for a table, whose cells no path of a mask leads to.</summary>
-    /// <param name="document">Strict JSON.</param>
+    /// <summary>Writes one document without them.</summary>
+    /// <param name="document">Strict JSON (<see cref="StrictJson"/>).</param>
     /// <param name="areSecrets">The request's resource is Secrets: then every object is one, whatever it says.</param>
-    /// <param name="output">Takes the document.</param>
-    public static bool Document(ReadOnlySpan<byte> document, bool areSecrets, IBufferWriter<byte> output)
+    /// <param name="output">Takes the document when something was taken out of it, and nothing otherwise: then it goes on as it is.</param>
+    public static ScrubbedObject Document(ReadOnlySpan<byte> document, bool areSecrets, IBufferWriter<byte> output)
     {
-        var reader = new Utf8JsonReader(document, new JsonReaderOptions { MaxDepth = 64 });
+        var tokens = new JsonTokens(document);
         var run = new Run(document, output);
-        reader.Read();
-        var isTable = run.Document(ref reader, areSecrets);
-        run.Rest();
-        return isTable;
+        tokens.Read();
+        var isTable = run.Document(ref tokens, areSecrets);
+        return new ScrubbedObject(isTable, run.Rest());
     }
 
     /// <summary>The same for one event of a watch: <c>{"type":…,"object":…}</c>.</summary>
-    public static bool Event(ReadOnlySpan<byte> document, bool areSecrets, IBufferWriter<byte> output)
+    public static ScrubbedObject Event(ReadOnlySpan<byte> document, bool areSecrets, IBufferWriter<byte> output)
     {
-        var reader = new Utf8JsonReader(document, new JsonReaderOptions { MaxDepth = 64 });
+        var tokens = new JsonTokens(document);
         var run = new Run(document, output);
         var isTable = false;
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.StartObject)
+        tokens.Read();
+        if (tokens.Kind == JsonTokenType.StartObject)
         {
-            while (Run.Member(ref reader))
+            while (Run.Member(ref tokens))
             {
-                var isObject = reader.ValueTextEquals("object"u8);
-                reader.Read();
-                if (isObject) isTable = run.Document(ref reader, areSecrets);
-                else reader.Skip();
+                var isObject = tokens.Is("object"u8);
+                tokens.Read();
+                if (isObject) isTable = run.Document(ref tokens, areSecrets);
+                else tokens.Skip();
             }
         }
-        run.Rest();
-        return isTable;
+        return new ScrubbedObject(isTable, run.Rest());
+    }
+
+    private enum Kind
+    {
+        Other,
+        Secret,
+        SecretList,
+        List,
+        Table,
+        TokenRequest,
+        TokenReview,
     }
 
     private ref struct Run(ReadOnlySpan<byte> document, IBufferWriter<byte> output)
@@ -62,174 +75,190 @@ internal static class ObjectScrub
         private readonly ReadOnlySpan<byte> _document = document;
         private readonly IBufferWriter<byte> _output = output;
         private int _copied;
+        private bool _isChanged;
 
-        public static bool Member(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType == JsonTokenType.PropertyName;
+        public static bool Member(ref JsonTokens tokens) => tokens.Read() && tokens.Kind == JsonTokenType.PropertyName;
 
-        public readonly void Rest() => _output.Write(_document[_copied..]);
-
-        public bool Document(ref Utf8JsonReader reader, bool areSecrets)
+        /// <summary>Writes what is left, when anything was changed.</summary>
+        public readonly bool Rest()
         {
-            if (reader.TokenType != JsonTokenType.StartObject)
+            if (_isChanged) _output.Write(_document[_copied..]);
+            return _isChanged;
+        }
+
+        public bool Document(ref JsonTokens tokens, bool areSecrets)
+        {
+            if (tokens.Kind != JsonTokenType.StartObject)
             {
-                reader.Skip();
+                tokens.Skip();
                 return false;
             }
-            var kind = KindOf(reader);
+            var kind = KindOf(tokens);
             switch (kind)
             {
-                case "Table":
-                    Items(ref reader, "rows"u8, areSecrets, inRows: true);
+                case Kind.Table:
+                    Items(ref tokens, "rows"u8, areSecrets, inRows: true);
                     return true;
-                case { } list when list.EndsWith("List", StringComparison.Ordinal):
-                    Items(ref reader, "items"u8, areSecrets || list is "SecretList", inRows: false);
+                case Kind.List or Kind.SecretList:
+                    Items(ref tokens, "items"u8, areSecrets || kind is Kind.SecretList, inRows: false);
                     return false;
                 default:
-                    Object(ref reader, areSecrets || kind is "Secret", kind);
+                    Object(ref tokens, areSecrets || kind is Kind.Secret, kind);
                     return false;
             }
         }
 
-        // A copy of the reader looks ahead; the kind is mostly the first member.
-        private static string? KindOf(Utf8JsonReader reader)
+        // A copy looks ahead; the kind is mostly the first member, and in the items of a list it is in none.
+        private static Kind KindOf(JsonTokens tokens)
         {
-            while (Member(ref reader))
+            while (Member(ref tokens))
             {
-                var isKind = reader.ValueTextEquals("kind"u8);
-                reader.Read();
-                if (isKind) return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-                reader.Skip();
+                var isKind = tokens.Is("kind"u8);
+                tokens.Read();
+                if (isKind) return tokens.Kind == JsonTokenType.String ? KindOf(tokens.IsEscaped ? tokens.Unescaped(new byte[tokens.Value.Length]) : tokens.Value) : Kind.Other;
+                tokens.Skip();
             }
-            return null;
+            return Kind.Other;
         }
 
-        private void Items(ref Utf8JsonReader reader, ReadOnlySpan<byte> member, bool areSecrets, bool inRows)
+        private static Kind KindOf(ReadOnlySpan<byte> name) =>
+            name.SequenceEqual("Secret"u8) ? Kind.Secret
+            : name.SequenceEqual("SecretList"u8) ? Kind.SecretList
+            : name.EndsWith("List"u8) ? Kind.List
+            : name.SequenceEqual("Table"u8) ? Kind.Table
+            : name.SequenceEqual("TokenRequest"u8) ? Kind.TokenRequest
+            : name.SequenceEqual("TokenReview"u8) ? Kind.TokenReview
+            : Kind.Other;
+
+        private void Items(ref JsonTokens tokens, ReadOnlySpan<byte> member, bool areSecrets, bool inRows)
         {
-            while (Member(ref reader))
+            while (Member(ref tokens))
             {
-                if (reader.ValueTextEquals("metadata"u8))
+                if (tokens.Is("metadata"u8))
                 {
-                    Metadata(ref reader, areSecrets);
+                    Metadata(ref tokens, areSecrets);
                     continue;
                 }
-                var isHere = reader.ValueTextEquals(member);
-                reader.Read();
-                if (!isHere || reader.TokenType != JsonTokenType.StartArray)
+                var isHere = tokens.Is(member);
+                tokens.Read();
+                if (!isHere || tokens.Kind != JsonTokenType.StartArray)
                 {
-                    reader.Skip();
+                    tokens.Skip();
                     continue;
                 }
-                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                while (tokens.Read() && tokens.Kind != JsonTokenType.EndArray)
                 {
-                    if (reader.TokenType != JsonTokenType.StartObject) reader.Skip();
-                    else if (inRows) Row(ref reader, areSecrets);
-                    else Item(ref reader, areSecrets);
+                    if (tokens.Kind != JsonTokenType.StartObject) tokens.Skip();
+                    else if (inRows) Row(ref tokens, areSecrets);
+                    else Item(ref tokens, areSecrets);
                 }
             }
         }
 
-        private void Row(ref Utf8JsonReader reader, bool areSecrets)
+        private void Row(ref JsonTokens tokens, bool areSecrets)
         {
-            while (Member(ref reader))
+            while (Member(ref tokens))
             {
-                var isObject = reader.ValueTextEquals("object"u8);
-                reader.Read();
-                if (isObject && reader.TokenType == JsonTokenType.StartObject) Item(ref reader, areSecrets);
-                else reader.Skip();
+                var isObject = tokens.Is("object"u8);
+                tokens.Read();
+                if (isObject && tokens.Kind == JsonTokenType.StartObject) Item(ref tokens, areSecrets);
+                else tokens.Skip();
             }
         }
 
-        private void Item(ref Utf8JsonReader reader, bool areSecrets)
+        private void Item(ref JsonTokens tokens, bool areSecrets)
         {
-            var kind = areSecrets ? "Secret" : KindOf(reader);
-            Object(ref reader, areSecrets || kind is "Secret", kind);
+            var kind = areSecrets ? Kind.Secret : KindOf(tokens);
+            Object(ref tokens, kind is Kind.Secret, kind);
         }
 
-        private void Object(ref Utf8JsonReader reader, bool isSecret, string? kind)
+        private void Object(ref JsonTokens tokens, bool isSecret, Kind kind)
         {
-            while (Member(ref reader))
+            while (Member(ref tokens))
             {
-                if (reader.ValueTextEquals("metadata"u8)) Metadata(ref reader, isSecret);
-                else if (isSecret && reader.ValueTextEquals("data"u8)) Values(ref reader, "\"W21hc2tlZDpzZWNyZXRd\""u8);
-                else if (isSecret && reader.ValueTextEquals("stringData"u8)) Values(ref reader, "\"[masked:secret]\""u8);
-                else if (kind is "TokenRequest" && reader.ValueTextEquals("status"u8)) Named(ref reader, "token"u8);
-                else if (kind is "TokenReview" && reader.ValueTextEquals("spec"u8)) Named(ref reader, "token"u8);
-                else Skip(ref reader);
+                if (tokens.Is("metadata"u8)) Metadata(ref tokens, isSecret);
+                else if (isSecret && tokens.Is("data"u8)) Values(ref tokens, "\"W21hc2tlZDpzZWNyZXRd\""u8);
+                else if (isSecret && tokens.Is("stringData"u8)) Values(ref tokens, "\"[masked:secret]\""u8);
+                else if (kind is Kind.TokenRequest && tokens.Is("status"u8)) Named(ref tokens, "token"u8);
+                else if (kind is Kind.TokenReview && tokens.Is("spec"u8)) Named(ref tokens, "token"u8);
+                else tokens.Skip();
             }
         }
 
-        private void Metadata(ref Utf8JsonReader reader, bool isSecret)
+        private void Metadata(ref JsonTokens tokens, bool isSecret)
         {
-            if (!Enters(ref reader)) return;
-            while (Member(ref reader))
+            if (!Enters(ref tokens)) return;
+            while (Member(ref tokens))
             {
-                if (reader.ValueTextEquals("managedFields"u8)) Replace(ref reader, "[]"u8);
-                else if (isSecret && reader.ValueTextEquals("annotations"u8)) Annotations(ref reader);
-                else Skip(ref reader);
+                if (tokens.Is("managedFields"u8)) Replace(ref tokens, "[]"u8);
+                else if (isSecret && tokens.Is("annotations"u8)) Annotations(ref tokens);
+                else tokens.Skip();
             }
         }
 
-        private void Annotations(ref Utf8JsonReader reader)
+        private void Annotations(ref JsonTokens tokens)
         {
-            if (!Enters(ref reader)) return;
-            while (Member(ref reader))
+            if (!Enters(ref tokens)) return;
+            while (Member(ref tokens))
             {
                 // An empty object: what kubectl compares with stays readable to it.
-                if (reader.ValueTextEquals(LastApplied)) Replace(ref reader, "\"{}\""u8);
-                else Skip(ref reader);
+                if (tokens.Is(LastAppliedName)) Replace(ref tokens, "\"{}\""u8);
+                else tokens.Skip();
             }
         }
 
-        private void Values(ref Utf8JsonReader reader, ReadOnlySpan<byte> instead)
+        private void Values(ref JsonTokens tokens, ReadOnlySpan<byte> instead)
         {
-            reader.Read();
-            if (reader.TokenType == JsonTokenType.Null) return;
-            if (reader.TokenType != JsonTokenType.StartObject)
+            tokens.Read();
+            if (tokens.Kind == JsonTokenType.Null) return;
+            if (tokens.Kind != JsonTokenType.StartObject)
             {
-                Put(ref reader, "null"u8);
+                Put(ref tokens, "null"u8);
                 return;
             }
-            while (Member(ref reader)) Replace(ref reader, instead);
+            while (Member(ref tokens)) Replace(ref tokens, instead);
         }
 
-        private void Named(ref Utf8JsonReader reader, ReadOnlySpan<byte> member)
+        private void Named(ref JsonTokens tokens, ReadOnlySpan<byte> member)
         {
-            if (!Enters(ref reader)) return;
-            while (Member(ref reader))
+            if (!Enters(ref tokens)) return;
+            while (Member(ref tokens))
             {
-                if (reader.ValueTextEquals(member)) Replace(ref reader, "\"[masked:secret]\""u8);
-                else Skip(ref reader);
+                if (tokens.Is(member)) Replace(ref tokens, "\"[masked:secret]\""u8);
+                else tokens.Skip();
             }
         }
 
         /// <summary>Reads on to the value that comes next: into it when it is an object, else behind it.</summary>
-        private static bool Enters(ref Utf8JsonReader reader)
+        private static bool Enters(ref JsonTokens tokens)
         {
-            reader.Read();
-            if (reader.TokenType == JsonTokenType.StartObject) return true;
-            reader.Skip();
+            tokens.Read();
+            if (tokens.Kind == JsonTokenType.StartObject) return true;
+            tokens.Skip();
             return false;
         }
 
         /// <summary>Puts something in the place of the value that comes next; null stays null.</summary>
-        private void Replace(ref Utf8JsonReader reader, ReadOnlySpan<byte> instead)
+        private void Replace(ref JsonTokens tokens, ReadOnlySpan<byte> instead)
         {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.Null) Put(ref reader, instead);
+            tokens.Read();
+            if (tokens.Kind != JsonTokenType.Null) Put(ref tokens, instead);
         }
 
-        private void Put(ref Utf8JsonReader reader, ReadOnlySpan<byte> instead)
+        private void Put(ref JsonTokens tokens, ReadOnlySpan<byte> instead)
         {
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
+            var start = tokens.Start;
+            tokens.Skip();
             _output.Write(_document[_copied..start]);
             _output.Write(instead);
-            _copied = (int)reader.BytesConsumed;
-        }
-
-        private static void Skip(ref Utf8JsonReader reader)
-        {
-            reader.Read();
-            reader.Skip();
+            _copied = tokens.End;
+            _isChanged = true;
         }
     }
 }
+
+/// <summary>What a document was found to be.</summary>
+/// <param name="IsTable">A table, whose cells no path of a mask leads to.</param>
+/// <param name="IsChanged">Something was taken out of it.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct ScrubbedObject(bool IsTable, bool IsChanged);
