@@ -168,8 +168,8 @@ internal static class ObjectScrub
 
         private void Item(ref JsonTokens tokens, bool areSecrets)
         {
-            var kind = areSecrets ? Kind.Secret : KindOf(tokens);
-            Object(ref tokens, kind is Kind.Secret, kind);
+            var kind = KindOf(tokens);
+            Object(ref tokens, areSecrets || kind is Kind.Secret, kind);
         }
 
         private void Object(ref JsonTokens tokens, bool isSecret, Kind kind)
