@@ -135,7 +135,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
 
         // 3. Stores. The journal before all else that could happen: what cannot be written down is not done.
         var database = teardown.Own(GatewayDatabase.Open(folder.Path));
-        var recording = RecordingOf(options, folder);
+        var keys = teardown.Own(await OpenKeysAsync(options, folder, clock).ConfigureAwait(false));
+        var recording = RecordingOf(options, folder, keys);
         var recorder = teardown.Own(await OpenRecorderAsync(recording, clock, cancellationToken).ConfigureAwait(false));
         if (JournalKeys.FileOf(recording) is { } signingKey) teardown.Own(new WatchedSigningKey(recording, signingKey, recorder, clock, logs.CreateLogger("Postern.Record")));
         var witnesses = WitnessesOf(options.Record, recorder, clock, logs.CreateLogger("Postern.Record"));

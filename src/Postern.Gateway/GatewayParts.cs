@@ -18,6 +18,7 @@ using Postern.Gateway.Listening;
 using Postern.Gateway.Notices;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
+using Postern.Gateway.Recordings.Keys;
 using Postern.Gateway.Recordings.Witnesses;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
@@ -30,8 +31,21 @@ namespace Postern.Gateway;
 /// <summary>How single parts are made from the options; <see cref="StartAsync"/> is the order in which.</summary>
 public sealed partial class GatewayHost
 {
-    private static RecorderOptions RecordingOf(GatewayOptions options, DataFolder folder) => new()
+    private static async Task<DataKeyFile> OpenKeysAsync(GatewayOptions options, DataFolder folder, TimeProvider clock)
     {
+        try
+        {
+            return await DataKeyFile.OpenAsync(folder.Path, options.Record.MasterKey, clock).ConfigureAwait(false);
+        }
+        catch (RecordingException unusable)
+        {
+            throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
+        }
+    }
+
+    private static RecorderOptions RecordingOf(GatewayOptions options, DataFolder folder, DataKeyFile keys) => new()
+    {
+        DataKeys = keys,
         DataFolder = folder.Path,
         Durability = options.Record.IsStrict ? Durability.Strict : Durability.Relaxed,
         ContentBytes = options.Record.ContentBytes,

@@ -5,6 +5,7 @@ using Postern.Cli.Output;
 using Postern.Cli.Replay;
 using Postern.Core.Evidence;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Cli.Export;
 
@@ -27,6 +28,7 @@ internal static class SessionBundle
         manifest.json       the length and SHA-256 of every file here
         manifest.sig        the gateway's signature over the manifest
         public.pem          the key that made it; compare it with one that you were given another way
+        keys.ndjson         the keys that what was said in this session is sealed with, and no others
         session.ndjson      the same for programs: one operation on each line
         session.html        the same for people: open it in a browser, it needs no network
 
@@ -55,7 +57,8 @@ internal static class SessionBundle
         {
             using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data });
             using var bundle = new MemoryStream();
-            var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], surroundings.Clock.GetUtcNow(), cancellationToken)!;
+            using var keys = RecordedKeys.Open(data);
+            var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], keys, surroundings.Clock.GetUtcNow(), cancellationToken)!;
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
             using (var file = new FileStream(path, options)) bundle.WriteTo(file);

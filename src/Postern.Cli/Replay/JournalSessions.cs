@@ -1,5 +1,6 @@
 using Postern.Core.Operations;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Cli.Replay;
 
@@ -16,14 +17,17 @@ internal sealed class JournalSessions
     public IReadOnlyList<ReplayStep> Steps => _steps;
 
     /// <summary>Reads a journal folder, or the journal of a data folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="masterKey">A file with the master key, where it is not in the folder.</param>
     /// <exception cref="CommandException">There is no journal, or it cannot be read.</exception>
-    public static JournalSessions Read(string folder)
+    public static JournalSessions Read(string folder, string? masterKey = null)
     {
         var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
-        var reader = new JournalReader(journal);
         var sessions = new JournalSessions();
         try
         {
+            using var keys = RecordedKeys.Open(journal, masterKey);
+            var reader = new JournalReader(journal, keys);
             if (reader.ReadJournalId() is null) throw new CommandException(ExitCode.NotFound, $"`{folder}` holds no journal; expected a folder with files like `journal-000001.pjl`");
             sessions.Take(reader.Read(JournalPosition.Begin));
         }

@@ -25,6 +25,7 @@ public sealed record BundleManifest(int Bundle, string Journal, string Session, 
     internal const string RecordsName = "records.bin";
     internal const string CheckpointsName = "checkpoints.ndjson";
     internal const string KeyName = "public.pem";
+    internal const string DataKeysName = "keys.ndjson";
 
     /// <summary>The text under the signature. Its first line is not that of a checkpoint, so neither can pass for the other.</summary>
     internal static byte[] Signed(string manifestDigest) => Encoding.UTF8.GetBytes($"postern evidence bundle {Version}\n{manifestDigest}\n");

@@ -118,6 +118,8 @@ public static class BundleVerifier
         if (!SegmentScanner.TrySeed(manifest.Journal, out var seed)) { problem = "the manifest names no journal"; return []; }
         using var scanner = new SegmentScanner(new MemoryFile(files.GetValueOrDefault(BundleManifest.RecordsName, [])));
         scanner.UseSeed(seed);
+        if (BundledKeys.Read(files.GetValueOrDefault(BundleManifest.DataKeysName, [])) is not { } keys) { problem = $"`{BundleManifest.DataKeysName}` cannot be read"; return []; }
+        using var opener = new RecordOpener(keys);
         var open = new HashSet<OperationId>();
         var (count, first, last) = (0, 0L, 0L);
         var byOperation = new Dictionary<OperationId, List<JournalRecord>>();
@@ -128,10 +130,10 @@ public static class BundleVerifier
             if (sequence <= last) { problem = $"record {sequence} stands behind record {last}"; return []; }
             if (!EvidenceBundle.IsOf(scanner, manifest.Session, open)) { problem = $"record {sequence} is not of session {manifest.Session}"; return []; }
             if (covered.Count == 0 || sequence > covered[^1]) { problem = $"no checkpoint covers record {sequence}"; return []; }
-            if (!PayloadReader.TryRead(scanner.Head.Type, scanner.Json, out var payload, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
+            if (!opener.TryRead(scanner, memo: null, withContent: true, out var payload, out var content, out var closed, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
             _ = JournalScan.TryReadOperation(scanner.Json, out var operation);
             if (!byOperation.TryGetValue(operation, out var records)) byOperation.Add(operation, records = []);
-            records.Add(new JournalRecord(default, default, sequence, scanner.Head.Type, payload, scanner.Content.ToArray()));
+            records.Add(new JournalRecord(default, default, sequence, scanner.Head.Type, payload, content, closed));
             if (count++ == 0) first = sequence;
             last = sequence;
         }

@@ -19,21 +19,24 @@ public static class EvidenceBundle
     /// <param name="session">The session's id.</param>
     /// <param name="signer">The journal's key.</param>
     /// <param name="readable">Files for people, by name, made from the records; they are not the evidence.</param>
+    /// <param name="keys">Opens what is sealed. The session's keys go into the bundle, for whoever it is given to: an erasure does not reach it there.</param>
     /// <param name="now">When.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The manifest, or null when the journal has no such session.</returns>
     /// <exception cref="RecordingException">The journal cannot be read, or the last records of the session are not signed yet.</exception>
-    public static BundleManifest? Write(Stream to, string journalFolder, string session, IJournalSigner signer, IReadOnlyList<(string Name, string Text)> readable, DateTimeOffset now, CancellationToken cancellationToken)
+    public static BundleManifest? Write(Stream to, string journalFolder, string session, IJournalSigner signer, IReadOnlyList<(string Name, string Text)> readable, IDataKeys? keys, DateTimeOffset now, CancellationToken cancellationToken)
     {
         using var records = new MemoryStream();
         using var checkpoints = new MemoryStream();
-        var found = Collect(journalFolder, session, records, checkpoints, cancellationToken);
+        var dataKeys = new BundledKeys();
+        var found = Collect(journalFolder, session, records, checkpoints, dataKeys, cancellationToken);
         if (found.Sequences.Count == 0) return null;
         List<(string Name, byte[] Content)> files =
         [
             (BundleManifest.RecordsName, records.ToArray()),
             (BundleManifest.CheckpointsName, checkpoints.ToArray()),
             (BundleManifest.KeyName, Encoding.ASCII.GetBytes(signer.PublicKeyPem + "\n")),
+            .. dataKeys.Write(keys) is { Length: > 0 } lines ? [(BundleManifest.DataKeysName, lines)] : Array.Empty<(string, byte[])>(),
             .. readable.Select(file => (file.Name, Encoding.UTF8.GetBytes(file.Text))),
         ];
         var manifest = new BundleManifest(
@@ -48,7 +51,7 @@ public static class EvidenceBundle
         return manifest;
     }
 
-    private static (string Journal, List<long> Sequences) Collect(string folder, string session, MemoryStream records, MemoryStream checkpoints, CancellationToken cancellationToken)
+    private static (string Journal, List<long> Sequences) Collect(string folder, string session, MemoryStream records, MemoryStream checkpoints, BundledKeys keys, CancellationToken cancellationToken)
     {
         using var storage = FolderStorage.ForReading(folder);
         var sequences = new List<long>();
@@ -76,6 +79,7 @@ public static class EvidenceBundle
                 else if (IsOf(scanner, session, open))
                 {
                     records.Write(scanner.Stored);
+                    if (scanner.Head.IsSealed) keys.Note(scanner.Content);
                     sequences.Add(scanner.Head.Sequence);
                     unsigned = true;
                 }

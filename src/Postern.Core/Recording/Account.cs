@@ -10,7 +10,11 @@ internal sealed record AccountOptions(long ContentBytes, bool RefuseBeyondConten
 /// <summary>
 /// The open account of one operation. Replies and input may be appended at the same time, each in its own order.
 /// </summary>
-internal sealed class Account(Journal journal, OperationId operation, AccountOptions options) : IAccount
+/// <param name="journal">Where it is written.</param>
+/// <param name="operation">Whose it is.</param>
+/// <param name="options">What every account shares.</param>
+/// <param name="key">What was said is sealed with it; null to write it down as it is.</param>
+internal sealed class Account(Journal journal, OperationId operation, AccountOptions options, SessionKey? key = null) : IAccount
 {
     private readonly Lock _gate = new();
     private AccountFlow _reply;
@@ -53,9 +57,22 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             }
             flow.Add(bytes.Length, digest, kept, maskedValues);
             slot = journal.Rent(RecordType.Frame);
-            PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length ? digest : null);
-            if (kept == bytes.Length) slot.AppendContent(bytes, digest);
-            else slot.AppendContent(bytes[..kept]);
+            PayloadWriter.Frame(slot, operation, options.Clock.GetUtcNow(), direction, flow.Frames, bytes.Length, maskedValues, kept < bytes.Length && key is null ? digest : null);
+            if (key is not null)
+            {
+                slot.BeginSealed();
+                if (kept < bytes.Length) PayloadWriter.Said(slot, digest);
+                slot.EndSaid();
+                slot.Seal(key, bytes[..kept]);
+            }
+            else if (kept == bytes.Length)
+            {
+                slot.AppendContent(bytes, digest);
+            }
+            else
+            {
+                slot.AppendContent(bytes[..kept]);
+            }
             durable = Enqueue(slot);
         }
         journal.Help(slot);
@@ -77,7 +94,14 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
             slot.Operation = operation;
             try
             {
-                PayloadWriter.Ending(slot, operation, ending, in _reply, in _input);
+                PayloadWriter.Ending(slot, operation, ending, in _reply, in _input, isSealed: key is not null);
+                if (key is not null)
+                {
+                    slot.BeginSealed();
+                    PayloadWriter.Said(slot, ending, in _reply, in _input);
+                    slot.EndSaid();
+                    slot.Seal(key, []);
+                }
             }
             catch (ArgumentException)
             {

@@ -5,20 +5,32 @@ using System.Runtime.InteropServices;
 namespace Postern.Core.Recording;
 
 /// <summary>
-/// The bytes of a journal, format version 2 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
+/// The bytes of a journal, format version 3 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
 /// records; a record is a head of 32 bytes followed by its payload: one JSON object, then raw content. All integers are
 /// little-endian.
 /// </summary>
 internal static class JournalFormat
 {
-    /// <summary>The version this code writes, and the only one it calls good.</summary>
-    public const uint Version = 2;
+    /// <summary>The version this code writes.</summary>
+    public const uint Version = 3;
 
-    /// <summary>One JSON object per record in UTF-8, then the kept content as it is.</summary>
-    public const string Codec = "json+content";
+    /// <summary>The oldest version that it reads and calls good: nothing in it is sealed.</summary>
+    public const uint OldestVersion = 2;
 
-    /// <summary>Payloads are not encrypted.</summary>
+    /// <summary>Stands in the type of a record whose content is sealed.</summary>
+    public const uint SealedFlag = 0x100;
+
+    /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is.</summary>
+    public const string Codec = "json+sealed";
+
+    /// <summary>The same in the version before, where content is kept as it is.</summary>
+    public const string OldestCodec = "json+content";
+
+    /// <summary>Nothing is sealed.</summary>
     public const string NoDataKey = "none";
+
+    /// <summary>What was said is sealed with a key of its session.</summary>
+    public const string SessionDataKey = "session";
 
     /// <summary>Magic (8 bytes), version (4), zero (4).</summary>
     public const int PrefixBytes = 8 + 4 + 4;
@@ -65,7 +77,7 @@ internal static class JournalFormat
     {
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], (uint)head.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(record[8..], (uint)head.ContentLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[12..], (uint)head.Type);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[12..], head.IsSealed ? (uint)head.Type | SealedFlag : (uint)head.Type);
         BinaryPrimitives.WriteInt64LittleEndian(record[16..], head.Sequence);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], head.Flushed);
         BinaryPrimitives.WriteUInt32LittleEndian(record, Checksum(record[4..(HeadBytes + head.Length)], seed));
@@ -75,9 +87,10 @@ internal static class JournalFormat
     public static RecordHead ReadHead(ReadOnlySpan<byte> record) => new(
         BinaryPrimitives.ReadInt32LittleEndian(record[4..]),
         BinaryPrimitives.ReadInt32LittleEndian(record[8..]),
-        (RecordType)BinaryPrimitives.ReadUInt32LittleEndian(record[12..]),
+        (RecordType)(BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & ~SealedFlag),
         BinaryPrimitives.ReadInt64LittleEndian(record[16..]),
-        BinaryPrimitives.ReadInt64LittleEndian(record[24..]));
+        BinaryPrimitives.ReadInt64LittleEndian(record[24..]),
+        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & SealedFlag) != 0);
 
     /// <summary>True when the record's bytes are those that its checksum was made over.</summary>
     public static bool IsIntact(ReadOnlySpan<byte> record, uint seed) =>
@@ -137,11 +150,13 @@ public enum RecordType
 /// <param name="Type">What it is about.</param>
 /// <param name="Sequence">Counts every record of the journal from 1, without a gap, across segments.</param>
 /// <param name="Flushed">The last sequence known to be durable when this record was written; tells a torn tail from damage.</param>
+/// <param name="IsSealed">True when the content is sealed with a key that it names.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed)
+internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed, bool IsSealed = false)
 {
     /// <summary>False for lengths and types that no writer of this version makes.</summary>
     public bool IsPlausible =>
         Length is > 0 and <= JournalFormat.MaxPayloadBytes && ContentLength >= 0 && ContentLength < Length
-        && Type is >= RecordType.Header and <= RecordType.Denials && Sequence > 0 && Flushed >= 0 && Flushed < Sequence;
+        && Type is >= RecordType.Header and <= RecordType.Denials && Sequence > 0 && Flushed >= 0 && Flushed < Sequence
+        && (!IsSealed || (Type is RecordType.Intent or RecordType.Frame or RecordType.Ending or RecordType.Denials && ContentLength >= SessionKey.OverheadBytes));
 }

@@ -20,14 +20,17 @@ public readonly record struct JournalPosition(int Segment, long Offset)
 /// <param name="Type">What it is about.</param>
 /// <param name="Payload">What it says.</param>
 /// <param name="Content">The kept content; empty when there is none or it was not asked for.</param>
+/// <param name="Closed">Why what was said cannot be read: its key was destroyed, or is not here. Null when the record is whole.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content);
+public readonly record struct JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null);
 
 /// <summary>
 /// Reads a journal record by record, while it is written or afterwards. Checks lengths, checksums and payloads; whether the
 /// account is the one that was written is <see cref="JournalVerifier"/>'s question.
 /// </summary>
-public sealed class JournalReader(string folder)
+/// <param name="folder">The folder of segment files.</param>
+/// <param name="keys">Opens what is sealed; null to read what is said of it alone.</param>
+public sealed class JournalReader(string folder, IDataKeys? keys = null)
 {
     private PayloadMemo? _memo;
 
@@ -76,6 +79,7 @@ public sealed class JournalReader(string folder)
     private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted, PayloadMemo? memo = null)
     {
         using var storage = FolderStorage.ForReading(folder);
+        using var opener = new RecordOpener(keys);
         var position = from;
         long last = 0;
         while (last < through && File.Exists(Path.Combine(folder, JournalFormat.SegmentName(position.Segment))))
@@ -90,7 +94,7 @@ public sealed class JournalReader(string folder)
             if (position.Offset == 0)
             {
                 last = scanner.Head.Sequence;
-                yield return Take(scanner, position.Segment, withContent, name, memo);
+                yield return Take(scanner, opener, position.Segment, withContent, name, memo);
             }
             else
             {
@@ -114,7 +118,7 @@ public sealed class JournalReader(string folder)
                     continue;
                 }
                 if (only is { } wanted && (!JournalScan.TryReadOperation(scanner.Json, out var about) || about != wanted)) continue;
-                yield return Take(scanner, position.Segment, withContent, name, memo);
+                yield return Take(scanner, opener, position.Segment, withContent, name, memo);
             }
             position = new JournalPosition(position.Segment + 1, 0);
         }
@@ -141,16 +145,13 @@ public sealed class JournalReader(string folder)
 
     private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
 
-    private static JournalRecord Take(SegmentScanner scanner, int segment, bool withContent, string name, PayloadMemo? memo)
+    private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, bool withContent, string name, PayloadMemo? memo)
     {
-        string? problem;
-        if (!(memo is null ? PayloadReader.TryRead(scanner.Head.Type, scanner.Json, out var payload, out problem) : PayloadReader.TryRead(memo, scanner.Head.Type, scanner.Json, out payload, out problem)))
+        if (!opener.TryRead(scanner, memo, withContent, out var payload, out var content, out var closed, out var problem))
         {
             throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
         }
-        return new JournalRecord(
-            new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload,
-            withContent ? scanner.Content.ToArray() : default);
+        return new JournalRecord(new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload, content, closed);
     }
 
     private static IJournalFile Open(FolderStorage storage, string name)

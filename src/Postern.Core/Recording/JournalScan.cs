@@ -40,6 +40,9 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
     /// <summary>The last segment with a good header; 0 when there is none.</summary>
     public int Segment { get; private set; }
 
+    /// <summary>The format version of that segment.</summary>
+    public uint Version { get; private set; }
+
     /// <summary>Offset behind the last good record in that segment.</summary>
     public long Offset { get; private set; }
 
@@ -158,6 +161,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         SegmentScanner.TrySeed(JournalId, out var seed);
         Seed = seed;
         Segment = number;
+        Version = scanner.Version;
         Take(scanner, chain);
 
         while (true)
@@ -229,7 +233,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
             if (!PayloadReader.TryRead(type, scanner.Json, out var payload, out var problem)) return problem;
             if (payload is RecordedOccurrence occurrence) _signers.Read(occurrence.Kind, occurrence.Facts);
         }
-        if (scanner.Head.ContentLength != 0 && type is not (RecordType.Intent or RecordType.Frame)) return "a record of this type carries no content";
+        if (scanner.Head.ContentLength != 0 && type is not (RecordType.Intent or RecordType.Frame) && !scanner.Head.IsSealed) return "a record of this type carries no content";
         if (type is RecordType.Occurrence or RecordType.Denials) return null;
         if (!TryReadOperation(scanner.Json, out var operation)) return "the record names no operation";
         if (type == RecordType.Intent)

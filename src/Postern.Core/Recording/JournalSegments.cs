@@ -12,6 +12,7 @@ internal sealed class JournalSegments : IDisposable
 {
     private readonly IJournalStorage _storage;
     private readonly long _segmentBytes;
+    private readonly string _dataKey;
     private JournalChain _chain = new();
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly ArrayBufferWriter<byte> _scratch = new(1024);
@@ -24,11 +25,12 @@ internal sealed class JournalSegments : IDisposable
     private bool _flushFailed;
     private byte[] _batch = new byte[64 * 1024];
 
-    public JournalSegments(IJournalStorage storage, IJournalSigner signer, long segmentBytes)
+    public JournalSegments(IJournalStorage storage, IJournalSigner signer, RecorderOptions options)
     {
         _storage = storage;
         Signer = signer;
-        _segmentBytes = segmentBytes;
+        _segmentBytes = options.SegmentBytes;
+        _dataKey = options.DataKeys is null ? JournalFormat.NoDataKey : JournalFormat.SessionDataKey;
     }
 
     /// <summary>Where it is, for errors.</summary>
@@ -51,6 +53,9 @@ internal sealed class JournalSegments : IDisposable
 
     /// <summary>What of the open segment is sound after a failure: all that was written whole or, when a flush failed, what was flushed before.</summary>
     public SoundPart Sound => new(JournalFormat.SegmentName(_segment), _flushFailed ? _flushedLength : _fileLength, _flushedLength);
+
+    /// <summary>True when the open segment is of a version before the one that is written: the next record belongs into another.</summary>
+    public bool IsOlder { get; private set; }
 
     /// <summary>Bytes that wait for <see cref="WriteBatch"/>.</summary>
     public int BatchLength { get; private set; }
@@ -84,6 +89,7 @@ internal sealed class JournalSegments : IDisposable
         // What an earlier process wrote without flushing counts only from here on.
         _file.Flush();
         Flushed = Sequence;
+        IsOlder = scan.Version < JournalFormat.Version;
     }
 
     /// <summary>True when the record does not fit into the open segment any more.</summary>
@@ -102,7 +108,7 @@ internal sealed class JournalSegments : IDisposable
     public void Add(JournalSlot slot)
     {
         slot.Sequence = ++Sequence;
-        JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed), _seed);
+        JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed, slot.IsSealed), _seed);
         Append(slot.Record);
         _chain.Add(slot.Record[..^slot.ContentLength], slot.ContentDigest);
         if (slot.Type == RecordType.Intent) _open[slot.Operation] = Sequence;
@@ -152,9 +158,10 @@ internal sealed class JournalSegments : IDisposable
     private void CreateSegment(DateTimeOffset now)
     {
         _segment++;
+        IsOlder = false;
         _flushedLength = _fileLength = 0;
         var header = new RecordedHeader(
-            _journalId, _segment, Sequence + 1, JournalFormat.Codec, JournalFormat.NoDataKey, Signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
+            _journalId, _segment, Sequence + 1, JournalFormat.Codec, _dataKey, Signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.
         var bytes = Frame(RecordType.Header, seed: 0, JournalFormat.PrefixBytes, output => PayloadWriter.Header(output, header)).ToArray();
         JournalFormat.WritePrefix(bytes);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Threading.Tasks.Sources;
 using Postern.Core.Operations;
 
@@ -17,6 +18,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     // Without the switch that would queue each continuation by itself: promises are kept by the batch (JournalPromises).
     private ManualResetValueTaskSourceCore<long> _promise;
     private byte[] _buffer = [];
+    private int _boxed; // where the sealed content begins, behind the head
 
     internal JournalSlot(JournalSlots home) => _home = home;
 
@@ -57,6 +59,46 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     /// <inheritdoc/>
     public void Advance(int count) => Length += count;
 
+    /// <summary>True when the content is sealed.</summary>
+    public bool IsSealed { get; private set; }
+
+    /// <summary>The JSON is written; what follows, up to <see cref="Seal"/>, is what that leaves out, and then the content.</summary>
+    public void BeginSealed()
+    {
+        _boxed = Length;
+        var head = SessionKey.IdBytes + SessionKey.NonceBytes + sizeof(int);
+        Reserve(head);
+        Length += head;
+        IsSealed = true;
+    }
+
+    /// <summary>What the JSON leaves out is written; the content follows.</summary>
+    public void EndSaid()
+    {
+        var from = _boxed + SessionKey.IdBytes + SessionKey.NonceBytes;
+        BinaryPrimitives.WriteInt32LittleEndian(_buffer.AsSpan(JournalFormat.HeadBytes + from), Length - from - sizeof(int));
+    }
+
+    /// <summary>Seals what was written since <see cref="BeginSealed"/>, where it stands, and binds it to the type and the JSON before it.</summary>
+    public void Seal(SessionKey key, ReadOnlySpan<byte> content)
+    {
+        var more = content.Length + SessionKey.TagBytes;
+        if (more > JournalFormat.MaxPayloadBytes - Length)
+        {
+            throw new RecordingException($"a record of {Length + (long)more} bytes is over the journal's limit of {JournalFormat.MaxPayloadBytes}");
+        }
+        Reserve(more);
+        content.CopyTo(_buffer.AsSpan(JournalFormat.HeadBytes + Length));
+        Length += more;
+        // The head is written when the record is numbered: until then its last bytes hold the type, so that what is bound stands in one piece.
+        var about = _buffer.AsSpan(JournalFormat.HeadBytes - sizeof(uint), sizeof(uint) + _boxed);
+        BinaryPrimitives.WriteUInt32LittleEndian(about, (uint)Type);
+        var box = _buffer.AsSpan(JournalFormat.HeadBytes + _boxed, Length - _boxed);
+        key.Seal(box, about);
+        ContentLength = box.Length;
+        ContentDigest = Digest.Of(box);
+    }
+
     /// <summary>Copies the content behind the JSON; once, and last.</summary>
     public void AppendContent(ReadOnlySpan<byte> content) => AppendContent(content, Digest.Of(content));
 
@@ -89,6 +131,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         Length = 0;
         ContentLength = 0;
         ContentDigest = null;
+        IsSealed = false;
         Operation = default;
         Sequence = 0;
         IsAwaited = true;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Postern.Core.Recording;
@@ -10,12 +11,19 @@ namespace Postern.Core.Recording;
 /// </summary>
 internal sealed class PayloadMemo(bool withBasis)
 {
+    private const int MostJoined = 1_024;
+
     private readonly SliceMemo<RecordedIdentity> _identities = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedIdentity)!);
     private readonly SliceMemo<RecordedConnection> _connections = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedConnection)!);
     private readonly SliceMemo<ImmutableArray<RecordedPart>> _parts = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.ImmutableArrayRecordedPart));
     private readonly SliceMemo<RecordedDecision> _decisions = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedDecision)!);
     private readonly SliceMemo<RecordedBasis> _bases = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.RecordedBasis)!);
+    private readonly SliceMemo<ImmutableArray<ImmutableArray<RecordedFact>>> _facts = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.ImmutableArrayImmutableArrayRecordedFact));
+    private readonly Dictionary<(RecordedPart[] Parts, ImmutableArray<RecordedFact>[] Facts), ImmutableArray<RecordedPart>> _joined = [];
     private readonly SliceMemo<string> _texts = new(static json => JsonSerializer.Deserialize(json, PayloadContext.Default.String)!);
+
+    /// <summary>True when what a decision read is wanted too.</summary>
+    public bool WithBasis => withBasis;
 
     /// <summary>The intent, or null when it has to be read strictly.</summary>
     public RecordedIntent? Intent(ReadOnlySpan<byte> json)
@@ -31,7 +39,7 @@ internal sealed class PayloadMemo(bool withBasis)
             if (!at.Take(",\"connection\":"u8) || !at.Slice((byte)'{', out var connection)) return null;
             if (!at.Take(",\"parts\":"u8) || !at.Slice((byte)'[', out var parts)) return null;
             if (!at.Take(",\"request\":{\"bytes\":"u8) || !at.Number(out var bytes) || bytes > int.MaxValue) return null;
-            if (!at.Take(",\"sha256\":"u8) || !at.Plain(out var sha256)) return null;
+            if (!at.Take(",\"sha256\":"u8) || !Hex(ref at, out var sha256)) return null;
             if (!at.Take("},\"definition\":"u8) || !Known(ref at, out var definition)) return null;
             if (!at.Take(",\"decision\":"u8) || !at.Slice((byte)'{', out var decision)) return null;
             if (!at.Take(",\"parent\":"u8) || !Known(ref at, out var parent)) return null;
@@ -76,6 +84,45 @@ internal sealed class PayloadMemo(bool withBasis)
         }
     }
 
+    /// <summary>A sealed intent with what its JSON leaves out, or null when that has to be read strictly.</summary>
+    public RecordedIntent? Said(ReadOnlySpan<byte> json, RecordedIntent intent)
+    {
+        try
+        {
+            var at = new PayloadCursor(json);
+            if (!at.Take("{\"facts\":"u8) || !at.Slice((byte)'[', out var facts)) return null;
+            if (!at.Take(",\"sha256\":"u8) || !at.Plain(out var sha256)) return null;
+            if (!at.Take(",\"basis\":"u8) || !at.Slice((byte)'{', out var basis) || !at.Take("}"u8) || !at.IsAtEnd) return null;
+            var said = _facts.Of(facts);
+            if (said.Length != intent.Parts.Length) return null;
+            return intent with { Parts = Join(intent.Parts, said), Request = intent.Request with { Sha256 = sha256 }, Basis = withBasis ? _bases.Of(basis) : null };
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    // By reference: what is the same bytes is the same object here, and whoever reads on may rely on that too.
+    private ImmutableArray<RecordedPart> Join(ImmutableArray<RecordedPart> parts, ImmutableArray<ImmutableArray<RecordedFact>> facts)
+    {
+        var key = (ImmutableCollectionsMarshal.AsArray(parts)!, ImmutableCollectionsMarshal.AsArray(facts)!);
+        if (_joined.TryGetValue(key, out var known)) return known;
+        if (_joined.Count >= MostJoined) _joined.Clear();
+        var joined = RecordedSaid.Join(parts, facts);
+        _joined.Add(key, joined);
+        return joined;
+    }
+
+    private static bool Hex(ref PayloadCursor at, out string? sha256)
+    {
+        sha256 = null;
+        if (at.Take("null"u8)) return true;
+        if (!at.Plain(out var text)) return false;
+        sha256 = text;
+        return true;
+    }
+
     private static bool Flow(ref PayloadCursor at, out RecordedFlow? flow)
     {
         flow = null;
@@ -84,7 +131,7 @@ internal sealed class PayloadMemo(bool withBasis)
         if (!at.Take(",\"bytes\":"u8) || !at.Number(out var bytes)) return false;
         if (!at.Take(",\"kept\":"u8) || !at.Number(out var kept)) return false;
         if (!at.Take(",\"masked\":"u8) || !at.Number(out var masked)) return false;
-        if (!at.Take(",\"sha256\":"u8) || !at.Plain(out var sha256) || !at.Take("}"u8)) return false;
+        if (!at.Take(",\"sha256\":"u8) || !Hex(ref at, out var sha256) || !at.Take("}"u8)) return false;
         flow = new RecordedFlow(frames, bytes, kept, masked, sha256);
         return true;
     }

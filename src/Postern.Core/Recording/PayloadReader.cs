@@ -75,6 +75,11 @@ internal static class PayloadReader
 [JsonSerializable(typeof(RecordedConnection))]
 [JsonSerializable(typeof(ImmutableArray<RecordedPart>))]
 [JsonSerializable(typeof(RecordedDecision))]
+[JsonSerializable(typeof(ImmutableArray<ImmutableArray<RecordedFact>>))]
+[JsonSerializable(typeof(SaidOfIntent))]
+[JsonSerializable(typeof(SaidOfFrame))]
+[JsonSerializable(typeof(SaidOfEnding))]
+[JsonSerializable(typeof(SaidOfDenials))]
 [JsonSerializable(typeof(RecordedBasis))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class PayloadContext : JsonSerializerContext;

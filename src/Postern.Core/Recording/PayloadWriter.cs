@@ -11,6 +11,8 @@ namespace Postern.Core.Recording;
 /// <summary>
 /// Writes the JSON half of a payload. Members and their meaning are those of the <c>Recorded…</c> types, which read them back.
 /// Text is escaped by the writer and never pasted, so that no value can imitate structure (attack U08).
+/// What was said (the values of facts, what conditions read, digests of content, the detail of an ending) is left out of a record that is
+/// sealed, and written by the <c>Said</c> methods instead: who asked for what kind of thing, and what became of it, stays readable for good.
 /// </summary>
 internal static class PayloadWriter
 {
@@ -54,7 +56,7 @@ internal static class PayloadWriter
         End(json);
     }
 
-    public static void Intent(IBufferWriter<byte> output, Intent intent)
+    public static void Intent(IBufferWriter<byte> output, Intent intent, bool isSealed = false)
     {
         var json = Begin(output);
         Id(json, "op"u8, intent.Operation);
@@ -63,10 +65,11 @@ internal static class PayloadWriter
         Identity(json, intent.Identity);
         Optional(json, "client"u8, intent.ClientName);
         Connection(json, intent.Connection);
-        Parts(json, intent.Parts);
+        Parts(json, intent.Parts, isSealed);
         json.WriteStartObject("request"u8);
         json.WriteNumber("bytes"u8, intent.RequestLength);
-        Hex(json, "sha256"u8, intent.RequestDigest);
+        if (isSealed) json.WriteNull("sha256"u8);
+        else Hex(json, "sha256"u8, intent.RequestDigest);
         json.WriteEndObject();
         if (intent.Definition is { } definition) Hex(json, "definition"u8, definition);
         else json.WriteNull("definition"u8);
@@ -74,6 +77,16 @@ internal static class PayloadWriter
         if (intent.Parent is { } parent) Id(json, "parent"u8, parent);
         else json.WriteNull("parent"u8);
         if (intent.Trace is { } trace) json.WriteString("trace"u8, trace);
+        if (!isSealed) BasisWriter.Write(json, intent);
+        End(json);
+    }
+
+    /// <summary>What <see cref="Intent"/> leaves out of a sealed one.</summary>
+    public static void Said(IBufferWriter<byte> output, Intent intent)
+    {
+        var json = Begin(output);
+        FactsOf(json, intent.Parts);
+        Hex(json, "sha256"u8, intent.RequestDigest);
         BasisWriter.Write(json, intent);
         End(json);
     }
@@ -105,17 +118,37 @@ internal static class PayloadWriter
         End(json);
     }
 
-    public static void Ending(IBufferWriter<byte> output, OperationId operation, Ending ending, in AccountFlow reply, in AccountFlow input)
+    /// <summary>What a frame's JSON leaves out when it is sealed and not kept whole.</summary>
+    public static void Said(IBufferWriter<byte> output, Digest frame)
+    {
+        var json = Begin(output);
+        Hex(json, "sha256"u8, frame);
+        End(json);
+    }
+
+    public static void Ending(IBufferWriter<byte> output, OperationId operation, Ending ending, in AccountFlow reply, in AccountFlow input, bool isSealed = false)
     {
         var json = Begin(output);
         Id(json, "op"u8, operation);
         json.WriteString("at"u8, ending.At);
         json.WriteString("outcome"u8, OutcomeName(ending.Outcome));
         Optional(json, "code"u8, ending.Code);
-        Optional(json, "detail"u8, ending.Detail);
+        Optional(json, "detail"u8, isSealed ? null : ending.Detail);
         Optional(json, "hold"u8, ending.Hold);
-        Flow(json, "reply"u8, in reply);
-        Flow(json, "input"u8, in input);
+        Flow(json, "reply"u8, in reply, isSealed);
+        Flow(json, "input"u8, in input, isSealed);
+        End(json);
+    }
+
+    /// <summary>What <see cref="Ending"/> leaves out of a sealed one.</summary>
+    public static void Said(IBufferWriter<byte> output, Ending ending, in AccountFlow reply, in AccountFlow input)
+    {
+        var json = Begin(output);
+        Optional(json, "detail"u8, ending.Detail);
+        if (reply.Frames == 0) json.WriteNull("reply"u8);
+        else Hex(json, "reply"u8, reply.Running);
+        if (input.Frames == 0) json.WriteNull("input"u8);
+        else Hex(json, "input"u8, input.Running);
         End(json);
     }
 
@@ -139,7 +172,7 @@ internal static class PayloadWriter
         End(json);
     }
 
-    public static void Denials(IBufferWriter<byte> output, Intent last, DateTimeOffset from, long count)
+    public static void Denials(IBufferWriter<byte> output, Intent last, DateTimeOffset from, long count, bool isSealed = false)
     {
         var json = Begin(output);
         json.WriteString("from"u8, from);
@@ -147,8 +180,16 @@ internal static class PayloadWriter
         json.WriteNumber("count"u8, count);
         Identity(json, last.Identity);
         Connection(json, last.Connection);
-        Parts(json, last.Parts);
+        Parts(json, last.Parts, isSealed);
         Decision(json, last.Decision);
+        End(json);
+    }
+
+    /// <summary>What <see cref="Denials"/> leaves out of sealed ones.</summary>
+    public static void SaidOfDenials(IBufferWriter<byte> output, Intent last)
+    {
+        var json = Begin(output);
+        FactsOf(json, last.Parts);
         End(json);
     }
 
@@ -219,7 +260,7 @@ internal static class PayloadWriter
         Texts(json, "tags"u8, connection.Tags);
     }
 
-    private static void Parts(Utf8JsonWriter json, ImmutableArray<Part> parts)
+    private static void Parts(Utf8JsonWriter json, ImmutableArray<Part> parts, bool isSealed)
     {
         json.WriteStartArray("parts"u8);
         foreach (var part in parts)
@@ -227,19 +268,36 @@ internal static class PayloadWriter
             json.WriteStartObject();
             json.WriteString("action"u8, part.Action);
             json.WriteStartArray("facts"u8);
-            foreach (var fact in part.Facts)
-            {
-                json.WriteStartObject();
-                json.WriteString("name"u8, fact.Name);
-                Texts(json, "values"u8, fact.Values);
-                json.WriteBoolean("all"u8, fact.IsAll);
-                if (!fact.Beside.IsDefaultOrEmpty) Texts(json, "beside"u8, fact.Beside);
-                json.WriteEndObject();
-            }
+            if (!isSealed) Facts(json, part);
             json.WriteEndArray();
             json.WriteEndObject();
         }
         json.WriteEndArray();
+    }
+
+    private static void FactsOf(Utf8JsonWriter json, ImmutableArray<Part> parts)
+    {
+        json.WriteStartArray("facts"u8);
+        foreach (var part in parts)
+        {
+            json.WriteStartArray();
+            Facts(json, part);
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Facts(Utf8JsonWriter json, Part part)
+    {
+        foreach (var fact in part.Facts)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, fact.Name);
+            Texts(json, "values"u8, fact.Values);
+            json.WriteBoolean("all"u8, fact.IsAll);
+            if (!fact.Beside.IsDefaultOrEmpty) Texts(json, "beside"u8, fact.Beside);
+            json.WriteEndObject();
+        }
     }
 
     private static void Decision(Utf8JsonWriter json, Decision decision)
@@ -279,7 +337,7 @@ internal static class PayloadWriter
         json.WriteEndArray();
     }
 
-    private static void Flow(Utf8JsonWriter json, ReadOnlySpan<byte> name, in AccountFlow flow)
+    private static void Flow(Utf8JsonWriter json, ReadOnlySpan<byte> name, in AccountFlow flow, bool isSealed)
     {
         // Nothing went this way.
         if (flow.Frames == 0)
@@ -292,7 +350,8 @@ internal static class PayloadWriter
         json.WriteNumber("bytes"u8, flow.Bytes);
         json.WriteNumber("kept"u8, flow.Kept);
         json.WriteNumber("masked"u8, flow.Masked);
-        Hex(json, "sha256"u8, flow.Running);
+        if (isSealed) json.WriteNull("sha256"u8);
+        else Hex(json, "sha256"u8, flow.Running);
         json.WriteEndObject();
     }
 

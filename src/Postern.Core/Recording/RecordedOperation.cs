@@ -8,10 +8,11 @@ namespace Postern.Core.Recording;
 /// <param name="Sequence">Its place among all records.</param>
 /// <param name="Frame">What the record says of it.</param>
 /// <param name="Content">What is kept, after masks.</param>
-public sealed record RecordedContent(long Sequence, RecordedFrame Frame, ReadOnlyMemory<byte> Content)
+/// <param name="Closed">Why none of it can be read; null when it can.</param>
+public sealed record RecordedContent(long Sequence, RecordedFrame Frame, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null)
 {
     /// <summary>What a replay shows in place of bytes that were not kept, or null when all were.</summary>
-    public string? NotKept => Frame.Bytes == Content.Length ? null
+    public string? NotKept => Closed is { } why ? why.ToString() : Frame.Bytes == Content.Length ? null
         : string.Create(CultureInfo.InvariantCulture, $"not kept: {Frame.Bytes - Content.Length} bytes, sha256 {Frame.Sha256}");
 }
 
@@ -33,6 +34,9 @@ public sealed record RecordedOperation
     /// <summary>The ending, or null while it is open.</summary>
     public RecordedEnding? Ending { get; init; }
 
+    /// <summary>Why what was said cannot be read: it was erased, or its key is not here. Null when the operation is whole.</summary>
+    public ClosedContent? Closed { get; init; }
+
     /// <summary>The intent's sequence.</summary>
     public required long FirstSequence { get; init; }
 
@@ -41,9 +45,9 @@ public sealed record RecordedOperation
 
     /// <summary>
     /// True when the frames are those that the ending's running digests were made over: what is kept is what was released, and
-    /// nothing is left out.
+    /// nothing is left out. Where what was said cannot be read there is nothing to compare.
     /// </summary>
-    public bool MatchesDigests => Ending is null || (Matches("reply", Ending.Reply) && Matches("input", Ending.Input));
+    public bool MatchesDigests => Ending is null || Closed is not null || (Matches("reply", Ending.Reply) && Matches("input", Ending.Input));
 
     /// <summary>Puts an operation together from records in order; null when they do not hold its intent.</summary>
     public static RecordedOperation? Assemble(OperationId operation, IEnumerable<JournalRecord> records)
@@ -56,17 +60,17 @@ public sealed record RecordedOperation
             switch (record.Payload)
             {
                 case RecordedIntent intent when string.Equals(intent.Op, id, StringComparison.Ordinal):
-                    assembled = new RecordedOperation { Intent = intent, Request = record.Content, FirstSequence = record.Sequence, LastSequence = record.Sequence };
+                    assembled = new RecordedOperation { Intent = intent, Request = record.Content, Closed = record.Closed, FirstSequence = record.Sequence, LastSequence = record.Sequence };
                     break;
                 case RecordedClearing clearing when assembled is not null && string.Equals(clearing.Op, id, StringComparison.Ordinal):
                     assembled = assembled with { Clearing = clearing, LastSequence = record.Sequence };
                     break;
                 case RecordedFrame frame when assembled is not null && string.Equals(frame.Op, id, StringComparison.Ordinal):
-                    frames.Add(new RecordedContent(record.Sequence, frame, record.Content));
-                    assembled = assembled with { LastSequence = record.Sequence };
+                    frames.Add(new RecordedContent(record.Sequence, frame, record.Content, record.Closed));
+                    assembled = assembled with { Closed = assembled.Closed ?? record.Closed, LastSequence = record.Sequence };
                     break;
                 case RecordedEnding ending when assembled is not null && string.Equals(ending.Op, id, StringComparison.Ordinal):
-                    return assembled with { Ending = ending, Frames = frames.ToImmutable(), LastSequence = record.Sequence };
+                    return assembled with { Closed = assembled.Closed ?? record.Closed, Ending = ending, Frames = frames.ToImmutable(), LastSequence = record.Sequence };
             }
         }
         return assembled is null ? null : assembled with { Frames = frames.ToImmutable() };

@@ -22,7 +22,7 @@ public sealed record RecordedUnread : RecordedPayload
 /// <param name="Segment">The segment's number, from 1; also in its file name.</param>
 /// <param name="First">The header's own sequence.</param>
 /// <param name="Codec">How payloads are written.</param>
-/// <param name="DataKey">Which key payloads are encrypted with; <c>none</c>.</param>
+/// <param name="DataKey"><c>session</c> where whoever opened the segment seals content with a key of its session, <c>none</c> where not.</param>
 /// <param name="Signer">Which key signs checkpoints, as SHA-256 of its public half.</param>
 /// <param name="Created">When.</param>
 /// <param name="Previous">Chain value after the last record of the segment before; 64 zeros for the first.</param>
@@ -65,7 +65,7 @@ public sealed record RecordedFact(string Name, ImmutableArray<string> Values, bo
     public ImmutableArray<string> Beside { get; init; } = Beside.IsDefault ? [] : Beside;
 }
 
-/// <summary>One part of an operation.</summary>
+/// <summary>One part of an operation. Its facts are empty where they are sealed and cannot be opened.</summary>
 public sealed record RecordedPart(string Action, ImmutableArray<RecordedFact> Facts);
 
 /// <summary>A rule that took part; effect in lower case.</summary>
@@ -92,8 +92,8 @@ public sealed record RecordedDecision(string Kind, string? Code, string Reason, 
 
 /// <summary>The opening request; its masked form is the record's content, whole.</summary>
 /// <param name="Bytes">Length before masks.</param>
-/// <param name="Sha256">Digest before masks, in hex.</param>
-public sealed record RecordedRequest(int Bytes, string Sha256);
+/// <param name="Sha256">Digest before masks, in hex; null where it is sealed and cannot be opened.</param>
+public sealed record RecordedRequest(int Bytes, string? Sha256);
 
 /// <summary>An operation before anything of it was forwarded.</summary>
 public sealed record RecordedIntent(
@@ -135,8 +135,8 @@ public sealed record RecordedFrame(string Op, DateTimeOffset At, string Dir, lon
 /// <param name="Bytes">Masked bytes, kept or not.</param>
 /// <param name="Kept">Of them, kept.</param>
 /// <param name="Masked">Values replaced.</param>
-/// <param name="Sha256">The running digest over all frames: the first frame's SHA-256, then SHA-256 over the value before and the next frame's SHA-256.</param>
-public sealed record RecordedFlow(long Frames, long Bytes, long Kept, long Masked, string Sha256);
+/// <param name="Sha256">The running digest over all frames: the first frame's SHA-256, then SHA-256 over the value before and the next frame's SHA-256. Null where it is sealed and cannot be opened.</param>
+public sealed record RecordedFlow(long Frames, long Bytes, long Kept, long Masked, string? Sha256);
 
 /// <summary>How an operation ended.</summary>
 public sealed record RecordedEnding(

@@ -72,7 +72,7 @@ public sealed partial class Recorder
                     cut += JournalRecovery.Cut(_storage, sound);
                     var now = _clock.GetUtcNow();
                     var signers = _signers;
-                    segments = new JournalSegments(_storage, signers.Current, _options.SegmentBytes);
+                    segments = new JournalSegments(_storage, signers.Current, _options);
                     using var keys = KeysOf(signers, _options);
                     var recovered = JournalRecovery.Run(_storage, segments, keys, signers, now, _stopping.Token);
                     var passes = !ReferenceEquals(segments.Signer, signers.Current);

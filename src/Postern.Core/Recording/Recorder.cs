@@ -24,6 +24,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private readonly RecorderOptions _options;
     private readonly TimeProvider _clock;
     private readonly AccountOptions _accounts;
+    private readonly SessionKeys? _sessions;
     private readonly DenialCounter _denials;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _healGate = new();
@@ -43,6 +44,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         _options = options;
         _clock = clock;
         _journal = new Journal(segments, options, clock, Heal, TellSigned);
+        if (options.DataKeys is { } store) _sessions = new SessionKeys(store);
         _accounts = new AccountOptions(options.ContentBytes, options.RefuseBeyondContentBytes, clock);
         _denials = new DenialCounter(WriteDenials, clock);
     }
@@ -90,11 +92,12 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         IJournalStorage storage, JournalSigners signers, IDisposable? owned, RecorderOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var keys = KeysOf(signers, options);
-        var segments = new JournalSegments(storage, signers.Current, options.SegmentBytes);
+        var segments = new JournalSegments(storage, signers.Current, options);
         RecoveryResult recovered;
         try
         {
             recovered = JournalRecovery.Run(storage, segments, keys, signers, clock.GetUtcNow(), cancellationToken);
+            if (segments.IsOlder) segments.Rotate(clock.GetUtcNow());
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
         {
@@ -153,14 +156,25 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         if (_heldBack is { } why) throw new RecordingException(why);
         var journal = Working();
+        var key = _sessions is null ? null : await _sessions.ForAsync(intent.Session).ConfigureAwait(false);
         var slot = journal.Rent(RecordType.Intent);
         try
         {
             slot.Operation = intent.Operation;
-            PayloadWriter.Intent(slot, intent);
+            PayloadWriter.Intent(slot, intent, isSealed: key is not null);
             var request = intent.Request.Value.Span;
-            // Hashed once: most requests are written down as they came.
-            slot.AppendContent(request, intent.IsAsItCame ? intent.RequestDigest : Digest.Of(request));
+            if (key is not null)
+            {
+                slot.BeginSealed();
+                PayloadWriter.Said(slot, intent);
+                slot.EndSaid();
+                slot.Seal(key, request);
+            }
+            else
+            {
+                // Hashed once: most requests are written down as they came.
+                slot.AppendContent(request, intent.IsAsItCame ? intent.RequestDigest : Digest.Of(request));
+            }
         }
         catch (Exception fault) when (fault is not RecordingException)
         {
@@ -178,7 +192,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         journal.Help(slot);
         // Never cancelled from here on: the record will be there, so its account must be able to end.
         await durable.ConfigureAwait(false);
-        return new Account(journal, intent.Operation, _accounts);
+        return new Account(journal, intent.Operation, _accounts, key);
     }
 
     /// <inheritdoc/>
@@ -206,6 +220,9 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             _heldBack = _reasons.Count == 0 ? null : string.Join("; ", _reasons.Values);
         }
     }
+
+    /// <summary>Seals nothing more with the key that a session had until now: it is about to be destroyed.</summary>
+    public void ForgetKey(string session) => _sessions?.Forget(session);
 
     /// <summary>Returns the durable sequence once it is past the given one; how an index follows.</summary>
     public ValueTask<long> WaitPastAsync(long sequence, CancellationToken cancellationToken) => _journal.WaitPastAsync(sequence, cancellationToken);
@@ -290,7 +307,16 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
         slot.IsAwaited = false;
         try
         {
-            PayloadWriter.Denials(slot, last, from, count);
+            // Ten of them have accounts of their own, so their session has a key; unless it was erased this instant, and then what they asked is gone too.
+            var key = _sessions?.Find(last.Session);
+            PayloadWriter.Denials(slot, last, from, count, isSealed: _sessions is not null);
+            if (key is not null)
+            {
+                slot.BeginSealed();
+                PayloadWriter.SaidOfDenials(slot, last);
+                slot.EndSaid();
+                slot.Seal(key, []);
+            }
             journal.Enqueue(slot, urgent: false, always: true);
         }
         catch (RecordingException)

@@ -21,6 +21,9 @@ public sealed record RecorderOptions
     /// <summary>Bytes that may wait for the disk before new work is refused (G16). Endings are always taken.</summary>
     public long WaitingBytes { get; init; } = 256L * 1024 * 1024;
 
+    /// <summary>Where the keys of sessions are kept, with which what was said is sealed; null to write it down as it is.</summary>
+    public IDataKeyStore? DataKeys { get; init; }
+
     /// <summary>Where the signing key comes from; null for the one in <see cref="DataFolder"/>.</summary>
     public JournalKeyOptions? Key { get; init; }
 

@@ -59,6 +59,9 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     /// <summary>Bytes in the file.</summary>
     public long Length => file.Length;
 
+    /// <summary>The format version that the segment is written in.</summary>
+    public uint Version { get; private set; } = JournalFormat.Version;
+
     /// <summary>Sets what checksums start from, once the header has named the journal.</summary>
     public void UseSeed(uint seed) => _seed = seed;
 
@@ -79,7 +82,8 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         var prefix = _buffer.AsSpan(_start, JournalFormat.PrefixBytes);
         if (!prefix.StartsWith(JournalFormat.Magic)) return Fail("the file does not begin as a journal segment does", isTorn: !prefix.ContainsAnyExcept((byte)0));
         var version = System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(prefix[8..]);
-        if (version != JournalFormat.Version) return Fail($"format version {version} is not known; expected {JournalFormat.Version}");
+        if (version is < JournalFormat.OldestVersion or > JournalFormat.Version) return Fail($"format version {version} is not known; expected {JournalFormat.OldestVersion} to {JournalFormat.Version}");
+        Version = version;
         if (prefix[12..].ContainsAnyExcept((byte)0)) return Fail("the reserved bytes of the prefix are not zero");
         _seed = 0;
         var step = ReadAt(0, JournalFormat.PrefixBytes);
@@ -88,8 +92,9 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (Head.Type != RecordType.Header || Head.ContentLength != 0) return Fail("the first record is not a header");
         if (!PayloadReader.TryRead(RecordType.Header, Json, out var payload, out var problem)) return Fail(problem);
         header = (RecordedHeader)payload;
-        if (!string.Equals(header.Codec, JournalFormat.Codec, StringComparison.Ordinal)) return Fail($"payload codec `{header.Codec}` is not known; expected `{JournalFormat.Codec}`");
-        if (!string.Equals(header.DataKey, JournalFormat.NoDataKey, StringComparison.Ordinal)) return Fail($"data key `{header.DataKey}` is not known; expected `{JournalFormat.NoDataKey}`");
+        var codec = version == JournalFormat.OldestVersion ? JournalFormat.OldestCodec : JournalFormat.Codec;
+        if (!string.Equals(header.Codec, codec, StringComparison.Ordinal)) return Fail($"payload codec `{header.Codec}` is not that of version {version}; expected `{codec}`");
+        if (header.DataKey is not JournalFormat.NoDataKey && (version == JournalFormat.OldestVersion || header.DataKey is not JournalFormat.SessionDataKey)) return Fail($"data key `{header.DataKey}` is not known; expected `{JournalFormat.NoDataKey}` or `{JournalFormat.SessionDataKey}`");
         if (header.Journal.Length != 32 || !TrySeed(header.Journal, out _seed)) return Fail("the journal id is not 32 hexadecimal characters");
         return ScanStep.Record;
     }
@@ -147,7 +152,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (prefix == 0 && !Fill(1)) return ScanStep.End;
         if (!Fill(prefix + JournalFormat.HeadBytes)) return Fail("the file ends inside a record's head", isTorn: true);
         var head = JournalFormat.ReadHead(_buffer.AsSpan(_start + prefix));
-        if (!head.IsPlausible) return Fail("the record's head is not one that any writer makes", isTorn: true);
+        if (!head.IsPlausible || (head.IsSealed && Version == JournalFormat.OldestVersion)) return Fail("the record's head is not one that any writer makes", isTorn: true);
         if (!Fill(prefix + JournalFormat.HeadBytes + head.Length)) return Fail("the file ends inside a record", isTorn: true);
         var record = _buffer.AsSpan(_start + prefix, JournalFormat.HeadBytes + head.Length);
         if (!JournalFormat.IsIntact(record, _seed)) return Fail("the record's checksum does not match its bytes", isTorn: true);

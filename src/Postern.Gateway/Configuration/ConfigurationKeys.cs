@@ -168,6 +168,12 @@ internal static class ConfigurationKeys
             new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),
             new("previousFile", One(ValueKind.Path), "The private key before it, in PEM, where the key was changed while no gateway ran: it vouches for the new one, once."),
         ]), "The key that signs checkpoints: ECDSA P-256. One that the gateway makes and keeps in `data` when absent."),
+        new("masterKey", new Section(
+        [
+            new("file", One(ValueKind.Path), "32 random bytes, as they are, in hexadecimal or in base64, readable by its owner only. Either this or `value`."),
+            new("value", One(ValueKind.Secret), "The same as text: for `POSTERN__RECORD__MASTERKEY__VALUE`."),
+            new("previousFile", One(ValueKind.Path), "The key before it, where it was changed: what that one wrapped is wrapped anew at the next start, and it is not needed again."),
+        ]), "The key that the keys of sessions are wrapped with, with which what was said in them is sealed. One that the gateway makes and keeps in `data` when absent; kept elsewhere, a copy of `data` alone cannot be read."),
         new("witnesses", new MapOf(NamePattern, NameRule, new Section(
         [
             new("file", One(ValueKind.Path), "A file to append to, on a disk that whoever administers the gateway cannot change. Either this or `url`."),

@@ -321,12 +321,21 @@ public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024
     /// <summary>Where the signing key comes from; null for one of the gateway's own.</summary>
     public Core.Recording.JournalKeyOptions? Key { get; init; }
 
+    /// <summary>Where the master key comes from; null for one of the gateway's own.</summary>
+    public MasterKeyOptions? MasterKey { get; init; }
+
     /// <summary>Who is told of checkpoints.</summary>
     public ImmutableArray<WitnessOptions> Witnesses { get; init; } = [];
 
     /// <summary>How long a witness may hear of nothing before new work is refused; null for any time.</summary>
     public TimeSpan? RefuseWithoutWitness { get; init; }
 }
+
+/// <summary>Where the key comes from that data keys are wrapped with. It has a file or a value.</summary>
+/// <param name="File">32 random bytes, as they are, in hexadecimal or in base64; readable by its owner only.</param>
+/// <param name="Value">The same as text.</param>
+/// <param name="PreviousFile">The key before it: what it wrapped is wrapped anew at the next start.</param>
+public sealed record MasterKeyOptions(string? File, string? Value, string? PreviousFile);
 
 /// <summary>One witness; it has a file or a URL.</summary>
 /// <param name="Name">Its name.</param>

@@ -86,6 +86,7 @@ internal static class GatewayOptionsCheck
     {
         if (record.Heartbeat < TimeSpan.FromSeconds(1) || record.Heartbeat > TimeSpan.FromDays(1)) yield return ("record.heartbeat", $"expected 1s to 24h, found {record.Heartbeat.TotalSeconds}s");
         if (record.Key is { } key && new[] { key.File, key.Pem, key.Pkcs12 }.Count(place => place is not null) != 1) yield return ("record.signingKey", "expected one of `file`, `value` and `pkcs12`");
+        if (record.MasterKey is { } master && (master.File is null) == (master.Value is null)) yield return ("record.masterKey", "expected `file` or `value`, and not both");
         foreach (var witness in record.Witnesses)
         {
             if ((witness.File is null) == (witness.Url is null)) yield return ($"record.witnesses.{witness.Name}", "expected `file` or `url`, and not both");

@@ -18,6 +18,7 @@ internal static class EventReading
         if ((about & wanted) == ExportKinds.None) return null;
         var fields = ImmutableArray.CreateBuilder<EventField>(24);
         var (kind, at, severity) = Fill(record.Payload, fields);
+        if (record.Closed is { } closed) fields.Add(new("closed", closed.ToString()));
         return new ExportEvent
         {
             Journal = journal,
@@ -75,7 +76,7 @@ internal static class EventReading
                 Optional(fields, "client", intent.Client);
                 What(fields, intent.Connection, intent.Parts);
                 fields.Add(new("requestBytes", intent.Request.Bytes));
-                fields.Add(new("requestSha256", intent.Request.Sha256));
+                Optional(fields, "requestSha256", intent.Request.Sha256);
                 Optional(fields, "definition", intent.Definition);
                 Said(fields, intent.Decision);
                 Optional(fields, "parent", intent.Parent);
@@ -175,7 +176,7 @@ internal static class EventReading
         if (flow is null) return;
         fields.Add(new(name + "Bytes", flow.Bytes));
         fields.Add(new(name + "Masked", flow.Masked));
-        fields.Add(new(name + "Sha256", flow.Sha256));
+        Optional(fields, name + "Sha256", flow.Sha256);
     }
 
     /// <summary>A name stands once, with all of its values.</summary>

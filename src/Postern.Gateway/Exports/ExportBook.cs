@@ -21,7 +21,7 @@ internal sealed class ExportBook : IAsyncDisposable
         _recorder = recorder;
         var folder = Path.Combine(recording.DataFolder, "exports");
         _exports = [.. options.Select(export => new JournalExport(
-            export, ExportSinks.Open(export, clock), new ExportCursorFile(folder, export.Name), new JournalReader(recording.JournalFolder), recorder, clock, log))];
+            export, ExportSinks.Open(export, clock), new ExportCursorFile(folder, export.Name), new JournalReader(recording.JournalFolder, recording.DataKeys), recorder, clock, log))];
         foreach (var export in _exports) export.Start();
         if (!_exports.Any(export => export.IsRequired)) return;
         // Before the first request, and then every second: so much more than the cap can be taken, and no more.

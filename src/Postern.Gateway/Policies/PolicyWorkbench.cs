@@ -7,6 +7,7 @@ using Postern.Core.Policy.Replay;
 using Postern.Core.Policy.Suggesting;
 using Postern.Core.Policy.Testing;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Protocols;
@@ -56,7 +57,8 @@ public static class PolicyWorkbench
         problems = loaded.Problems;
         if (loaded.Set is not { } set) return null;
         var simulation = new Simulation(set, static (_, _) => null);
-        simulation.Take(new JournalReader(journal).ReadQuestions(JournalPosition.Begin), from, until, cancellationToken);
+        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey?.File);
+        simulation.Take(new JournalReader(journal, keys).ReadQuestions(JournalPosition.Begin), from, until, cancellationToken);
         return SimulationDocument.Of(simulation.Result());
     }
 
@@ -78,7 +80,8 @@ public static class PolicyWorkbench
         var loaded = PolicyLoader.Load(files, environment, versionNumber: 1);
         problems = loaded.Problems;
         if (loaded.Set is null) return null;
-        var records = new JournalReader(journal).ReadQuestions(JournalPosition.Begin);
+        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey?.File);
+        var records = new JournalReader(journal, keys).ReadQuestions(JournalPosition.Begin);
         var suggester = new Suggester(environment);
         suggester.Take(records, from, until, cancellationToken);
         return SuggestionDocument.Of(suggester.Result(), UnusedPrivileges.Find(files, environment, records, from, until, cancellationToken));

@@ -51,7 +51,7 @@ public sealed class RecordingIndex : IDisposable
             foreach (var part in (ReadOnlySpan<string>)[path, $"{path}-wal", $"{path}-shm"]) File.Delete(part);
             file = OpenFile(path);
         }
-        return new RecordingIndex(file, new JournalReader(recording.JournalFolder), live);
+        return new RecordingIndex(file, new JournalReader(recording.JournalFolder, recording.DataKeys), live);
     }
 
     /// <summary>Follows the journal until cancelled, so that questions find little left to read.</summary>

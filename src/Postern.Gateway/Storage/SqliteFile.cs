@@ -87,6 +87,22 @@ internal sealed class SqliteFile : IDisposable
         }
     }
 
+    /// <summary>Brings the log into the file and empties it, so that nothing that was deleted stands there any more.</summary>
+    /// <exception cref="InvalidOperationException">Somebody reads for longer than the file's patience; it is to be tried again.</exception>
+    public async ValueTask TruncateLogAsync()
+    {
+        await _turn.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            var isBusy = await Task.Run(() => _connection.ExecuteScalar<long>("pragma wal_checkpoint(truncate)"), CancellationToken.None).ConfigureAwait(false) != 0;
+            if (isBusy) throw new InvalidOperationException("the database's log is in use and cannot be emptied now");
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

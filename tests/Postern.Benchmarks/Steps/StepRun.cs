@@ -34,8 +34,10 @@ internal static class StepRun
         var large = Samples.Reply(64 * 1024);
         results.Add(Micro.Run("5 reply of 64 kB: masks", () => Mask(masks.Caller, large, McpShapes.Reply, output)));
 
-        results.Add(await RecordAsync("2+5+6 journal: intent, 1 kB reply, ending; strict", Durability.Strict, policy.Decide(Samples.Alice, operation, now), call, reply));
-        results.Add(await RecordAsync("2+5+6 journal: the same; relaxed", Durability.Relaxed, policy.Decide(Samples.Alice, operation, now), call, reply));
+        results.Add(await RecordAsync("2+5+6 journal: intent, 1 kB reply, ending; strict", Durability.Strict, keys: null, policy.Decide(Samples.Alice, operation, now), call, reply));
+        results.Add(await RecordAsync("2+5+6 journal: the same, sealed", Durability.Strict, new BenchKeys(), policy.Decide(Samples.Alice, operation, now), call, reply));
+        results.Add(await RecordAsync("2+5+6 journal: the same; relaxed", Durability.Relaxed, keys: null, policy.Decide(Samples.Alice, operation, now), call, reply));
+        results.Add(await RecordAsync("2+5+6 journal: the same, sealed; relaxed", Durability.Relaxed, new BenchKeys(), policy.Decide(Samples.Alice, operation, now), call, reply));
         Report.Write("steps", new { machine, results }, MicroTable.Of(machine, "step", results));
     }
 
@@ -45,12 +47,12 @@ internal static class StepRun
         masker.Apply(content, shape, output);
     }
 
-    private static async Task<MicroResult> RecordAsync(string name, Durability durability, Core.Policy.Decision decision, byte[] call, byte[] reply)
+    private static async Task<MicroResult> RecordAsync(string name, Durability durability, IDataKeyStore? keys, Core.Policy.Decision decision, byte[] call, byte[] reply)
     {
         var folder = Directory.CreateTempSubdirectory("postern-bench-");
         try
         {
-            await using var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.FullName, Durability = durability }, TimeProvider.System, CancellationToken.None);
+            await using var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.FullName, Durability = durability, DataKeys = keys }, TimeProvider.System, CancellationToken.None);
             return await Micro.RunAsync(name, async () =>
             {
                 var operation = Samples.Read(call);
@@ -66,5 +68,15 @@ internal static class StepRun
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    // Keeping a key happens once in a session; the steps are those of every operation.
+    private sealed class BenchKeys : IDataKeyStore
+    {
+        public int Generation => 0;
+
+        public DataKeyFinding Find(UInt128 id) => default;
+
+        public ValueTask SaveAsync(UInt128 id, string session, ReadOnlyMemory<byte> key) => default;
     }
 }

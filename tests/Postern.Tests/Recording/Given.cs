@@ -65,6 +65,19 @@ internal static class Given
         return records;
     }
 
+    /// <summary>What a reader makes of a segment.</summary>
+    public static IEnumerable<JournalRecord> Read(MemoryStorage storage, IDataKeys? keys, PayloadMemo? memo = null, int segment = 1)
+    {
+        using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(segment)));
+        using var opener = new RecordOpener(keys);
+        Assert.Equal(ScanStep.Record, scanner.ReadHeader(out _));
+        while (scanner.Read() == ScanStep.Record)
+        {
+            Assert.True(opener.TryRead(scanner, memo, withContent: true, out var payload, out var content, out var closed, out var problem), problem);
+            yield return new JournalRecord(default, default, scanner.Head.Sequence, scanner.Head.Type, payload, content, closed);
+        }
+    }
+
     /// <summary>A closed journal of a few operations, in one segment.</summary>
     public static async Task<MemoryStorage> ClosedJournalAsync(int operations = 2, MemorySigner? signer = null)
     {

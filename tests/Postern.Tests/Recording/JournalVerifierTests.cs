@@ -196,11 +196,11 @@ public sealed class JournalVerifierTests
         var occurrence = records.First(record => record.Head.Type == RecordType.Occurrence);
 
         var version = storage.Bytes(First);
-        version[8] = 3;
+        version[8] = 4;
         var older = storage.Bytes(First);
         older[8] = 1;
         var codec = storage.Bytes(First);
-        Replace(codec, header, "json+content", "json+brotlii");
+        Replace(codec, header, "json+sealed", "json+brotli");
         Seal(storage, codec, header);
         var dataKey = storage.Bytes(First);
         Replace(dataKey, header, "\"none\"", "\"k123\"");
@@ -212,7 +212,7 @@ public sealed class JournalVerifierTests
         Replace(member, occurrence, "\"facts\"", "\"fact5\"");
         Seal(storage, member, occurrence);
 
-        Assert.Contains("version 3", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
+        Assert.Contains("version 4", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("version 1", Verdict(older).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("codec", Verdict(codec).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("data key", Verdict(dataKey).Bad!.Problem, StringComparison.Ordinal);

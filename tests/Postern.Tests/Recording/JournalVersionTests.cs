@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Core.Recording;
+
+namespace Postern.Tests.Recording;
+
+/// <summary>A journal of the version before, as a gateway of then wrote it: read, verified, and gone on with.</summary>
+public sealed class JournalVersionTests
+{
+    private const string Name = "journal-000001.pjl";
+
+    // The key of that one file, made for it.
+    private const string Key = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg9OhCGjDQhidnAy44R+Sl72sAKJXI8DV2gPFVXVCkWEmhRANCAAS2nzSpVqSEsj8SJV53nzelcxsR1O9F2wyrtTPfrL3yGREuStMc/ss4zZJiZAckSC402vRYr1zag2VtoBX0Tf2n";
+
+    [Fact]
+    public void It_is_verified()
+    {
+        using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
+
+        var verdict = JournalVerifier.VerifyJournal(Storage(), keys, [], CancellationToken.None);
+
+        Assert.Null(verdict.Bad);
+        Assert.Empty(verdict.OpenIntents);
+    }
+
+    [Fact]
+    public void It_is_read()
+    {
+        var read = Given.Read(Storage(), keys: null).ToList();
+
+        Assert.Equal(["refund", "refund", "refund"], read.Select(record => record.Payload).OfType<RecordedIntent>().Select(intent => intent.Parts[0].Facts[0].Values[0]));
+        Assert.Contains(read, record => Encoding.UTF8.GetString(record.Content.Span) == """{"ok":true}""");
+        Assert.All(read, record => Assert.Null(record.Closed));
+    }
+
+    [Fact, Guarantee("G4")]
+    public async Task It_is_gone_on_with_in_a_segment_of_its_own_and_the_chain_holds()
+    {
+        var storage = Storage();
+        var keys = new MemoryDataKeys();
+        await using (var recorder = await Recorder.OpenAsync(storage, Signer(), Given.Options() with { DataKeys = keys }, TimeProvider.System, CancellationToken.None))
+        {
+            await Given.OperationAsync(recorder);
+        }
+
+        using var ring = JournalKeyring.Read(Signer().PublicKeyPem);
+        Assert.Null(JournalVerifier.VerifyJournal(storage, ring, [], CancellationToken.None).Bad);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), "version-2.pjl")), storage.Bytes(Name));
+        Assert.Equal(2, storage.List().Count);
+        Assert.Single(Given.Read(storage, keys, segment: 2).Select(record => record.Payload).OfType<RecordedIntent>());
+    }
+
+    [Fact]
+    public void Nothing_in_it_passes_for_sealed()
+    {
+        var storage = Storage();
+        var bytes = storage.Bytes(Name);
+        var (offset, _, head) = Given.Records(storage).First(record => record.Head.Type == RecordType.Intent);
+        using var header = new SegmentScanner(storage.Open(Name));
+        header.ReadHeader(out var first);
+        SegmentScanner.TrySeed(first!.Journal, out var seed);
+        JournalFormat.WriteHead(bytes.AsSpan((int)offset), head with { IsSealed = true, ContentLength = 64 }, seed);
+        storage.Put(Name, bytes);
+
+        using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
+        var bad = JournalVerifier.VerifyJournal(storage, keys, [], CancellationToken.None).Bad;
+
+        Assert.Equal(offset, bad!.Offset);
+        Assert.Contains("the record's head is not one that any writer makes", bad.Problem, StringComparison.Ordinal);
+    }
+
+    private static MemoryStorage Storage()
+    {
+        var storage = new MemoryStorage();
+        storage.Put(Name, File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), "version-2.pjl")));
+        return storage;
+    }
+
+    private static JournalSigner Signer()
+    {
+        using var key = ECDsa.Create();
+        key.ImportPkcs8PrivateKey(Convert.FromBase64String(Key), out _);
+        return JournalSigner.FromPem(key.ExportPkcs8PrivateKeyPem(), "the key of then");
+    }
+}
