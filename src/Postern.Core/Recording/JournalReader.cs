@@ -143,6 +143,12 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         }
     }
 
+    /// <summary>The file name of a segment.</summary>
+    public static string SegmentFile(int number) => JournalFormat.SegmentName(number);
+
+    /// <summary>The number in a segment's file name; null for other names.</summary>
+    public static int? SegmentNumber(string name) => JournalFormat.TryReadSegmentName(name, out var number) ? number : null;
+
     private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
 
     private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, bool withContent, string name, PayloadMemo? memo)
