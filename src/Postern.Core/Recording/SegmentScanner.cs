@@ -80,9 +80,9 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         Seek(0);
         if (!Fill(JournalFormat.PrefixBytes)) return Fail("the file is shorter than a segment's prefix", isTorn: true);
         var prefix = _buffer.AsSpan(_start, JournalFormat.PrefixBytes);
-        if (!prefix.StartsWith(JournalFormat.Magic)) return Fail("the file does not begin as a journal segment does", isTorn: !prefix.ContainsAnyExcept((byte)0));
+        if (!prefix.StartsWith(JournalFormat.Magic)) return Fail("the file does not begin as a journal segment does", isTorn: IsCutShort(prefix));
         var version = System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(prefix[8..]);
-        if (version is < JournalFormat.OldestVersion or > JournalFormat.Version) return Fail($"format version {version} is not known; expected {JournalFormat.OldestVersion} to {JournalFormat.Version}");
+        if (version is < JournalFormat.OldestVersion or > JournalFormat.Version) return Fail($"format version {version} is not known; expected {JournalFormat.OldestVersion} to {JournalFormat.Version}", isTorn: IsCutShort(prefix));
         Version = version;
         if (prefix[12..].ContainsAnyExcept((byte)0)) return Fail("the reserved bytes of the prefix are not zero");
         _seed = 0;
@@ -97,6 +97,14 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (header.DataKey is not JournalFormat.NoDataKey && (version == JournalFormat.OldestVersion || header.DataKey is not JournalFormat.SessionDataKey)) return Fail($"data key `{header.DataKey}` is not known; expected `{JournalFormat.NoDataKey}` or `{JournalFormat.SessionDataKey}`");
         if (header.Journal.Length != 32 || !TrySeed(header.Journal, out _seed)) return Fail("the journal id is not 32 hexadecimal characters");
         return ScanStep.Record;
+    }
+
+    // A disk that wrote part of its first sector leaves the beginning of a prefix, and zeros where the file was only made longer.
+    private static bool IsCutShort(ReadOnlySpan<byte> prefix)
+    {
+        Span<byte> whole = stackalloc byte[JournalFormat.PrefixBytes];
+        JournalFormat.WritePrefix(whole);
+        return !prefix[prefix.CommonPrefixLength(whole)..].ContainsAnyExcept((byte)0);
     }
 
     /// <summary>Reads the next record.</summary>
