@@ -1,6 +1,6 @@
 using System.Net;
+using Postern.Conformance.Faults;
 using Postern.Conformance.Gateways;
-using Postern.Conformance.Kills;
 using Postern.Core.Recording;
 using Postern.Tests;
 
@@ -43,7 +43,7 @@ public sealed class DiskFaultTests
 
         // The disk fills up while calls run.
         using var over = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
-        var load = Enumerable.Range(0, Callers).Select(_ => LoadAsync(gateway.ConnectionUrl, token, caller, over.Token)).ToList();
+        var load = Enumerable.Range(0, Callers).Select(_ => caller.LoadAsync(gateway.ConnectionUrl, token, "read", over.Token)).ToList();
         while (caller.Answers.Count < 20) await Task.Delay(20, limit.Token);
         await gateway.DoAsync(Fill, limit.Token);
         var refusal = await RefusedAsync(gateway, caller, token, limit.Token);
@@ -91,19 +91,11 @@ public sealed class DiskFaultTests
 
         // What was seen was written down, what was answered too, each with one ending, and all of it verifies.
         var recording = await Recordings.ReadSettledAsync(gateway.Data, TimeSpan.FromSeconds(10), limit.Token);
-        var complaints = KillJudge.Complaints(recording, witness.Seen, caller.Answers).Take(5).ToArray();
+        var complaints = InvariantJudge.Complaints(Evidence.Of(recording, witness, caller) with { Agreed = [$"write:{approved}"] }).Take(5).ToArray();
         Assert.True(complaints.Length == 0, string.Join("; ", complaints));
         Assert.Contains(recording.Records, record => record.Payload.ToString()!.Contains(Recorder.RecoveredKind, StringComparison.Ordinal));
         Assert.Matches("nothing is accepted.*No space left on device", gateway.Errors);
         Assert.Contains("work is accepted again", gateway.Errors, StringComparison.Ordinal);
-    }
-
-    private static async Task LoadAsync(string url, string token, Caller caller, CancellationToken over)
-    {
-        while (!over.IsCancellationRequested && await caller.CallAsync(url, token, "read", caller.Next(), over) is { } answer)
-        {
-            if (!answer.Contains("is done", StringComparison.Ordinal)) await Task.Delay(10, CancellationToken.None);
-        }
     }
 
     private static async Task<string> RefusedAsync(ServedGateway gateway, Caller caller, string token, CancellationToken cancellationToken)

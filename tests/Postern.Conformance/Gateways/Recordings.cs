@@ -10,6 +10,9 @@ namespace Postern.Conformance.Gateways;
 /// <param name="Records">Every record.</param>
 internal sealed record Recording(string? Problem, IReadOnlyList<RecordedStory> Operations, IReadOnlyList<JournalRecord> Records)
 {
+    /// <summary>The last signed point; every later reading must contain it.</summary>
+    public JournalAnchor? Anchor { get; init; }
+
     /// <summary>The operations that call a tool.</summary>
     public IEnumerable<RecordedStory> Calls => Operations.Where(operation => operation.Intent.Parts.Any(part => part.Action == "mcp.tools.call"));
 
@@ -28,6 +31,9 @@ internal sealed record RecordedStory(RecordedIntent Intent, string Request)
     /// <summary>What came back, as kept.</summary>
     public StringBuilder Replies { get; } = new();
 
+    /// <summary>The same, frame by frame.</summary>
+    public List<string> Frames { get; } = [];
+
     /// <summary>Endings; exactly one in a sound recording.</summary>
     public List<RecordedEnding> Endings { get; } = [];
 
@@ -36,6 +42,13 @@ internal sealed record RecordedStory(RecordedIntent Intent, string Request)
 
     /// <summary>The one ending's outcome.</summary>
     public string Outcome => Endings.Count == 1 ? Capital(Endings[0].Outcome) : $"{Endings.Count} endings";
+
+    /// <summary>Takes the next frame of the reply.</summary>
+    public void Add(string frame)
+    {
+        Frames.Add(frame);
+        Replies.Append(frame).Append('\n');
+    }
 
     private static string Capital(string word) => word.Length == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..];
 }
@@ -47,22 +60,22 @@ internal static class Recordings
     /// The same, beside a gateway that has nothing to do any more: endings are written some milliseconds after their answers, and the
     /// gateway's own reading of definitions may be under way. What is still open after the patience stays open in what is returned.
     /// </summary>
-    public static async Task<Recording> ReadSettledAsync(string data, TimeSpan patience, CancellationToken cancellationToken)
+    public static async Task<Recording> ReadSettledAsync(string data, TimeSpan patience, CancellationToken cancellationToken, JournalAnchor? anchor = null)
     {
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            var recording = Read(data);
+            var recording = Read(data, anchor);
             if (clock.Elapsed > patience || recording.Operations.All(operation => operation.Endings.Count > 0)) return recording;
             await Task.Delay(20, cancellationToken);
         }
     }
 
-    /// <summary>Verifies and reads everything in a data folder.</summary>
-    public static Recording Read(string data)
+    /// <summary>Verifies and reads everything in a data folder, which must contain a signed point of an earlier reading.</summary>
+    public static Recording Read(string data, JournalAnchor? anchor = null)
     {
         var folder = Path.Combine(data, "journal");
-        var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, JournalKeys.PublicKeyFile)));
+        var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, JournalKeys.PublicKeyFile)), anchor is null ? [] : [anchor]);
         var problem = report.IsGood ? null : string.Join("; ", report.Problems.Concat(report.Journals.Where(journal => !journal.IsGood).Select(journal => journal.Bad!.ToString())));
 
         var records = new JournalReader(folder).Read(JournalPosition.Begin).ToArray();
@@ -81,13 +94,13 @@ internal static class Recordings
                     stories[clearing.Op].Clearings.Add(clearing);
                     break;
                 case RecordedFrame { Dir: "reply" } frame:
-                    stories[frame.Op].Replies.Append(Encoding.UTF8.GetString(record.Content.Span)).Append('\n');
+                    stories[frame.Op].Add(Encoding.UTF8.GetString(record.Content.Span));
                     break;
                 case RecordedEnding ending:
                     stories[ending.Op].Endings.Add(ending);
                     break;
             }
         }
-        return new Recording(problem, order, records);
+        return new Recording(problem, order, records) { Anchor = report.Journals.FirstOrDefault()?.LastCheckpoint };
     }
 }

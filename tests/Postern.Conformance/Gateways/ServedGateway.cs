@@ -36,6 +36,15 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>Its process since the last start.</summary>
     public int ProcessId => _child!.Id;
 
+    /// <summary>What its process has in its environment, beyond what tests have.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; set; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Runs its command inside another.</summary>
+    public Func<string[], string[]> Around { get; set; } = static command => command;
+
+    /// <summary>The policy file, which it follows.</summary>
+    public string PolicyFile => Path.Combine(_folder.FullName, "policy.yaml");
+
     /// <summary>What it said on stderr since its last start.</summary>
     public string Errors => _child?.Errors ?? string.Empty;
 
@@ -46,7 +55,10 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <param name="isWhole">True when <paramref name="target"/> is the connection as the configuration writes it.</param>
     /// <param name="disk">A disk for its data; by default that of the test.</param>
     /// <param name="listen">More listeners, as the configuration writes them: <c>postgres: {…}</c>.</param>
-    public static async Task<ServedGateway> PrepareAsync(string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null, string? listen = null)
+    /// <param name="isWatched">True for a management listener, which a disk of its own brings anyway.</param>
+    /// <param name="more">More of the configuration.</param>
+    public static async Task<ServedGateway> PrepareAsync(
+        string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null, string? listen = null, bool isWatched = false, string more = "")
     {
         var folder = Directory.CreateTempSubdirectory("postern-served-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
@@ -54,7 +66,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         await File.WriteAllTextAsync(
             Path.Combine(folder.FullName, "postern.yaml"),
             $$"""
-            listen: { url: "http://127.0.0.1:0", management: {{(disk is null ? "none" : "\"http://127.0.0.1:0\"")}}{{(listen is null ? "" : ", " + listen)}} }
+            listen: { url: "http://127.0.0.1:0", management: {{(disk is null && !isWatched ? "none" : "\"http://127.0.0.1:0\"")}}{{(listen is null ? "" : ", " + listen)}} }
             data: data
             issuers:
               demo: { authority: "{{issuer.Issuer}}", audience: "{{TestGateway.Audience}}", clientId: {{DemoClient.GatewayId}}, clientSecret: {{DemoClient.GatewaySecret}} }
@@ -63,6 +75,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             policy: [policy.yaml]
             holds: { wait: none }
             limits: { questions: 10000 } # what hundreds of kills leave unanswered belongs to one person
+            {{more}}
             """,
             cancellationToken);
         return new ServedGateway(issuer, folder, disk);
@@ -74,23 +87,30 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>Starts the process and waits until it says that it serves.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var dll = Path.Combine(Checkout.Root, "src", "Postern.Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "postern.dll");
-        string[] command = ["dotnet", dll, "serve", "--config", Path.Combine(_folder.FullName, "postern.yaml")];
-        if (_disk is not null) command = _disk.Around(Path.Combine(_folder.FullName, "data"), command);
-        _child = Child.Start(command[0], command[1..], folder: _folder.FullName);
+        Launch();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(60));
         while (true)
         {
-            if (Serves().Match(_child.Errors) is { Success: true } said)
+            if (Serves().Match(_child!.Errors) is { Success: true } said)
             {
                 Url = said.Groups["url"].Value;
                 ManagementUrl = said.Groups["management"].Value;
                 return;
             }
             if (_child.HasExited) throw new InvalidOperationException($"the gateway did not start: {_child.Errors}");
-            await Task.Delay(20, patience.Token);
+            await Task.Delay(10, patience.Token);
         }
+    }
+
+    /// <summary>Starts the process and does not wait for it.</summary>
+    public void Launch()
+    {
+        var dll = Path.Combine(Checkout.Root, "src", "Postern.Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "postern.dll");
+        string[] command = ["dotnet", dll, "serve", "--config", Path.Combine(_folder.FullName, "postern.yaml")];
+        if (_disk is not null) command = _disk.Around(Path.Combine(_folder.FullName, "data"), command);
+        command = Around(command);
+        _child = Child.Start(command[0], command[1..], Environment, _folder.FullName);
     }
 
     /// <summary>Does something to its disk, as the shell of the machine that it runs on.</summary>
@@ -99,6 +119,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         await _child!.WriteLineAsync(command);
         if (await _child.ReadLineAsync(cancellationToken) is not "done 0") throw new InvalidOperationException($"`{command}` failed: {_child.Errors}");
     }
+
+    /// <summary>kill -9 at this instant, on this thread; <see cref="KillAsync"/> waits until it is gone.</summary>
+    public void Kill() => _child!.Kill();
 
     /// <summary>kill -9, wherever it stands.</summary>
     public Task KillAsync() => _child!.KillAsync();

@@ -1,19 +1,18 @@
 using System.Globalization;
-using Postern.Conformance.Gateways;
+using Postern.Conformance.Peers;
 using Postern.Tests;
 
 namespace Postern.Conformance.Kills;
 
 /// <summary>
-/// The gateway is killed (-9) at random instants under load, again and again, on the same data. What a kill cannot show is
-/// the loss of what the operating system still held: that is power loss (F02).
+/// The gateway is killed (-9) under load again and again, between each pair of steps that can be seen from outside and at random. What a
+/// kill cannot show is the loss of what the operating system still held: that is power loss (F02, TornWriteTests).
 /// </summary>
 [Trait("Lane", "kills")]
 public sealed class KillTests
 {
-    private const int Callers = 8;
-    private const int HoldsPerRound = 2;
-    private const int RepeatsPerHold = 4;
+    private const int RoundsOfALife = 20;
+    private const int Lives = 2; // at once
 
     private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("POSTERN_KILL_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 20;
 
@@ -28,47 +27,74 @@ public sealed class KillTests
     public async Task A_killed_gateway_has_written_down_everything_that_was_seen_and_runs_no_approval_twice()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
+        var begun = TimeProvider.System.GetTimestamp();
         var seed = Random.Shared.Next();
-        var random = new Random(seed);
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
-        await using var witness = await WitnessServer.StartAsync(cancellationToken);
-        await using var gateway = await ServedGateway.PrepareAsync(witness.Url, WitnessServer.Policy, cancellationToken);
-        using var caller = new Caller();
-        await gateway.StartAsync(cancellationToken);
+        var totals = new Totals();
+        var next = -1;
+        using var failing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-        for (var round = 0; round < Rounds; round++)
+        await Task.WhenAll(Enumerable.Range(0, Lives).Select(async lane =>
         {
-            // A new one each round: many rounds take longer than a token lives.
-            var token = gateway.Token("alice");
-            var approved = new List<long>();
-            for (var index = 0; index < HoldsPerRound; index++) approved.Add(await caller.HoldAndApproveAsync(gateway, token, cancellationToken));
+            var random = new Random(seed + lane);
+            while (Volatile.Read(ref next) < Rounds - 1)
+            {
+                var rounds = Math.Min(RoundsOfALife, Math.Max(1, (Rounds - 1 - Volatile.Read(ref next) + Lives - 1) / Lives));
+                await using var life = await KillLife.BeginAsync(rounds, random, failing.Token);
+                for (var index = 0; index < rounds; index++)
+                {
+                    var round = Interlocked.Increment(ref next);
+                    if (round >= Rounds) break;
+                    var instant = (KillInstant)(round % Enum.GetValues<KillInstant>().Length);
+                    var complaints = await life.RoundAsync(instant, failing.Token);
+                    if (complaints.Length > 0) await failing.CancelAsync();
+                    Assert.True(complaints.Length == 0, $"round {round}, killed at {instant}, seed {seed}, lane {lane}: {string.Join("; ", complaints)}");
+                    totals.Round(TimeProvider.System.GetElapsedTime(begun));
+                }
+                totals.Life(life);
+            }
+        }));
 
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var load = Enumerable.Range(0, Callers).Select(_ => LoadAsync(gateway.ConnectionUrl, token, caller, over.Token)).ToList();
-            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(20, 400)), cancellationToken);
-            // The repeats that race for each approval start at about the instant of the kill.
-            load.AddRange(approved.SelectMany(number => Enumerable.Range(0, RepeatsPerHold).Select(_ => caller.CallAsync(gateway.ConnectionUrl, token, "write", number, over.Token))));
-            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(0, 60)), cancellationToken);
-            await gateway.KillAsync();
-            await over.CancelAsync();
-            await Task.WhenAll(load);
-
-            await gateway.StartAsync(cancellationToken);
-            // After the restart, whoever did not get an answer asks again.
-            foreach (var number in approved) await caller.CallAsync(gateway.ConnectionUrl, token, "write", number, cancellationToken);
-            var recording = await Recordings.ReadSettledAsync(gateway.Data, TimeSpan.FromSeconds(5), cancellationToken);
-            var complaints = KillJudge.Complaints(recording, witness.Seen, caller.Answers).Take(5).ToArray();
-            Assert.True(complaints.Length == 0, $"round {round}, seed {seed}: {string.Join("; ", complaints)}");
-        }
-        Assert.True(witness.Seen.Count(each => each.Key.StartsWith("read:", StringComparison.Ordinal)) >= Rounds, "the load never reached the target");
-        Assert.Contains(witness.Seen, each => each.Key.StartsWith("write:", StringComparison.Ordinal));
+        Assert.True(totals.Reads >= Rounds, "the load never reached the target");
+        Assert.True(totals.Writes > 0, "nothing that was agreed to was ever done");
+        Assert.True(totals.Streams > 0, "no stream reached the target");
+        Assert.True(totals.Exact * 2 >= Rounds, $"only {totals.Exact} of {Rounds} kills fell on their instant");
     }
 
-    private static async Task LoadAsync(string url, string token, Caller caller, CancellationToken over)
+    /// <summary>What all lives together came to; also in <c>artifacts/kills.txt</c> while it goes on.</summary>
+    private sealed class Totals
     {
-        while (!over.IsCancellationRequested)
+        private readonly Lock _gate = new();
+        private int _rounds;
+
+        public int Reads { get; private set; }
+
+        public int Writes { get; private set; }
+
+        public int Streams { get; private set; }
+
+        public int Exact { get; private set; }
+
+        public void Round(TimeSpan elapsed)
         {
-            if (await caller.CallAsync(url, token, "read", caller.Next(), over) is null) return;
+            lock (_gate)
+            {
+                _rounds++;
+                File.WriteAllText(
+                    Path.Combine(Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts")).FullName, "kills.txt"),
+                    string.Create(CultureInfo.InvariantCulture, $"{_rounds} rounds in {elapsed.TotalSeconds:0} s ({elapsed.TotalSeconds / _rounds:0.00} s a round); in the lives that are over: {Reads} reads, {Streams} streams, {Writes} writes reached the target, {Exact} kills on their instant\n"));
+            }
+        }
+
+        public void Life(KillLife life)
+        {
+            lock (_gate)
+            {
+                Reads += life.SeenOf("read");
+                Writes += life.SeenOf("write");
+                Streams += life.SeenOf("stream");
+                Exact += life.Exact;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Postern.Conformance.Faults;
 using Postern.Conformance.Gateways;
 using Postern.Conformance.Postgres;
 using Postern.Tests;
@@ -91,7 +92,7 @@ public sealed partial class PostgresKillTests(SharedCluster shared)
             var seen = await SeenAsync(cluster, database);
             var recording = await Recordings.ReadSettledAsync(gateway.Data, TimeSpan.FromSeconds(10), Test);
             var byRequest = recording.Operations.ToLookup(story => Words().Match(story.Request).Value, StringComparer.Ordinal);
-            var complaints = KillJudge.Complaints(recording, byRequest, seen, caller.Answers).Take(5).ToArray();
+            var complaints = InvariantJudge.Complaints(new Evidence(recording, seen, byRequest) { Sentences = caller.Answers }).Take(5).ToArray();
             Assert.True(complaints.Length == 0, $"round {round}, seed {seed}: {string.Join("; ", complaints)}");
         }
         var all = await SeenAsync(cluster, database);

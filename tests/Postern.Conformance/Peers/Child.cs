@@ -74,6 +74,12 @@ internal sealed class Child : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>kill -9 at this instant; does not wait.</summary>
+    public void Kill()
+    {
+        if (!_process.HasExited) _process.Kill();
+    }
+
     /// <summary>kill -9: no handler of the process runs.</summary>
     public async Task KillAsync()
     {
