@@ -87,6 +87,8 @@ public sealed class HttpMaskTests
     [InlineData("application/xml", "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><a>&e;canary@example.org</a>")]
     [InlineData("multipart/mixed; boundary=b", "--b\r\nContent-Type: image/png\r\n\r\ncanary@example.org\r\n--b--\r\n")]
     [InlineData("multipart/mixed", "--b\r\n\r\ncanary@example.org\r\n--b--\r\n")]
+    [InlineData("multipart/mixed; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n\r\n--b--\r\n")]
+    [InlineData("multipart/mixed; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n1},{\"headers\":{},\"body\":\"canary@example.org\"\r\n--b--\r\n")]
     [InlineData("multipart/mixed; boundary=b", "--b\r\nContent-Transfer-Encoding: base64\r\n\r\nY2FuYXJ5QGV4YW1wbGUub3Jn\r\n--b--\r\n")]
     [InlineData("text/plain", "{\"email\":\"canary@example.org\"")]
     public async Task What_cannot_be_read_under_a_mask_is_blocked(string type, string body)

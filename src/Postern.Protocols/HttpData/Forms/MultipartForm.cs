@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Postern.Core.Json;
 using Postern.Core.Masking;
 
 namespace Postern.Protocols.HttpData.Forms;
@@ -90,6 +91,8 @@ internal sealed class MultipartForm(string boundary) : BodyForm
         var content = Charsets.ToUtf8(part[(end + 2)..].ToArray(), type.Charset is { } charset && !Charsets.IsUtf8(charset) ? throw new FormatException("a part is not UTF-8") : type.Charset);
         var json = new ArrayBufferWriter<byte>(content.Length + 64);
         FormOf(type).ToJson(content.Span, json);
+        // Written as it is into a larger document: an empty part would throw, and one that is no JSON could pass for several parts.
+        if (StrictJson.Check(json.WrittenSpan) is not null) throw new FormatException("a part is not JSON with one meaning");
         writer.WritePropertyName("body");
         writer.WriteRawValue(json.WrittenSpan, skipInputValidation: true);
         writer.WriteEndObject();
