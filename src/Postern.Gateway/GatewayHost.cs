@@ -25,6 +25,7 @@ using Postern.Gateway.Listening;
 using Postern.Gateway.Notices;
 using Postern.Gateway.Pages;
 using Postern.Gateway.Policies;
+using Postern.Gateway.Recordings.Retention;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Storage;
 using Postern.Gateway.Telemetry;
@@ -142,6 +143,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var witnesses = WitnessesOf(options.Record, recorder, clock, logs.CreateLogger("Postern.Record"));
         if (witnesses is not null) teardown.Own(witnesses);
         var index = teardown.Own(OpenIndex(recording, recorder));
+        index.ErasureOf = keys.FindErasure;
         teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
         var exports = teardown.Own(new ExportBook(options.Exports, recording, recorder, clock, logs.CreateLogger("Postern.Exports")));
         var holds = teardown.Own(OpenHolds(folder));
@@ -196,9 +198,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
         operations.Gauge("postern.record.well", "1", "1 while operations can be recorded.", () => recorder.Fault is null ? 1 : 0);
         operations.Gauges("postern.export.lag", "s", "How long the oldest record waits that a sink has not been sent.", exports.LagSeconds);
         if (options.Telemetry is { } collector) teardown.Own(new OtlpTelemetry(collector));
+        var sessionBook = new SessionBook(clock);
         var services = new ProtocolServices
         {
-            Pipeline = new OperationPipeline(policies, recorder, desk, new SessionBook(clock), leash, publicUrl, clock, operations),
+            Pipeline = new OperationPipeline(policies, recorder, desk, sessionBook, leash, publicUrl, clock, operations),
             Authenticator = authenticator,
             Connections = connections,
             Policies = policies,
@@ -242,6 +245,9 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
         var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, Longer(authenticator.LongestLife, authorization?.SignInLife), clock));
         foreach (var introspection in authenticator.Introspections.Values) introspection.Ended = revoking.EndedThereAsync;
+        var eraser = new SessionEraser(new ErasingParts(keys, index, holds, recorder, sessionBook, clock));
+        await eraser.FinishAllAsync(cancellationToken).ConfigureAwait(false);
+        var retention = new RetentionPass(keys, index, eraser, ownActs, KeepTimesOf(options), clock);
         new SetupPages(administrators, ownActs, pages, notes).Map(server);
         new LogoutEndpoint(authenticator, revoking, notes, clock).Map(server);
         await ServeDirectoriesAsync(server, options, authenticator, publicUrl, notes, new ScimParts(new ScimStore(database), roster, leash, revoking, grants, ownActs), teardown, cancellationToken).ConfigureAwait(false);
@@ -254,7 +260,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
         }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
-        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, notes, publicUrl, clock)).Map(server,
+        new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, recorder, notes, publicUrl, clock)).Map(server,
         [
             .. ControlRoutes.Of(control),
             .. ToolRoutes.Of(new ToolParts(connections, policies, OffersOf(protocols, policies), clock)),
@@ -262,6 +268,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock),
             .. QuestionRoutes.Of(questions),
             .. RecordingRoutes.Of(index, recorder, clock),
+            .. RetentionRoutes.Of(new RetentionRouteParts(eraser, keys, clock)),
             .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock)),
         ]);
 
@@ -273,6 +280,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("issuers", authenticator.ComplaintAsync),
             new ReadinessCheck("certificate", _ => ValueTask.FromResult(certificate?.Complaint(clock.GetUtcNow()))),
             new ReadinessCheck("witnesses", _ => ValueTask.FromResult(witnesses?.Complaint())) { IsWarning = true },
+            new ReadinessCheck("retention", _ => ValueTask.FromResult(retention.Complaint)) { IsWarning = true },
             new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
             new ReadinessCheck("exports", _ => ValueTask.FromResult(exports.Complaint)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
@@ -289,6 +297,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
         sessions?.Start();
+        teardown.Own(new RetentionRounds(retention, clock, logs.CreateLogger("Postern.Recordings")));
         var isOfUse = policies.Status.Applied is { Files: { IsDefault: false } files } && files.Any(file => file.Text.Contains(Administrators.Group, StringComparison.Ordinal));
         if (await administrators.OfferAsync(surroundings.WantsSetupCode, isOfUse, cancellationToken).ConfigureAwait(false) is { } code)
         {

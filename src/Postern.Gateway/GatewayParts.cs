@@ -19,6 +19,7 @@ using Postern.Gateway.Notices;
 using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Recordings.Keys;
+using Postern.Gateway.Recordings.Retention;
 using Postern.Gateway.Recordings.Witnesses;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
@@ -42,6 +43,9 @@ public sealed partial class GatewayHost
             throw new GatewayStartException([new SourceProblem(folder.Path, 0, 0, unusable.Message)]);
         }
     }
+
+    private static KeepTimes KeepTimesOf(GatewayOptions options) => new(
+        options.Connections.Where(connection => connection.Keep is not null).ToFrozenDictionary(connection => connection.Name, connection => connection.Keep!.Value, StringComparer.Ordinal), options.Record.Keep);
 
     private static RecorderOptions RecordingOf(GatewayOptions options, DataFolder folder, DataKeyFile keys) => new()
     {

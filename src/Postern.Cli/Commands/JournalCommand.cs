@@ -1,13 +1,34 @@
 using System.CommandLine;
 using Postern.Cli.Console;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Cli.Commands;
 
 /// <summary><c>postern journal</c>: what the operator of a gateway does to its journal, on the machine where it lies.</summary>
 internal static class JournalCommand
 {
-    public static Command Create(Surroundings surroundings) => new("journal", "The gateway's own journal, on the machine where it lies.") { ReplaceKey(surroundings) };
+    public static Command Create(Surroundings surroundings) => new("journal", "The gateway's own journal, on the machine where it lies.") { ReplaceKey(surroundings), ReplaceMasterKey(surroundings) };
+
+    private static Command ReplaceMasterKey(Surroundings surroundings)
+    {
+        var folder = new Argument<string>("data") { Description = "The gateway's data folder.", HelpName = "folder" };
+        var command = new Command("replace-master-key", "Make a new master key: at the next start the keys of all sessions are wrapped by it, and the one before is deleted.") { folder };
+        command.SetAction((parsed, _) =>
+        {
+            try
+            {
+                surroundings.Out.WriteLine(RecordedKeys.ReplaceMaster(parsed.GetRequiredValue(folder)));
+                surroundings.Error.WriteLine("the next start wraps the keys of all sessions anew and deletes the master key before; backups of that one still open backups of what it wrapped");
+                return Task.FromResult(ExitCode.Ok);
+            }
+            catch (RecordingException refused)
+            {
+                throw new CommandException(ExitCode.Failure, refused.Message);
+            }
+        });
+        return command;
+    }
 
     private static Command ReplaceKey(Surroundings surroundings)
     {

@@ -6,11 +6,16 @@ namespace Postern.Cli.Commands;
 /// <summary><c>postern sessions</c>: what was recorded.</summary>
 internal static class SessionsCommand
 {
-    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("sessions", "Recorded sessions: list them, show one, replay one step by step, or export it.")
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        SessionsListCommand.Create(surroundings, shared),
-        SessionsShowCommand.Create(shared),
-        SessionsReplayCommand.Create(surroundings, shared),
-        SessionsExportCommand.Create(surroundings, shared),
-    };
+        var command = new Command("sessions", "Recorded sessions: list them, show one, replay one step by step, export it, or erase what was said in it.")
+        {
+            SessionsListCommand.Create(surroundings, shared),
+            SessionsShowCommand.Create(shared),
+            SessionsReplayCommand.Create(surroundings, shared),
+            SessionsExportCommand.Create(surroundings, shared),
+        };
+        foreach (var keeping in SessionsKeepCommands.Create(shared)) command.Subcommands.Add(keeping);
+        return command;
+    }
 }

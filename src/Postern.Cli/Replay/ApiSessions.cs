@@ -48,7 +48,7 @@ internal sealed class ApiSessions(ControlApi api)
             Asked = [Text(summary, "summary")],
             Decision = new ReplayDecision(decision, rule is null ? [] : [new ReplayRule(rule, decision)], OptionalText(operation, "code"), Reason: null, (int?)operation["policyVersion"] ?? 0),
             Approval = approval,
-            Request = new ReplayContent("request", Encoding.UTF8.GetByteCount(Text(operation, "request")), MaskedValues: null, Encoding.UTF8.GetBytes(Text(operation, "request")), NotKept: null),
+            Request = new ReplayContent("request", Encoding.UTF8.GetByteCount(Text(operation, "request")), MaskedValues: null, Encoding.UTF8.GetBytes(Text(operation, "request")), OptionalText(operation, "closed")),
             Frames = [.. (operation["frames"] as JsonArray ?? []).Select(ContentOf)],
             Ending = OptionalText(operation, "outcome") is not { } outcome ? null : new ReplayEnding(outcome, OptionalText(operation, "code"), Detail: null, OptionalText(operation, "hold"), OptionalInstant(summary, "endedAt")),
         };

@@ -90,7 +90,7 @@ internal sealed class JournalSessions
             Asked = [.. intent.Parts.Select(Asked)],
             Decision = new ReplayDecision(decision.Kind, [.. decision.Rules.Select(rule => new ReplayRule($"{rule.Rule}@{decision.Version}", rule.Effect))], decision.Code, decision.Reason, decision.Version),
             Approval = clearing is null ? null : new ReplayApproval(clearing.Hold, clearing.Continues, clearing.Approvers, clearing.At),
-            Request = new ReplayContent("request", intent.Request.Bytes, MaskedValues: null, recorded.Request, NotKept: null),
+            Request = new ReplayContent("request", intent.Request.Bytes, MaskedValues: null, recorded.Request, recorded.Closed?.ToString()),
             Frames = [.. recorded.Frames.Select(content => new ReplayContent(content.Frame.Dir, content.Frame.Bytes, content.Frame.Masked, content.Content, content.NotKept))],
             Ending = ending is null ? null : new ReplayEnding(ending.Outcome, ending.Code, ending.Detail, ending.Hold, ending.At),
         };

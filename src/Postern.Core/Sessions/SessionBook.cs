@@ -44,6 +44,19 @@ public sealed class SessionBook(TimeProvider clock)
         lock (_gate) _open.Remove(new Key(identity.Key, identity.Agent, connection.Name, clientRun));
     }
 
+    /// <summary>A session is over, whoever asks next: what comes opens another.</summary>
+    /// <param name="id">The session.</param>
+    public void End(string id)
+    {
+        lock (_gate)
+        {
+            foreach (var (key, entry) in _open)
+            {
+                if (string.Equals(entry.Id, id, StringComparison.Ordinal)) _open.Remove(key);
+            }
+        }
+    }
+
     private void Forget(DateTimeOffset now)
     {
         foreach (var (key, entry) in _open)

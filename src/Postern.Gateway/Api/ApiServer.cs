@@ -7,13 +7,14 @@ using Microsoft.AspNetCore.Routing;
 using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
+using Postern.Core.Recording;
 using Postern.Gateway.Policies;
 using Postern.Protocols;
 
 namespace Postern.Gateway.Api;
 
 /// <summary>What the control API stands on.</summary>
-internal sealed record ApiGround(IApiSignIn SignIn, OperationPipeline Pipeline, IPolicySource Policies, RefusalNotes Notes, string PublicUrl, TimeProvider Clock);
+internal sealed record ApiGround(IApiSignIn SignIn, OperationPipeline Pipeline, IPolicySource Policies, IRecorder Recorder, RefusalNotes Notes, string PublicUrl, TimeProvider Clock);
 
 /// <summary>
 /// Maps the control API's routes: authenticates as each declares, lets whatever administers take the one path, and turns every outcome
@@ -71,6 +72,12 @@ internal sealed class ApiServer(ApiGround ground)
         {
             var decision = ground.Policies.Decide(call.Identity, Question(wider), ground.Clock.GetUtcNow());
             if (decision is Decision.Allow || (decision is Decision.Hold && route.IsOwn is not null)) return await RunAsync(context, route, call, wider).ConfigureAwait(false);
+        }
+        // Reading is on the record before anything is read, also where it is everybody's right.
+        if (identity is not null && GatewayVocabulary.ReadsOwnRecordings(route.Action))
+        {
+            await ground.Recorder.NoteAsync(
+                new Occurrence("recording.read", ground.Clock.GetUtcNow(), [new("route", route.Operation), new("path", context.Request.Path.Value ?? ""), new("by", identity.Key), new("agent", identity.Agent ?? "")]), CancellationToken.None).ConfigureAwait(false);
         }
         var answer = await route.Handle(call).ConfigureAwait(false);
         if (identity is not null && answer is ApiAnswer.Problem { Status: StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound } refused)

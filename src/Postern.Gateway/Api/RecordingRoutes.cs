@@ -25,7 +25,7 @@ internal static class RecordingRoutes
     private static async ValueTask<ApiAnswer> ListAsync(RecordingIndex index, ApiCall call)
     {
         await index.CatchUpAsync(call.Gone).ConfigureAwait(false);
-        return ApiAnswer.List(await index.ListSessionsAsync(new SessionFilter(call.Identity.Key, Limit: MaxSessions), call.Gone).ConfigureAwait(false), WriteSession);
+        return ApiAnswer.List(await index.ListSessionsAsync(new SessionFilter(call.Identity.Key, Limit: MaxSessions), call.Gone).ConfigureAwait(false), (json, session) => WriteSession(json, session, index));
     }
 
     private static async ValueTask<ApiAnswer> GetSessionAsync(RecordingIndex index, ApiCall call)
@@ -36,7 +36,7 @@ internal static class RecordingRoutes
         {
             json.WriteStartObject();
             json.WritePropertyName("session");
-            WriteSession(json, detail.Session);
+            WriteSession(json, detail.Session, index);
             json.WriteStartArray("operations");
             foreach (var operation in detail.Operations) WriteOperation(json, operation);
             json.WriteEndArray();
@@ -65,7 +65,7 @@ internal static class RecordingRoutes
         return new ApiAnswer.Document(json => WriteWhole(json, operation));
     }
 
-    private static void WriteSession(Utf8JsonWriter json, SessionSummary session)
+    private static void WriteSession(Utf8JsonWriter json, SessionSummary session, RecordingIndex index)
     {
         json.WriteStartObject();
         json.WriteString("id", session.Id);
@@ -84,6 +84,7 @@ internal static class RecordingRoutes
         json.WriteNumber("failed", session.Failed);
         json.WriteNumber("open", session.Open);
         json.WriteNumber("maskedValues", session.MaskedValues);
+        json.WriteString("erased", index.ErasureOf(session.Id) is { } erasure ? new ClosedContent(erasure).ToString() : null);
         json.WriteEndObject();
     }
 
@@ -124,6 +125,7 @@ internal static class RecordingRoutes
         json.WriteString("outcome", operation.Ending?.Outcome);
         json.WriteString("code", operation.Ending?.Code);
         json.WriteString("hold", operation.Clearing?.Hold ?? operation.Ending?.Hold);
+        json.WriteString("closed", operation.Closed?.ToString());
         json.WriteBoolean("matchesDigests", operation.MatchesDigests);
         json.WriteString("request", Encoding.UTF8.GetString(operation.Request.Span));
         json.WriteString("requestDigest", intent.Request.Sha256);

@@ -51,6 +51,8 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
 
     private const string WithOrigins = "alter table holds add column origin text;";
 
+    private const int MaxIds = 500;
+
     private readonly SqliteFile _file;
     private readonly KeptRequests _kept;
 
@@ -184,6 +186,21 @@ public sealed class SqliteHoldStore : IHoldStore, IDisposable
             new { now = now.UtcTicks }, transaction).ToImmutableArray(), cancellationToken).ConfigureAwait(false);
         if (!over.IsEmpty) await ForgetAsync().ConfigureAwait(false);
         return over;
+    }
+
+    /// <summary>Whether anything that these operations opened still waits for people, or for its use.</summary>
+    /// <param name="operations">Their ids.</param>
+    /// <param name="cancellationToken">Ends with the caller.</param>
+    internal ValueTask<bool> IsAnyLiveAsync(IReadOnlyCollection<string> operations, CancellationToken cancellationToken) => _file.InTransactionAsync((sql, transaction) => operations.Chunk(MaxIds).Any(some =>
+        sql.ExecuteScalar<bool>("select exists (select 1 from holds where opened_by in @some and state in ('Open', 'Approved'))", new { some }, transaction)), cancellationToken);
+
+    /// <summary>Takes what was asked out of the holds that these operations opened; who answered what, and why, stays.</summary>
+    /// <param name="operations">Their ids.</param>
+    internal async ValueTask ForgetAsync(IReadOnlyCollection<string> operations)
+    {
+        var forgotten = await _file.InTransactionAsync((sql, transaction) => operations.Chunk(MaxIds).Sum(some =>
+            sql.Execute("update holds set summary = '', request = null where opened_by in @some", new { some }, transaction)), CancellationToken.None).ConfigureAwait(false);
+        if (forgotten > 0) await _file.TruncateLogAsync().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -40,6 +40,7 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
             {
                 Heartbeat = record.Duration("heartbeat") ?? new RecordOptions().Heartbeat,
                 Key = record.Has("signingKey") ? SigningKey(record.Section("signingKey")) : null,
+                Keep = record.Duration("keep"),
                 MasterKey = record.Has("masterKey") && record.Section("masterKey") is var master ? new MasterKeyOptions(master.Path("file"), master.Text("value"), master.Path("previousFile")) : null,
                 Witnesses = [.. record.Map("witnesses").Select(entry => new WitnessOptions(entry.Name, entry.Reader.Path("file"), entry.Reader.Text("url"), Secret(entry.Reader, "token")))],
                 RefuseWithoutWitness = record.Duration("refuseWithoutWitness"),
@@ -155,6 +156,7 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
             HostNames = connection.List("hostnames"),
             IsHttp2 = connection.Text("http2") == "true",
             Tags = connection.List("tags"),
+            Keep = connection.Duration("keep"),
             Postgres = isPostgres ? Postgres(connection, credential) : null,
             Credential = value is null ? null : new CredentialOptions(credential.Text("header")!, value),
             Authorities = isPostgres ? null : connection.Section("tls").Path("ca"),

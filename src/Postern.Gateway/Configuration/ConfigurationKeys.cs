@@ -108,6 +108,7 @@ internal static class ConfigurationKeys
         new("http2", One(ValueKind.Switch), "`true`: the target at an `https` URL is spoken to in HTTP/2, and must offer it; one at an `http` URL by prior knowledge. WebSockets still go over HTTP/1.1. `false`: HTTP/1.1.") { Default = "false" },
         new("openapi", One(ValueKind.Path), "An OpenAPI document (3.0 or 3.1, JSON) of an `http` target; policies can then name its operations. Read once, at the start."),
         new("tags", Many(ValueKind.Text), "Words that policies may select by."),
+        new("keep", One(ValueKind.Duration), "How long what was said in a session stays readable after its last operation; then its keys are destroyed. As `record.keep` when absent."),
         new("credential", Credential, "What the gateway authenticates with at the target. Callers never see it and it is never recorded."),
         new("tls", new Section(
         [
@@ -168,6 +169,7 @@ internal static class ConfigurationKeys
             new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),
             new("previousFile", One(ValueKind.Path), "The private key before it, in PEM, where the key was changed while no gateway ran: it vouches for the new one, once."),
         ]), "The key that signs checkpoints: ECDSA P-256. One that the gateway makes and keeps in `data` when absent."),
+        new("keep", One(ValueKind.Duration), "How long what was said in a session stays readable after its last operation, where the connection has no `keep` of its own, as in `90d`; who did what stays. For ever when absent."),
         new("masterKey", new Section(
         [
             new("file", One(ValueKind.Path), "32 random bytes, as they are, in hexadecimal or in base64, readable by its owner only. Either this or `value`."),

@@ -233,6 +233,9 @@ public sealed class ConnectionOptions
     /// <summary>Host names that lead to its root, in lower case.</summary>
     public ImmutableArray<string> HostNames { get; init; } = [];
 
+    /// <summary>How long sessions on it are kept; null as <see cref="RecordOptions.Keep"/>.</summary>
+    public TimeSpan? Keep { get; init; }
+
     /// <summary>True when it is spoken to in HTTP/2.</summary>
     public bool IsHttp2 { get; init; }
 
@@ -320,6 +323,9 @@ public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024
 
     /// <summary>Where the signing key comes from; null for one of the gateway's own.</summary>
     public Core.Recording.JournalKeyOptions? Key { get; init; }
+
+    /// <summary>How long sessions are kept, where their connection does not say; null for ever.</summary>
+    public TimeSpan? Keep { get; init; }
 
     /// <summary>Where the master key comes from; null for one of the gateway's own.</summary>
     public MasterKeyOptions? MasterKey { get; init; }

@@ -8,6 +8,9 @@ namespace Postern.Gateway.Configuration;
 /// </summary>
 internal static class GatewayOptionsCheck
 {
+    /// <summary>Of what was said: shorter is more likely a slip than meant, and cannot be undone.</summary>
+    private static readonly TimeSpan ShortestKeep = TimeSpan.FromHours(1);
+
     private const int ShortestWebhookSecret = 16;
 
     public static IEnumerable<(string Path, string Message)> Problems(GatewayOptions options)
@@ -54,6 +57,7 @@ internal static class GatewayOptionsCheck
             foreach (var problem in Connections.PostgresTargets.Problems(connection)) yield return problem;
             if (connection.Impersonates && connection.Protocol != Protocols.Kubernetes.KubernetesVocabulary.ProtocolName) yield return ($"connections.{connection.Name}.impersonate", "only a cluster can be told who asks; remove the key");
             if (connection.Authorities is { } file && AuthoritiesFile.Complaint(file) is { } complaint) yield return ($"connections.{connection.Name}.tls.ca", complaint);
+            if (connection.Keep is { } keep && keep < ShortestKeep) yield return ($"connections.{connection.Name}.keep", $"expected at least 1h, found {keep.TotalSeconds}s");
             if (connection.Credential is null || !ConfigurationValue.TryUrl(connection.Url, out var target)) continue;
             if (target.Scheme != "https" && !IsLoopback(target)) yield return ($"connections.{connection.Name}.url", $"a credential would travel in the clear to `{connection.Url}`; use https");
             if (!IsHeaderName(connection.Credential.Header)) yield return ($"connections.{connection.Name}.credential.header", $"expected a header name, found `{connection.Credential.Header}`");
@@ -86,6 +90,7 @@ internal static class GatewayOptionsCheck
     {
         if (record.Heartbeat < TimeSpan.FromSeconds(1) || record.Heartbeat > TimeSpan.FromDays(1)) yield return ("record.heartbeat", $"expected 1s to 24h, found {record.Heartbeat.TotalSeconds}s");
         if (record.Key is { } key && new[] { key.File, key.Pem, key.Pkcs12 }.Count(place => place is not null) != 1) yield return ("record.signingKey", "expected one of `file`, `value` and `pkcs12`");
+        if (record.Keep is { } keep && keep < ShortestKeep) yield return ("record.keep", $"expected at least 1h, found {keep.TotalSeconds}s");
         if (record.MasterKey is { } master && (master.File is null) == (master.Value is null)) yield return ("record.masterKey", "expected `file` or `value`, and not both");
         foreach (var witness in record.Witnesses)
         {

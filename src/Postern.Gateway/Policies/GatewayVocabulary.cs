@@ -43,6 +43,15 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Running a candidate over what everybody did.</summary>
     public const string SimulatePolicy = "policy.simulate";
 
+    /// <summary>Destroying what was said in a session.</summary>
+    public const string EraseSessions = "sessions.erase";
+
+    /// <summary>Forbidding that, whoever wants it and however old the session is; taking that back; seeing what is held.</summary>
+    public const string HoldSessions = "sessions.hold";
+
+    /// <summary>The gateway's own: destroying what was said in sessions that are past the time that they are kept for.</summary>
+    public const string ExpireSessions = "sessions.expire";
+
     /// <summary>The gateway's own: publishing what the configured folder holds.</summary>
     public const string LoadPolicy = "policy.load";
 
@@ -55,7 +64,7 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: making whoever brought the one-time code an administrator.</summary>
     public const string FirstAdministrator = "administrators.first";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy];
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy, EraseSessions, HoldSessions];
 
     // What everybody may do who is signed in, for and about themselves. No rule gives or takes these; they are named so that every route has a name.
     private static readonly ImmutableArray<string> _everyones =
@@ -66,6 +75,9 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     /// <summary>True for what a rule can permit, by name.</summary>
     public static bool IsAdministrative(string action) => _admin.Contains(action, StringComparer.Ordinal);
+
+    /// <summary>True for what reads recordings of one's own: it is no operation on the one path, and recorded all the same.</summary>
+    public static bool ReadsOwnRecordings(string action) => action is "sessions.own" or "operations.own" or "operations.explain";
 
     /// <summary>True for what everybody who is signed in may do for themselves.</summary>
     public static bool IsEveryones(string action) => _everyones.Contains(action, StringComparer.Ordinal);
@@ -90,7 +102,7 @@ internal sealed class GatewayVocabulary : Vocabulary
 
     public override ImmutableArray<string> AskKeys => ["admin"];
 
-    public override ImmutableArray<string> OwnActions => [$"gateway.{LoadPolicy}", $"gateway.{EndIdentities}", $"gateway.{PlaceIdentities}", $"gateway.{FirstAdministrator}"];
+    public override ImmutableArray<string> OwnActions => [$"gateway.{LoadPolicy}", $"gateway.{EndIdentities}", $"gateway.{PlaceIdentities}", $"gateway.{FirstAdministrator}", $"gateway.{ExpireSessions}"];
 
     public override Operation ReadAsk(Connection connection, IReadOnlyDictionary<string, JsonElement> ask, IDefinitionCatalogue definitions, DateTimeOffset now)
     {

@@ -11,7 +11,7 @@ namespace Postern.Gateway.Recordings;
 /// Finds sessions and operations in the journal. It follows the journal and holds nothing of its own: <c>recordings.db</c> may be
 /// deleted at any time and is made again. Every question is answered as of the last durable record.
 /// </summary>
-public sealed class RecordingIndex : IDisposable
+public sealed partial class RecordingIndex : IDisposable
 {
     /// <summary>The database's name in the data folder.</summary>
     public const string FileName = "recordings.db";
@@ -187,7 +187,7 @@ public sealed class RecordingIndex : IDisposable
     }
 
     private static SqliteFile OpenFile(string path) => SqliteFile.Open(
-        path, ["journal_mode = wal", "synchronous = normal", "busy_timeout = 5000", "trusted_schema = off"], IndexRows.Version, IndexRows.Schema);
+        path, ["journal_mode = wal", "synchronous = normal", "secure_delete = on", "busy_timeout = 5000", "trusted_schema = off"], IndexRows.Version, IndexRows.Schema);
 
     private async ValueTask<bool> TakeSomeAsync(long through, CancellationToken cancellationToken)
     {

@@ -133,6 +133,28 @@ internal sealed class DataKeyFile : IDataKeyStore, IDisposable
     public ValueTask<Erasure?> ErasureOfAsync(string session) => _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<ErasureRow>(
         "select session as Session, at as At, by as By, why as Why, expiry as Expiry, operations as Operations from erasures where session = @session", new { session }, transaction)?.ToErasure(), CancellationToken.None);
 
+    /// <summary>How a session was erased; null when it was not. For lists of sessions: by primary key, on this thread.</summary>
+    public Erasure? FindErasure(string session) => _reading.FindErasure(session);
+
+    /// <summary>Whether anything was sealed for a session.</summary>
+    public ValueTask<bool> HasKeysAsync(string session) => _file.InTransactionAsync((sql, transaction) => sql.ExecuteScalar<bool>("select exists (select 1 from keys where session = @session)", new { session }, transaction), CancellationToken.None);
+
+    /// <summary>A page of the sessions that began before an instant and have keys, by id.</summary>
+    public ValueTask<ImmutableArray<string>> MadeBeforeAsync(DateTimeOffset before, string after, int limit) => _file.InTransactionAsync((sql, transaction) => sql.Query<string>(
+        """
+        select distinct session from keys where made < @before and session > @after
+            and not exists (select 1 from legal_holds h where h.session = keys.session) order by session limit @limit
+        """,
+        new { before = before.UtcTicks, after, limit }, transaction).ToImmutableArray(), CancellationToken.None);
+
+    /// <summary>The latest instant at which age was judged here, or a key was made.</summary>
+    public ValueTask<DateTimeOffset> LatestAsync() => _file.InTransactionAsync((sql, transaction) => new DateTimeOffset(
+        sql.ExecuteScalar<long>("select max(coalesce((select max(latest) from seen), 0), coalesce((select max(made) from keys), 0))", transaction: transaction), TimeSpan.Zero), CancellationToken.None);
+
+    /// <summary>Age is judged at this instant.</summary>
+    public async ValueTask SeenAsync(DateTimeOffset now) =>
+        await _file.InTransactionAsync((sql, transaction) => sql.Execute("delete from seen; insert into seen (latest) values (@latest)", new { latest = now.UtcTicks }, transaction), CancellationToken.None).ConfigureAwait(false);
+
     /// <summary>Forbids to erase a session, whoever wants to and however old it is. False when it is forbidden already.</summary>
     public async ValueTask<bool> HoldAsync(string session, DateTimeOffset at, string by, string why) => await _file.InTransactionAsync((sql, transaction) => sql.Execute(
         "insert into legal_holds (session, at, by, why) values (@session, @at, @by, @why) on conflict (session) do nothing", new { session, at = at.UtcTicks, by, why }, transaction), CancellationToken.None).ConfigureAwait(false) > 0;

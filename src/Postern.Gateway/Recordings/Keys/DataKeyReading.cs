@@ -55,6 +55,16 @@ internal sealed class DataKeyReading : IDataKeys, IDisposable
         }
     }
 
+    /// <summary>How a session was erased; null when it was not.</summary>
+    public Erasure? FindErasure(string session)
+    {
+        lock (_gate)
+        {
+            return _connection.QueryFirstOrDefault<ErasureRow>(
+                "select session as Session, at as At, by as By, why as Why, expiry as Expiry, operations as Operations from erasures where session = @session", new { session })?.ToErasure();
+        }
+    }
+
     /// <summary>Keys were destroyed: whoever kept some forgets them.</summary>
     public void Forget() => Interlocked.Increment(ref _generation);
 

@@ -5,11 +5,14 @@ internal static class DataKeyRows
 {
     /// <summary>
     /// <c>keys</c>: the wrapped keys; <c>gone</c>: which keys a session had that was erased; <c>erasures</c>: by whom and why, and whether the journal
-    /// says so yet; <c>legal_holds</c>: what may not be erased.
+    /// says so yet; <c>legal_holds</c>: what may not be erased;
+    /// <c>seen</c>: the latest instant at which age was judged.
     /// </summary>
     public const string Schema = """
         create table keys (id blob primary key, session text not null, made integer not null, master text not null, wrapped blob not null) without rowid;
         create index keys_by_session on keys (session);
+        create index keys_by_age on keys (made);
+        create table seen (latest integer not null);
         create table gone (id blob primary key, session text not null) without rowid;
         create table erasures (session text primary key, at integer not null, by text not null, why text not null, expiry integer not null, operations integer not null, told integer not null) without rowid;
         create table legal_holds (session text primary key, at integer not null, by text not null, why text not null) without rowid;

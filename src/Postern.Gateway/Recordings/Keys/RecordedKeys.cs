@@ -36,6 +36,12 @@ public sealed class RecordedKeys : IDataKeys, IDisposable
         }
     }
 
+    /// <summary>Makes a new master key of the gateway's own; the next start wraps everything by it.</summary>
+    /// <param name="folder">The data folder.</param>
+    /// <returns>The new key's id.</returns>
+    /// <exception cref="RecordingException">There is none, or the last change is not done yet.</exception>
+    public static string ReplaceMaster(string folder) => MasterKeys.Replace(folder);
+
     /// <inheritdoc/>
     public DataKeyFinding Find(UInt128 id) => _reading?.Find(id) ?? default;
 

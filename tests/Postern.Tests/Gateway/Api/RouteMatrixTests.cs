@@ -18,7 +18,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
             then: allow
           - id: administrators
             who: { groups: [admins] }
-            on: { admin: [identities.revoke, identities.restore, identities.read, connections.check, grants.read, grants.revoke, policy.apply, policy.read, policy.simulate] }
+            on: { admin: [identities.revoke, identities.restore, identities.read, connections.check, grants.read, grants.revoke, policy.apply, policy.read, policy.simulate, sessions.erase, sessions.hold] }
             then: allow
         requests:
           - id: refund-shift
@@ -125,6 +125,9 @@ public sealed class RouteMatrixTests : IAsyncLifetime
         "acceptDefinition" => ("/connections/shop/definitions/accept", """{"name":"refund","seenHash":"0"}""", 409),
         "getApproval" => ($"/approvals/{hold}", "", 200),
         "getSession" => ($"/sessions/{session}", "", 200),
+        "eraseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/erase", """{"reason":"r"}""", 404),
+        "holdSession" => ($"/sessions/{session}/hold", """{"reason":"r"}""", 200),
+        "releaseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/release", """{"reason":"r"}""", 404),
         "getOperation" => ($"/operations/{operation}", "", 200),
         "explainOperation" => ($"/operations/{operation}/explanation", "", 200),
         "getGrant" => ($"/grants/{grant}", "", 200),
@@ -140,7 +143,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
         "suggestPolicy" => ("/policy/suggest", """{"from":"2026-01-01T00:00:00Z"}""", 200),
         "canI" => ("/policy/can-i", """{"ask":{"connection":"shop","tool":"refund"}}""", 200),
         "whoCan" => ("/policy/who-can", """{"ask":{"connection":"shop","tool":"refund"}}""", 200),
-        "getDocument" or "whoami" or "listConnections" or "getPolicy" or "listApprovals" or "listRevocations" or "listPolicyVersions" or "listSessions" or "listRequests" or "listGrants" => (route.Path, "", 200),
+        "getDocument" or "whoami" or "listConnections" or "getPolicy" or "listApprovals" or "listRevocations" or "listPolicyVersions" or "listSessions" or "listRequests" or "listGrants" or "listLegalHolds" => (route.Path, "", 200),
         _ => throw new InvalidOperationException($"the route `{route.Operation}` has no sample; say how it is called"),
     };
 
