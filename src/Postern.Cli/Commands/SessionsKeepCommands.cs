@@ -29,7 +29,7 @@ internal static class SessionsKeepCommands
     {
         yield return Act(shared, "erase", "Destroy what was said in a session, for good: its keys. Who did what, and what came of it, stays, and the journal verifies. A rule says `admin: [sessions.erase]`, and a token alone is not enough unless others agree.");
         yield return Act(shared, "hold", "Forbid to erase a session, whoever wants it and however old it is. A rule says `admin: [sessions.hold]`.");
-        yield return Act(shared, "release", "Take that back. A rule says `admin: [sessions.hold]`, and a token alone is not enough unless others agree.");
+        yield return Act(shared, "release", "Take a hold back. A rule says `admin: [sessions.release]`, and a token alone is not enough unless others agree.");
         yield return Held(shared);
     }
 

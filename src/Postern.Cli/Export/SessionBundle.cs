@@ -28,7 +28,7 @@ internal static class SessionBundle
         manifest.json       the length and SHA-256 of every file here
         manifest.sig        the gateway's signature over the manifest
         public.pem          the key that made it; compare it with one that you were given another way
-        keys.ndjson         the keys that what was said in this session is sealed with, and no others
+        keys.ndjson         the keys that what was said in this session is sealed with, and no others; or who destroyed them, and why
         session.ndjson      the same for programs: one operation on each line
         session.html        the same for people: open it in a browser, it needs no network
 

@@ -2,14 +2,21 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Core.Recording;
 
 namespace Postern.Core.Evidence;
 
-/// <summary>The data keys of one session in a bundle: a line for each, with its id and itself in hex.</summary>
+/// <summary>One data key in a bundle: itself, or how it was destroyed.</summary>
+/// <param name="Id">Its id in hex.</param>
+/// <param name="Key">Itself in hex; null when it was destroyed.</param>
+/// <param name="Erasure">How it was destroyed; null when it is there.</param>
+internal sealed record BundledKey(string Id, string? Key, Erasure? Erasure);
+
+/// <summary>The data keys of one session in a bundle, one on a line.</summary>
 internal sealed class BundledKeys : IDataKeys
 {
-    private readonly SortedDictionary<UInt128, byte[]?> _keys = [];
+    private readonly SortedDictionary<UInt128, DataKeyFinding> _keys = [];
 
     public int Generation => 0;
 
@@ -17,35 +24,42 @@ internal sealed class BundledKeys : IDataKeys
     public static BundledKeys? Read(byte[] lines)
     {
         var read = new BundledKeys();
-        foreach (var line in Encoding.ASCII.GetString(lines).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        try
         {
-            var json = new Utf8JsonReader(Encoding.ASCII.GetBytes(line));
-            var texts = new List<string>();
-            while (json.Read())
+            foreach (var line in Encoding.UTF8.GetString(lines).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
-                if (json.TokenType is JsonTokenType.PropertyName or JsonTokenType.String) texts.Add(json.GetString()!);
+                if (JsonSerializer.Deserialize(line, BundledKeyContext.Default.BundledKey) is not { } one || !UInt128.TryParse(one.Id, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id)) return null;
+                var key = one.Key is null ? null : Convert.FromHexString(one.Key);
+                if (key is not null && key.Length != SessionKey.KeyBytes) return null;
+                if (!read._keys.TryAdd(id, new DataKeyFinding(key, one.Erasure))) return null;
             }
-            if (texts is not ["id", var id, "key", var key] || !UInt128.TryParse(id, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var number)) return null;
-            var bytes = new byte[SessionKey.KeyBytes];
-            if (Convert.FromHexString(key, bytes, out _, out var written) != System.Buffers.OperationStatus.Done || written != bytes.Length || !read._keys.TryAdd(number, bytes)) return null;
+        }
+        catch (Exception fault) when (fault is JsonException or FormatException)
+        {
+            return null;
         }
         return read;
     }
 
-    public DataKeyFinding Find(UInt128 id) => new(_keys.GetValueOrDefault(id) is { } key ? [.. key] : null, Erasure: null);
+    public DataKeyFinding Find(UInt128 id) => _keys.GetValueOrDefault(id) is { Key: { } key } ? new DataKeyFinding([.. key], Erasure: null) : _keys.GetValueOrDefault(id);
 
     /// <summary>Takes note of the key that a record is sealed with.</summary>
-    public void Note(ReadOnlySpan<byte> sealedContent) => _keys.TryAdd(BinaryPrimitives.ReadUInt128BigEndian(sealedContent), null);
+    public void Note(ReadOnlySpan<byte> sealedContent) => _keys.TryAdd(BinaryPrimitives.ReadUInt128BigEndian(sealedContent), default);
 
-    /// <summary>The lines for those that are here and not destroyed.</summary>
+    /// <summary>The lines for those that are here, and for those that were destroyed.</summary>
     public byte[] Write(IDataKeys? keys)
     {
         var lines = new StringBuilder();
         foreach (var id in _keys.Keys)
         {
-            if (keys?.Find(id).Key is not { } key) continue;
-            lines.Append(CultureInfo.InvariantCulture, $"{{\"id\":\"{id:x32}\",\"key\":\"{Convert.ToHexStringLower(key)}\"}}\n");
+            var found = keys?.Find(id) ?? default;
+            if (found is { Key: null, Erasure: null }) continue;
+            lines.Append(JsonSerializer.Serialize(new BundledKey(id.ToString("x32", CultureInfo.InvariantCulture), found.Key is { } key ? Convert.ToHexStringLower(key) : null, found.Erasure), BundledKeyContext.Default.BundledKey)).Append('\n');
         }
-        return Encoding.ASCII.GetBytes(lines.ToString());
+        return Encoding.UTF8.GetBytes(lines.ToString());
     }
 }
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(BundledKey))]
+internal sealed partial class BundledKeyContext : JsonSerializerContext;

@@ -24,7 +24,7 @@ internal static class RetentionRoutes
     [
         new("eraseSession", "POST", "/sessions/{id}/erase") { Access = ApiAccess.Judged, Action = GatewayVocabulary.EraseSessions, NeedsPresence = true, Body = ["reason"], Handle = call => EraseAsync(parts, call) },
         new("holdSession", "POST", "/sessions/{id}/hold") { Access = ApiAccess.Judged, Action = GatewayVocabulary.HoldSessions, Body = ["reason"], Handle = call => HoldAsync(parts, call) },
-        new("releaseSession", "POST", "/sessions/{id}/release") { Access = ApiAccess.Judged, Action = GatewayVocabulary.HoldSessions, NeedsPresence = true, Body = ["reason"], Handle = call => ReleaseAsync(parts, call) },
+        new("releaseSession", "POST", "/sessions/{id}/release") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ReleaseSessions, NeedsPresence = true, Body = ["reason"], Handle = call => ReleaseAsync(parts, call) },
         new("listLegalHolds", "GET", "/legal-holds") { Access = ApiAccess.Signed, Action = GatewayVocabulary.HoldSessions, Handle = call => ListAsync(parts, call) },
     ];
 

@@ -8,7 +8,10 @@ namespace Postern.Gateway.Configuration;
 internal static class ConfigurationValue
 {
     private static readonly (string Suffix, long Factor)[] _sizes = [("KiB", 1024), ("MiB", 1024 * 1024), ("GiB", 1024 * 1024 * 1024)];
-    private static readonly (string Suffix, double Milliseconds)[] _durations = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    // A century: longer than anything here is meant, and far from what a span can hold.
+    private const double LongestMilliseconds = 36_525 * 86_400_000.0;
+
+    private static readonly (string Suffix, double Milliseconds)[] _durations = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
     /// <summary>Null when the text is a value of this kind; otherwise what was expected.</summary>
     public static string? Expectation(ConfigurationShape.Value shape, string text) => shape.Kind switch
@@ -59,7 +62,7 @@ internal static class ConfigurationValue
         foreach (var (suffix, milliseconds) in _durations)
         {
             if (!text.EndsWith(suffix, StringComparison.Ordinal)) continue;
-            if (!int.TryParse(text[..^suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count <= 0) continue;
+            if (!int.TryParse(text[..^suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count <= 0 || count * milliseconds > LongestMilliseconds) continue;
             span = TimeSpan.FromMilliseconds(count * milliseconds);
             return true;
         }

@@ -46,8 +46,11 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>Destroying what was said in a session.</summary>
     public const string EraseSessions = "sessions.erase";
 
-    /// <summary>Forbidding that, whoever wants it and however old the session is; taking that back; seeing what is held.</summary>
+    /// <summary>Forbidding that, whoever wants it and however old the session is; seeing what is held.</summary>
     public const string HoldSessions = "sessions.hold";
+
+    /// <summary>Taking that back.</summary>
+    public const string ReleaseSessions = "sessions.release";
 
     /// <summary>The gateway's own: destroying what was said in sessions that are past the time that they are kept for.</summary>
     public const string ExpireSessions = "sessions.expire";
@@ -64,7 +67,7 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: making whoever brought the one-time code an administrator.</summary>
     public const string FirstAdministrator = "administrators.first";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy, EraseSessions, HoldSessions];
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy, EraseSessions, HoldSessions, ReleaseSessions];
 
     // What everybody may do who is signed in, for and about themselves. No rule gives or takes these; they are named so that every route has a name.
     private static readonly ImmutableArray<string> _everyones =

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Conformance.Gateways;
 
@@ -78,7 +79,8 @@ internal static class Recordings
         var report = JournalVerifier.Verify([folder], File.ReadAllText(Path.Combine(data, JournalKeys.PublicKeyFile)), anchor is null ? [] : [anchor]);
         var problem = report.IsGood ? null : string.Join("; ", report.Problems.Concat(report.Journals.Where(journal => !journal.IsGood).Select(journal => journal.Bad!.ToString())));
 
-        var records = new JournalReader(folder).Read(JournalPosition.Begin).ToArray();
+        using var keys = RecordedKeys.Open(data);
+        var records = new JournalReader(folder, keys).Read(JournalPosition.Begin).ToArray();
         var stories = new Dictionary<string, RecordedStory>(StringComparer.Ordinal);
         var order = new List<RecordedStory>();
         foreach (var record in records)

@@ -5,6 +5,7 @@ using Postern.Core.Operations;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Tests.Cli;
 
@@ -23,10 +24,11 @@ internal sealed class RecordedFolder : IDisposable
 
     public string Key => System.IO.Path.Combine(Path, "journal.pub.pem");
 
-    public static async Task<RecordedFolder> CreateAsync(string reply = """{"result":{"email":"[redacted]","name":"Mia"}}""", string client = "desk 1.0")
+    public static async Task<RecordedFolder> CreateAsync(string reply = """{"result":{"email":"[redacted]","name":"Mia"}}""", string client = "desk 1.0", bool isSealed = false)
     {
         var folder = new RecordedFolder(Directory.CreateTempSubdirectory("postern-test-").FullName);
-        await using var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.Path }, TimeProvider.System, CancellationToken.None);
+        using var keys = isSealed ? await DataKeyFile.OpenAsync(folder.Path, null, TimeProvider.System) : null;
+        await using var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.Path, DataKeys = keys }, TimeProvider.System, CancellationToken.None);
 
         var allowed = await recorder.BeginAsync(Intent("get_customer", new Decision.Allow(Version, [new RuleMatch("support-reads", RuleEffect.Allow)], "a rule permits it"), client), CancellationToken.None);
         await allowed.AppendAsync(FrameDirection.Reply, Masked(reply), maskedValues: 1);

@@ -18,7 +18,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
             then: allow
           - id: administrators
             who: { groups: [admins] }
-            on: { admin: [identities.revoke, identities.restore, identities.read, connections.check, grants.read, grants.revoke, policy.apply, policy.read, policy.simulate, sessions.erase, sessions.hold] }
+            on: { admin: [identities.revoke, identities.restore, identities.read, connections.check, grants.read, grants.revoke, policy.apply, policy.read, policy.simulate, sessions.erase, sessions.hold, sessions.release] }
             then: allow
         requests:
           - id: refund-shift

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Tests.Gateway.Policies;
 
@@ -207,7 +208,11 @@ public sealed class PublishingTests : IAsyncLifetime
         return Assert.Throws<SqliteException>(() => { command.ExecuteNonQuery(); });
     }
 
-    private JournalRecord[] Records() => [.. new JournalReader(Path.Combine(_gateway.DataFolder, "journal")).Read(JournalPosition.Begin)];
+    private JournalRecord[] Records()
+    {
+        using var keys = RecordedKeys.Open(_gateway.DataFolder);
+        return [.. new JournalReader(Path.Combine(_gateway.DataFolder, "journal"), keys).Read(JournalPosition.Begin)];
+    }
 
     private static JsonObject Body(int from, string policy, string reason) => new() { ["from"] = from, ["reason"] = reason, ["files"] = new JsonObject { ["policy.yaml"] = policy } };
 

@@ -140,7 +140,7 @@ public sealed class RetentionPassTests : IAsyncLifetime
 
     private RetentionPass Pass(KeepTimes keep)
     {
-        var pipeline = new OperationPipeline(new OwnPolicies(), _parts.Recorder, null!, new SessionBook(_clock), new Leash(_clock), "http://127.0.0.1", _clock);
+        var pipeline = new OperationPipeline(new OwnPolicies(), _parts.Recorder, null!, new SessionBook(_clock), new Leash(TimeProvider.System), "http://127.0.0.1", _clock);
         return new RetentionPass(_parts.Keys, _parts.Index, _parts.Eraser, new OwnOperations(pipeline, "http://127.0.0.1", _clock), keep, _clock);
     }
 

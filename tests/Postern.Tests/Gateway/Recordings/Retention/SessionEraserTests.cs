@@ -204,7 +204,8 @@ public sealed class SessionEraserTests : IAsyncLifetime
         {
             var time = clock ?? TimeProvider.System;
             var keys = await DataKeyFile.OpenAsync(folder, null, time);
-            var options = new RecorderOptions { DataFolder = folder, DataKeys = keys };
+            // A clock that is moved by months would be asked for a checkpoint of every minute of them.
+            var options = new RecorderOptions { DataFolder = folder, DataKeys = keys, Heartbeat = TimeSpan.FromDays(1) };
             var recorder = await Recorder.OpenAsync(options, time, CancellationToken.None);
             var index = RecordingIndex.Open(options, recorder);
             index.ErasureOf = keys.FindErasure;
