@@ -142,10 +142,16 @@ public sealed partial class GatewayHost : IAsyncDisposable
         if (JournalKeys.FileOf(recording) is { } signingKey) teardown.Own(new WatchedSigningKey(recording, signingKey, recorder, clock, logs.CreateLogger("Postern.Record")));
         var witnesses = WitnessesOf(options.Record, recorder, clock, logs.CreateLogger("Postern.Record"));
         if (witnesses is not null) teardown.Own(witnesses);
+        // Before whoever reads the journal from its begin: what left the disk comes back from here.
+        ExportBook? sinks = null;
+        var upload = UploadOf(options.Record, recording, recorder, clock, logs.CreateLogger("Postern.Record"));
+        if (upload is not null) teardown.Own(upload).Start();
+        var local = upload is null ? null : teardown.Own(upload.KeepLocal(() => sinks?.FirstSegment ?? 1));
+        local?.Start();
         var index = teardown.Own(OpenIndex(recording, recorder));
         index.ErasureOf = keys.FindErasure;
         teardown.Own(new IndexFollower(index, clock, logs.CreateLogger("Postern.Recordings")));
-        var exports = teardown.Own(new ExportBook(options.Exports, recording, recorder, clock, logs.CreateLogger("Postern.Exports")));
+        var exports = sinks = teardown.Own(new ExportBook(options.Exports, recording, recorder, clock, logs.CreateLogger("Postern.Exports")));
         var holds = teardown.Own(OpenHolds(folder));
         var grantStore = teardown.Own(OpenGrants(folder));
         var notes = new RefusalNotes(recorder, clock, logs.CreateLogger("Postern.Refusals"));
@@ -197,6 +203,8 @@ public sealed partial class GatewayHost : IAsyncDisposable
         operations.Gauge("postern.record.durable_sequence", "{record}", "The last record that survives a power loss.", () => recorder.DurableSequence);
         operations.Gauge("postern.record.well", "1", "1 while operations can be recorded.", () => recorder.Fault is null ? 1 : 0);
         operations.Gauges("postern.export.lag", "s", "How long the oldest record waits that a sink has not been sent.", exports.LagSeconds);
+        if (upload is not null) operations.Gauge("postern.store.lag", "s", "How long the oldest record waits that the recording store does not have.", () => upload.Lag.TotalSeconds);
+        if (upload is not null) operations.Gauge("postern.store.lag_bytes", "By", "Bytes of the journal that the recording store does not have.", () => upload.LagBytes);
         if (options.Telemetry is { } collector) teardown.Own(new OtlpTelemetry(collector));
         var sessionBook = new SessionBook(clock);
         var services = new ProtocolServices
@@ -283,9 +291,10 @@ public sealed partial class GatewayHost : IAsyncDisposable
             new ReadinessCheck("retention", _ => ValueTask.FromResult(retention.Complaint)) { IsWarning = true },
             new ReadinessCheck("shared", _ => ValueTask.FromResult(shared)) { IsWarning = true },
             new ReadinessCheck("exports", _ => ValueTask.FromResult(exports.Complaint)) { IsWarning = true },
+            new ReadinessCheck("store", _ => ValueTask.FromResult(upload?.Complaint ?? local?.Complaint)) { IsWarning = true },
             new ReadinessCheck("policy", _ => ValueTask.FromResult(policies.Status.Complaint)) { IsWarning = true },
         ]);
-        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, witnesses, exports, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
+        if (management is not null) await RunAsync(ManagementServer.Build(management, readiness, new GatewayMetrics(operations, holds, policies, recorder, witnesses, exports, upload, clock), logs), teardown, cancellationToken).ConfigureAwait(false);
         var sessions = raw is null ? null : teardown.Own(RawListenerOf(raw, protocols, rawCertificate, options, clock, logs));
         teardown.Own(server);
         await server.StartAsync(cancellationToken).ConfigureAwait(false);

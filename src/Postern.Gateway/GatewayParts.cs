@@ -20,6 +20,7 @@ using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Recordings.Keys;
 using Postern.Gateway.Recordings.Retention;
+using Postern.Gateway.Recordings.Stores;
 using Postern.Gateway.Recordings.Witnesses;
 using Postern.Gateway.Storage;
 using Postern.Protocols;
@@ -60,7 +61,15 @@ public sealed partial class GatewayHost
     private static CheckpointWitnesses? WitnessesOf(RecordOptions record, Recorder recorder, TimeProvider clock, ILogger log) => record.Witnesses.IsEmpty
         ? null
         : new CheckpointWitnesses(
-            record.Witnesses.Select(IWitness (witness) => witness.File is { } file ? new FileWitness(witness.Name, file) : new HttpWitness(witness.Name, witness.Url!, witness.Token)), recorder, record.RefuseWithoutWitness, clock, log);
+            record.Witnesses.Select(IWitness (witness) => witness switch
+            {
+                { File: { } file } => new FileWitness(witness.Name, file),
+                { S3: { } bucket } => new StoreWitness(witness.Name, RecordingStores.Open(bucket)),
+                _ => new HttpWitness(witness.Name, witness.Url!, witness.Token),
+            }), recorder, record.RefuseWithoutWitness, clock, log);
+
+    private static JournalUpload? UploadOf(RecordOptions record, RecorderOptions recording, Recorder recorder, TimeProvider clock, ILogger log) =>
+        record.Store is { } store ? new JournalUpload(store, RecordingStores.Open(store.Target), recording, recorder, clock, log) : null;
 
     private static async Task<Recorder> OpenRecorderAsync(RecorderOptions recording, TimeProvider clock, CancellationToken cancellationToken)
     {

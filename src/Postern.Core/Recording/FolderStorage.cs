@@ -44,11 +44,15 @@ public sealed class FolderStorage : IJournalStorage
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> List() => _only is not null ? _only : Directory.Exists(Name) ? [.. Directory.EnumerateFiles(Name).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)] : [];
+    public IReadOnlyList<string> List() => _only is not null ? _only : Directory.Exists(Name) ? [.. Directory.EnumerateFiles(Name).Select(path => MovedSegment.NameOf(Path.GetFileName(path))).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)] : [];
 
     /// <inheritdoc/>
-    public IJournalFile Open(string name) => new DiskFile(File.OpenHandle(
-        Path.Combine(Name, name), FileMode.Open, _lock is null ? FileAccess.Read : FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+    public IJournalFile Open(string name)
+    {
+        var path = Path.Combine(Name, name);
+        if (!File.Exists(path)) MovedSegment.Recall(Name, name);
+        return new DiskFile(File.OpenHandle(path, FileMode.Open, _lock is null ? FileAccess.Read : FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+    }
 
     /// <inheritdoc/>
     public IJournalFile Create(string name)
@@ -79,16 +83,47 @@ public sealed class FolderStorage : IJournalStorage
         if (result != 0) throw new IOException($"cannot flush the folder `{folder}` (error {error})");
     }
 
+    /// <summary>Gives a file that is whole the name that it is to have, unless somebody has it: false then. A move looks first and moves then, and two who do so at once both win.</summary>
+    /// <exception cref="IOException">It cannot be done.</exception>
+    public static bool TryTakeName(string draft, string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            try
+            {
+                File.Move(draft, path, overwrite: false);
+                return true;
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                return false;
+            }
+        }
+        if (NativeLink(Encoding.UTF8.GetBytes(draft + '\0'), Encoding.UTF8.GetBytes(path + '\0')) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            return error == NameTaken ? false : throw new IOException($"cannot name a file `{path}` (error {error})");
+        }
+        File.Delete(draft);
+        return true;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _lock?.Dispose();
 
+    private const int NameTaken = 17; // EEXIST, the same on every Unix that .NET runs on
+
     // The base library cannot flush a folder, and a file whose name is lost in a power cut is lost with it (POSIX open, fsync, close).
-#pragma warning disable SYSLIB1054, CA5392 // source-generated marshalling needs unsafe blocks; these three take blittable values only
+    // Nor can it give a name without taking it from another (POSIX link).
+#pragma warning disable SYSLIB1054, CA5392 // source-generated marshalling needs unsafe blocks; these take blittable values only
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     private static extern int NativeOpen(byte[] path, int flags);
 
     [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static extern int NativeFlush(int descriptor);
+
+    [DllImport("libc", EntryPoint = "link", SetLastError = true)]
+    private static extern int NativeLink(byte[] from, byte[] to);
 
     [DllImport("libc", EntryPoint = "close", SetLastError = true)]
     private static extern int NativeClose(int descriptor);

@@ -39,7 +39,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
     public string? ReadJournalId()
     {
         using var storage = FolderStorage.ForReading(folder);
-        if (!File.Exists(Path.Combine(folder, JournalFormat.SegmentName(1)))) return null;
+        if (!MovedSegment.IsThere(folder, 1)) return null;
         using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(1)));
         return scanner.ReadHeader(out var header) == ScanStep.Record ? header!.Journal : throw Damaged(JournalFormat.SegmentName(1), scanner);
     }
@@ -82,7 +82,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         using var opener = new RecordOpener(keys);
         var position = from;
         long last = 0;
-        while (last < through && File.Exists(Path.Combine(folder, JournalFormat.SegmentName(position.Segment))))
+        while (last < through && MovedSegment.IsThere(folder, position.Segment))
         {
             var name = JournalFormat.SegmentName(position.Segment);
             using var scanner = new SegmentScanner(Open(storage, name));
@@ -137,9 +137,8 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         var total = -from.Offset;
         for (var segment = from.Segment; ; segment++)
         {
-            var file = new FileInfo(Path.Combine(folder, JournalFormat.SegmentName(segment)));
-            if (!file.Exists) return Math.Max(0, total);
-            total += file.Length;
+            if (MovedSegment.LengthOf(folder, segment) is not { } length) return Math.Max(0, total);
+            total += length;
         }
     }
 
@@ -149,7 +148,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
     /// <summary>The number in a segment's file name; null for other names.</summary>
     public static int? SegmentNumber(string name) => JournalFormat.TryReadSegmentName(name, out var number) ? number : null;
 
-    private bool IsLast(int segment) => !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1)));
+    private bool IsLast(int segment) => !MovedSegment.IsThere(folder, segment + 1);
 
     private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, bool withContent, string name, PayloadMemo? memo)
     {

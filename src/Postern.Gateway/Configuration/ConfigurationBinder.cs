@@ -42,8 +42,9 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
                 Key = record.Has("signingKey") ? SigningKey(record.Section("signingKey")) : null,
                 Keep = record.Duration("keep"),
                 MasterKey = record.Has("masterKey") && record.Section("masterKey") is var master ? new MasterKeyOptions(master.Path("file"), master.Text("value"), master.Path("previousFile")) : null,
-                Witnesses = [.. record.Map("witnesses").Select(entry => new WitnessOptions(entry.Name, entry.Reader.Path("file"), entry.Reader.Text("url"), Secret(entry.Reader, "token")))],
+                Witnesses = [.. record.Map("witnesses").Select(entry => new WitnessOptions(entry.Name, entry.Reader.Path("file"), entry.Reader.Text("url"), Secret(entry.Reader, "token")) { S3 = entry.Reader.Has("s3") ? Bucket(entry.Reader.Section("s3")) : null })],
                 RefuseWithoutWitness = record.Duration("refuseWithoutWitness"),
+                Store = record.Has("store") ? Store(record.Section("store")) : null,
             },
             Exports = [.. top.Map("exports").Select(entry => Export(entry.Name, entry.Reader)).OfType<ExportOptions>()],
             Telemetry = Telemetry(top),
@@ -326,6 +327,8 @@ internal sealed partial class ConfigurationBinder(string folder, ICollection<Sou
         public string? Path(string name) => Text(name) is { } path ? System.IO.Path.GetFullPath(path, folder) : null;
 
         public int? Size(string name) => Text(name) is { } text && ConfigurationValue.TrySize(text, out var bytes) ? bytes : null;
+
+        public long? Volume(string name) => Text(name) is { } text && ConfigurationValue.TryVolume(text, out var bytes) ? bytes : null;
 
         public int? Number(string name) => int.TryParse(Text(name), out var number) ? number : null;
 

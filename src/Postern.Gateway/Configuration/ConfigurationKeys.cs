@@ -178,12 +178,14 @@ internal static class ConfigurationKeys
         ]), "The key that the keys of sessions are wrapped with, with which what was said in them is sealed. One that the gateway makes and keeps in `data` when absent; kept elsewhere, a copy of `data` alone cannot be read."),
         new("witnesses", new MapOf(NamePattern, NameRule, new Section(
         [
-            new("file", One(ValueKind.Path), "A file to append to, on a disk that whoever administers the gateway cannot change. Either this or `url`."),
-            new("url", One(ValueKind.Url), "Receives a POST of one line of JSON for each checkpoint. Either this or `file`."),
+            new("file", One(ValueKind.Path), "A file to append to, on a disk that whoever administers the gateway cannot change. One of `file`, `url` and `s3`."),
+            new("url", One(ValueKind.Url), "Receives a POST of one line of JSON for each checkpoint."),
+            new("s3", StoreKeys.S3, "A bucket in which each checkpoint becomes an object that is never written over."),
             new("token", One(ValueKind.Secret), "Sent as bearer token with it."),
             new("tokenFile", One(ValueKind.Path), "A file that holds it instead."),
         ])), "Who is told of every signed checkpoint: what a witness has heard of cannot be cut off unseen."),
         new("refuseWithoutWitness", One(ValueKind.Duration), "New work is refused when a witness has heard of nothing for longer than this. It is only said aloud when absent."),
+        new("store", StoreKeys.Store, "Where the journal is kept besides `data`: it is uploaded in order, in pieces that are never written over."),
     ]);
 
     private static Section Holds { get; } = new(

@@ -84,7 +84,7 @@ internal static class ConfigurationReference
                 return new JsonObject { ["type"] = "array", ["items"] = Shape(list.Item) };
             case ConfigurationShape.Value { Kind: ValueKind.Choice } choice:
                 return new JsonObject { ["enum"] = new JsonArray([.. choice.Choices.Select(word => JsonValue.Create(word))]) };
-            case ConfigurationShape.Value { Kind: ValueKind.Number or ValueKind.Size }:
+            case ConfigurationShape.Value { Kind: ValueKind.Number or ValueKind.Size or ValueKind.Volume }:
                 return new JsonObject { ["type"] = new JsonArray("string", "integer") };
             case ConfigurationShape.Value { Kind: ValueKind.Switch }:
                 return new JsonObject { ["type"] = "boolean" };

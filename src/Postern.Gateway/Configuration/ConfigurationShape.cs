@@ -20,6 +20,9 @@ internal enum ValueKind
     /// <summary>Bytes: <c>65536</c>, <c>64KiB</c>, <c>1MiB</c>, <c>1GiB</c>.</summary>
     Size,
 
+    /// <summary>Bytes of disk: <c>512MiB</c>, <c>50GiB</c>, <c>2TiB</c>.</summary>
+    Volume,
+
     /// <summary>A time span: <c>500ms</c>, <c>10s</c>, <c>5m</c>, <c>2h</c>.</summary>
     Duration,
 

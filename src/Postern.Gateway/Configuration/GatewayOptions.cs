@@ -335,6 +335,9 @@ public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024
 
     /// <summary>How long a witness may hear of nothing before new work is refused; null for any time.</summary>
     public TimeSpan? RefuseWithoutWitness { get; init; }
+
+    /// <summary>Where recordings are kept besides the local disk; null for nowhere.</summary>
+    public StoreOptions? Store { get; init; }
 }
 
 /// <summary>Where the key comes from that data keys are wrapped with. It has a file or a value.</summary>
@@ -343,12 +346,16 @@ public sealed record RecordOptions(bool IsStrict = true, int ContentBytes = 1024
 /// <param name="PreviousFile">The key before it: what it wrapped is wrapped anew at the next start.</param>
 public sealed record MasterKeyOptions(string? File, string? Value, string? PreviousFile);
 
-/// <summary>One witness; it has a file or a URL.</summary>
+/// <summary>One witness; it has a file, a URL or a bucket.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="File">Appended to.</param>
 /// <param name="Url">Posted to.</param>
 /// <param name="Token">Bearer token for it, or null.</param>
-public sealed record WitnessOptions(string Name, string? File, string? Url, string? Token);
+public sealed record WitnessOptions(string Name, string? File, string? Url, string? Token)
+{
+    /// <summary>Each checkpoint becomes an object there.</summary>
+    public StoreTarget.S3? S3 { get; init; }
+}
 
 /// <summary>Where reviewers are told of holds.</summary>
 /// <param name="Url">Receives a signed POST for each hold.</param>

@@ -94,8 +94,16 @@ internal static class GatewayOptionsCheck
         if (record.MasterKey is { } master && (master.File is null) == (master.Value is null)) yield return ("record.masterKey", "expected `file` or `value`, and not both");
         foreach (var witness in record.Witnesses)
         {
-            if ((witness.File is null) == (witness.Url is null)) yield return ($"record.witnesses.{witness.Name}", "expected `file` or `url`, and not both");
+            if (new object?[] { witness.File, witness.Url, witness.S3 }.Count(place => place is not null) != 1) yield return ($"record.witnesses.{witness.Name}", "expected one of `file`, `url` and `s3`");
+            if (witness.S3 is { } bucket)
+            {
+                foreach (var (at, message) in StoreCheck.Problems(bucket)) yield return ($"record.witnesses.{witness.Name}.{at}", message);
+            }
             if (witness.Url is { } text && ConfigurationValue.TryUrl(text, out var url) && url.Scheme != "https" && !IsLoopback(url)) yield return ($"record.witnesses.{witness.Name}.url", $"expected https, found `{text}`");
+        }
+        if (record.Store is { } store)
+        {
+            foreach (var (at, message) in StoreCheck.Problems(store)) yield return ($"record.store.{at}", message);
         }
         if (record.RefuseWithoutWitness is { } wait)
         {

@@ -208,9 +208,9 @@ internal static class EventReading
 
     private static EventSeverity LoudnessOf(string kind) => kind switch
     {
-        "journal.recovered" => EventSeverity.Error,
+        "journal.recovered" or "store.conflict" => EventSeverity.Error,
         "journal.opened" or "journal.closed" or "target.started" or "target.ended" => EventSeverity.Information,
-        _ when kind.EndsWith("refused", StringComparison.Ordinal) || kind.EndsWith("rejected", StringComparison.Ordinal) || kind.EndsWith("gave_up", StringComparison.Ordinal) || kind is "grant.break_glass" or "export.behind" => EventSeverity.Warning,
+        _ when kind.EndsWith("refused", StringComparison.Ordinal) || kind.EndsWith("rejected", StringComparison.Ordinal) || kind.EndsWith("gave_up", StringComparison.Ordinal) || kind is "grant.break_glass" or "export.behind" or "store.behind" => EventSeverity.Warning,
         _ => EventSeverity.Notice,
     };
 

@@ -32,6 +32,9 @@ internal sealed class ExportBook : IAsyncDisposable
     /// <summary>What is wrong with any of them, or null.</summary>
     public string? Complaint => string.Join("; ", _exports.Select(export => export.Complaint).OfType<string>()) is { Length: > 0 } complaint ? complaint : null;
 
+    /// <summary>The first segment that any of them still reads.</summary>
+    public int FirstSegment => _exports.IsEmpty ? int.MaxValue : _exports.Min(static export => export.Segment);
+
     /// <summary>Writes how far each is.</summary>
     public void Write(MetricsText text)
     {

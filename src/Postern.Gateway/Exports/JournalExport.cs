@@ -48,6 +48,9 @@ internal sealed partial class JournalExport(ExportOptions options, IExportSink s
     /// <summary>The last record that needs no more sending.</summary>
     public long Sequence => Volatile.Read(ref _cursor)?.Sequence ?? 0;
 
+    /// <summary>The segment that it reads next.</summary>
+    public int Segment => Volatile.Read(ref _cursor)?.Position.Segment ?? 1;
+
     /// <summary>Records that wait.</summary>
     public long LagRecords => Math.Max(0, recorder.DurableSequence - Sequence);
 

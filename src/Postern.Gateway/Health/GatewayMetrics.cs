@@ -2,12 +2,13 @@ using Postern.Core.Approvals;
 using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Gateway.Exports;
+using Postern.Gateway.Recordings.Stores;
 using Postern.Gateway.Recordings.Witnesses;
 
 namespace Postern.Gateway.Health;
 
 /// <summary>Everything that <c>/metrics</c> shows: operations, what waits for people, the policy in force, the record, its exports, and the process.</summary>
-internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore holds, IPolicySource policies, Recorder recorder, CheckpointWitnesses? witnesses, ExportBook exports, TimeProvider clock)
+internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore holds, IPolicySource policies, Recorder recorder, CheckpointWitnesses? witnesses, ExportBook exports, JournalUpload? upload, TimeProvider clock)
 {
     /// <summary>The text of one scrape.</summary>
     public async ValueTask<string> ScrapeAsync(CancellationToken cancellationToken)
@@ -25,6 +26,7 @@ internal sealed class GatewayMetrics(OperationMetrics operations, IHoldStore hol
             foreach (var (name, since) in witnesses.State) text.Sample("postern_witness_behind_seconds", since is { } then ? Math.Max(0, (clock.GetUtcNow() - then).TotalSeconds) : 0, ("witness", name));
         }
         exports.Write(text);
+        upload?.Write(text);
         text.Single("process_resident_memory_bytes", "gauge", "Resident memory of the process.", Environment.WorkingSet);
         text.Single("process_cpu_seconds_total", "counter", "Processor time of the process, user and system.", Environment.CpuUsage.TotalTime.TotalSeconds);
         text.Single("dotnet_gc_heap_size_bytes", "gauge", "The managed heap after the last collection.", GC.GetGCMemoryInfo().HeapSizeBytes);

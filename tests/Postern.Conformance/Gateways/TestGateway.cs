@@ -56,7 +56,7 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Starts one in front of this target, with this policy.</summary>
     public static async Task<TestGateway> StartAsync(
         ConnectionOptions connection, string policy, CancellationToken cancellationToken, LimitOptions? limits = null, ILoggerFactory? logs = null, TimeSpan wait = default,
-        PostgresListenOptions? postgres = null, Protocols.SessionLimits? sessions = null, ImmutableArray<ExportOptions> exports = default)
+        PostgresListenOptions? postgres = null, Protocols.SessionLimits? sessions = null, ImmutableArray<ExportOptions> exports = default, RecordOptions? record = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-gateway-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = Audience }, cancellationToken);
@@ -75,6 +75,7 @@ internal sealed class TestGateway : IAsyncDisposable
                     Issuers = [IssuerOf(issuer)],
                     Connections = [connection],
                     Policy = [file],
+                    Record = record ?? new RecordOptions(),
                     Exports = exports.IsDefault ? [] : exports,
                     Waits = new WaitOptions { Longest = wait, Statement = wait },
                 },

@@ -38,6 +38,10 @@ internal sealed class NodeServer : IAsyncDisposable
     public static Task<NodeServer> StartOidcProviderAsync(string callbacks, string resource, CancellationToken cancellationToken) =>
         StartAsync([Path.Combine(Checkout.Node, "oidc", "provider.mjs")], cancellationToken, new Dictionary<string, string> { ["CALLBACKS"] = callbacks, ["RESOURCE"] = resource });
 
+    /// <summary>npm's s3rver with one bucket and one key; <see cref="Url"/> tells its port.</summary>
+    public static Task<NodeServer> StartS3Async(string bucket, string accessKey, string secretKey, CancellationToken cancellationToken) =>
+        StartAsync([Path.Combine(Checkout.Node, "stores", "s3.mjs")], cancellationToken, new Dictionary<string, string> { ["BUCKET"] = bucket, ["ACCESS_KEY"] = accessKey, ["SECRET_KEY"] = secretKey });
+
     public ValueTask DisposeAsync() => _child.DisposeAsync();
 
     private static async Task<NodeServer> StartAsync(string[] script, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? more = null)

@@ -28,7 +28,7 @@ internal sealed class FolderStore(string folder) : IRecordingStore
                     file.Flush(flushToDisk: true);
                 }
                 // Whole or not at all, and never over another.
-                File.Move(draft, path, overwrite: false);
+                if (!FolderStorage.TryTakeName(draft, path)) return false;
             }
             finally
             {

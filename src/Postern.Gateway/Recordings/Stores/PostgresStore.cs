@@ -21,6 +21,7 @@ internal sealed class PostgresStore : IRecordingStore
 
     private readonly StoreTarget.Postgres _target;
     private readonly NpgsqlDataSource _source;
+    private readonly SemaphoreSlim _preparing = new(1);
     private volatile bool _isPrepared;
 
     public PostgresStore(StoreTarget.Postgres target)
@@ -82,7 +83,11 @@ internal sealed class PostgresStore : IRecordingStore
         return await select.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) as byte[];
     }, cancellationToken);
 
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _preparing.Dispose();
+        return _source.DisposeAsync();
+    }
 
     private async Task<List<StoredPiece>> PageAsync(string prefix, string after, CancellationToken cancellationToken)
     {
@@ -100,6 +105,24 @@ internal sealed class PostgresStore : IRecordingStore
     private async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
         if (_isPrepared) return;
+        await _preparing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!_isPrepared) await MakeTableAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException raced) when (raced.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
+        {
+            // Another gateway made it at the same moment, which `if not exists` does not see.
+            _isPrepared = true;
+        }
+        finally
+        {
+            _preparing.Release();
+        }
+    }
+
+    private async Task MakeTableAsync(CancellationToken cancellationToken)
+    {
         await using (var look = _source.CreateCommand("select to_regclass($1) is not null"))
         {
             look.Parameters.Add(new NpgsqlParameter { Value = _target.Table, NpgsqlDbType = NpgsqlDbType.Text });

@@ -20,6 +20,7 @@ namespace Postern.Gateway.Recordings.Stores;
 internal sealed class S3Store : IRecordingStore
 {
     private const int LongestWord = 64;
+    private const int MostPieces = 5_000_000;
 
     private readonly StoreTarget.S3 _target;
     private readonly TimeSpan _patience;
@@ -96,22 +97,23 @@ internal sealed class S3Store : IRecordingStore
     public async IAsyncEnumerable<StoredPiece> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string? next = null;
-        var last = "";
+        var found = new SortedDictionary<string, long>(StringComparer.Ordinal);
         do
         {
             var request = new ListObjectsV2Request { BucketName = _target.Bucket, Prefix = _target.Prefix + prefix, ContinuationToken = next };
             var page = await AskAsync(token => _client.ListObjectsV2Async(request, token), cancellationToken).ConfigureAwait(false);
             foreach (var item in page.S3Objects ?? [])
             {
-                // What is listed twice, or out of order, would be put together wrongly.
-                if (!item.Key.StartsWith(_target.Prefix + prefix, StringComparison.Ordinal) || string.CompareOrdinal(item.Key, last) <= 0) throw new StoreException($"the {Place} lists its objects out of order");
-                last = item.Key;
-                yield return new StoredPiece(item.Key[_target.Prefix.Length..], item.Size ?? 0);
+                // What is listed twice, or was not asked for, would be put together wrongly.
+                if (!item.Key.StartsWith(_target.Prefix + prefix, StringComparison.Ordinal) || !found.TryAdd(item.Key[_target.Prefix.Length..], item.Size ?? 0)) throw new StoreException($"the {Place} lists an object twice, or one that was not asked for");
             }
+            if (found.Count > MostPieces) throw new StoreException($"the {Place} lists more than {MostPieces} objects");
             next = page.IsTruncated == true ? page.NextContinuationToken : null;
             if (page.IsTruncated == true && (next is null || page.S3Objects is not { Count: > 0 })) throw new StoreException($"the {Place} breaks off its list");
         }
         while (next is not null);
+        // Amazon lists in order; what keeps objects as files lists as its folders come.
+        foreach (var (name, length) in found) yield return new StoredPiece(name, length);
     }
 
     public ValueTask<byte[]?> ReadAsync(string name, CancellationToken cancellationToken)

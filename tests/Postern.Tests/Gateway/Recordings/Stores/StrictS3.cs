@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using System.Xml.Linq;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -10,8 +11,8 @@ using Postern.Gateway.Configuration;
 namespace Postern.Tests.Gateway.Recordings.Stores;
 
 /// <summary>
-/// An S3 as Amazon's is where lookalikes are not: it keeps the condition of a PUT, checks the digests that it is sent, and lists in pages of two.
-/// <see cref="Instead"/> makes it lie. That signatures are right is seen at npm's s3rver.
+/// An S3 as Amazon's is where lookalikes are not: it keeps the condition of a PUT, checks digests and signatures, and lists in pages of two.
+/// <see cref="Instead"/> makes it lie.
 /// </summary>
 internal sealed class StrictS3 : IAsyncDisposable
 {
@@ -29,6 +30,9 @@ internal sealed class StrictS3 : IAsyncDisposable
 
     /// <summary>Answers instead, and returns true; or lets it be answered.</summary>
     public volatile Func<HttpContext, Task<bool>>? Instead;
+
+    /// <summary>False for a lookalike that overwrites.</summary>
+    public bool KnowsConditions { get; set; } = true;
 
     public int Requests;
 
@@ -61,6 +65,11 @@ internal sealed class StrictS3 : IAsyncDisposable
             await RefuseAsync(context, 403, "InvalidAccessKeyId");
             return;
         }
+        if (!IsSigned(request))
+        {
+            await RefuseAsync(context, 403, "SignatureDoesNotMatch");
+            return;
+        }
         var path = request.Path.Value!;
         if (path.TrimEnd('/') == "/" + Bucket)
         {
@@ -91,6 +100,23 @@ internal sealed class StrictS3 : IAsyncDisposable
         }
     }
 
+    /// <summary>Signature Version 4 (Amazon S3, "Authenticating Requests: Using the Authorization Header"), made anew and compared.</summary>
+    private static bool IsSigned(HttpRequest request)
+    {
+        var parts = request.Headers.Authorization.ToString()["AWS4-HMAC-SHA256 ".Length..].Split(',', StringSplitOptions.TrimEntries).Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => part[1], StringComparer.Ordinal);
+        var scope = parts["Credential"][(AccessKey.Length + 1)..];
+        if (scope.Split('/') is not [var day, "eu-central-1", "s3", "aws4_request"]) return false;
+        var signed = parts["SignedHeaders"].Split(';');
+        if (!signed.Contains("host") || !signed.Contains("x-amz-content-sha256") || (request.Headers.IfNoneMatch.Count > 0 && !signed.Contains("if-none-match"))) return false;
+        var query = string.Join('&', request.Query.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value.ToString())}").Order(StringComparer.Ordinal));
+        var headers = string.Concat(signed.Select(name => $"{name}:{string.Join(',', request.Headers[name].AsEnumerable()).Trim()}\n"));
+        var canonical = $"{request.Method}\n{request.Path.ToUriComponent()}\n{query}\n{headers}\n{string.Join(';', signed)}\n{request.Headers["x-amz-content-sha256"]}";
+        var text = $"AWS4-HMAC-SHA256\n{request.Headers["x-amz-date"]}\n{scope}\n{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
+        var key = Encoding.UTF8.GetBytes("AWS4" + SecretKey);
+        foreach (var step in (string[])[day, "eu-central-1", "s3", "aws4_request"]) key = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(step));
+        return parts["Signature"] == Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text)));
+    }
+
     private async Task PutAsync(HttpContext context, string key)
     {
         var request = context.Request;
@@ -110,7 +136,7 @@ internal sealed class StrictS3 : IAsyncDisposable
         }
         lock (_gate)
         {
-            if (request.Headers.IfNoneMatch == "*" && Objects.ContainsKey(key))
+            if (KnowsConditions && request.Headers.IfNoneMatch == "*" && Objects.ContainsKey(key))
             {
                 context.Response.StatusCode = 412;
                 return;
