@@ -4,6 +4,7 @@ using Postern.Benchmarks.Held;
 using Postern.Benchmarks.Http;
 using Postern.Benchmarks.Kubernetes;
 using Postern.Benchmarks.Postgres;
+using Postern.Benchmarks.Search;
 using Postern.Benchmarks.Steps;
 using Postern.Benchmarks.Streams;
 
@@ -32,6 +33,12 @@ switch (args)
         return 0;
     case ["allocation"]:
         await AllocationRun.RunAsync();
+        return 0;
+    case ["search"]:
+        await SearchRun.RunAsync(count: 1_000_000);
+        return 0;
+    case ["search", var count]:
+        await SearchRun.RunAsync(Number(count));
         return 0;
     case ["masks"]:
         Postern.Benchmarks.MaskingBenchmarks.Run(Console.Out);
@@ -91,7 +98,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|masks|allocation|held|echo|streams|http|kubernetes|postgres]`.
+# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|search|masks|allocation|held|echo|streams|http|kubernetes|postgres]`.
 # Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 31 minutes, 12 of them `postgres`; run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

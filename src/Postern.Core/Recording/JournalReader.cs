@@ -57,14 +57,15 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
 
     /// <summary>
     /// As <see cref="Read(JournalPosition, long, bool)"/>, for those who look for a few types of records: of all others the checksum is
-    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out. One such reading at a time.
+    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out but for the begin of requests. One such reading at a time.
     /// </summary>
     /// <param name="from">Where to begin.</param>
     /// <param name="through">The last sequence to read.</param>
     /// <param name="isWanted">Which types to read.</param>
+    /// <param name="requestBytes">Of each request so many bytes.</param>
     /// <exception cref="RecordingException">A record cannot be read; names file and offset.</exception>
-    public IEnumerable<JournalRecord> Read(JournalPosition from, long through, Func<RecordType, bool> isWanted) =>
-        Read(from, through, withContent: false, only: null, isWanted, _memo ??= new PayloadMemo(withBasis: false));
+    public IEnumerable<JournalRecord> Read(JournalPosition from, long through, Func<RecordType, bool> isWanted, int requestBytes = 0) =>
+        Read(from, through, withContent: false, only: null, isWanted, _memo ??= new PayloadMemo(withBasis: false), requestBytes);
 
     /// <summary>
     /// Only what was asked, as <see cref="Policy.Replay"/> needs it: intents with their content, and counted denials. All other records are
@@ -76,7 +77,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
     public IEnumerable<JournalRecord> ReadQuestions(JournalPosition from, long through = long.MaxValue) =>
         Read(from, through, withContent: true, only: null, static type => type is RecordType.Intent or RecordType.Denials, new PayloadMemo(withBasis: true));
 
-    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted, PayloadMemo? memo = null)
+    private IEnumerable<JournalRecord> Read(JournalPosition from, long through, bool withContent, OperationId? only, Func<RecordType, bool>? isWanted, PayloadMemo? memo = null, int requestBytes = 0)
     {
         using var storage = FolderStorage.ForReading(folder);
         using var opener = new RecordOpener(keys);
@@ -94,7 +95,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
             if (position.Offset == 0)
             {
                 last = scanner.Head.Sequence;
-                yield return Take(scanner, opener, position.Segment, withContent, name, memo);
+                yield return Take(scanner, opener, position.Segment, withContent ? int.MaxValue : scanner.Head.Type == RecordType.Intent ? requestBytes : 0, name, memo);
             }
             else
             {
@@ -118,7 +119,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
                     continue;
                 }
                 if (only is { } wanted && (!JournalScan.TryReadOperation(scanner.Json, out var about) || about != wanted)) continue;
-                yield return Take(scanner, opener, position.Segment, withContent, name, memo);
+                yield return Take(scanner, opener, position.Segment, withContent ? int.MaxValue : scanner.Head.Type == RecordType.Intent ? requestBytes : 0, name, memo);
             }
             position = new JournalPosition(position.Segment + 1, 0);
         }
@@ -150,13 +151,14 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
 
     private bool IsLast(int segment) => !MovedSegment.IsThere(folder, segment + 1);
 
-    private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, bool withContent, string name, PayloadMemo? memo)
+    private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, int contentBytes, string name, PayloadMemo? memo)
     {
-        if (!opener.TryRead(scanner, memo, withContent, out var payload, out var content, out var closed, out var problem))
+        if (!opener.TryRead(scanner, memo, contentBytes > 0, out var payload, out var content, out var closed, out var problem))
         {
             throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
         }
-        return new JournalRecord(new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload, content, closed);
+        return new JournalRecord(new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload,
+            content.Length <= contentBytes ? content : content[..contentBytes].ToArray(), closed);
     }
 
     private static IJournalFile Open(FolderStorage storage, string name)

@@ -92,6 +92,9 @@ internal sealed class ApiCall(HttpContext context, Identity? identity)
 
     public string Value(string name) => (string)context.Request.RouteValues[name]!;
 
+    /// <summary>A parameter of the address, or null; given twice it is none.</summary>
+    public string? Query(string name) => context.Request.Query.TryGetValue(name, out var values) && values.Count == 1 ? values[0] : null;
+
     /// <summary>The JSON body, as <see cref="Body"/>.</summary>
     public ValueTask<JsonElement?> BodyAsync() => ValueTask.FromResult(Body);
 

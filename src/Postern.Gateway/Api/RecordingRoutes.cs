@@ -1,45 +1,86 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Postern.Core.Operations;
+using Postern.Core.Pipeline;
 using Postern.Core.Recording;
+using Postern.Gateway.Policies;
 using Postern.Gateway.Recordings;
+using Postern.Gateway.Recordings.Search;
 
 namespace Postern.Gateway.Api;
 
 /// <summary>
-/// The routes of the control API that read recordings: everyone's own, and nobody else's. Reading a whole operation is itself
-/// recorded (G18).
+/// The routes of the control API that read recordings: everyone's own, and with <c>sessions.read</c> everybody's, which the one path
+/// decides and records. Reading a whole operation is itself recorded (G18).
 /// </summary>
 internal static class RecordingRoutes
 {
     private const int MaxSessions = 200;
+    private const int MaxOperations = 1_000;
 
     public static ImmutableArray<ApiRoute> Of(RecordingIndex index, IRecorder recorder, TimeProvider clock) =>
     [
-        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Handle = call => ListAsync(index, call) },
-        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Handle = call => GetSessionAsync(index, call) },
-        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Handle = call => GetOperationAsync(index, recorder, clock, call) },
+        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => ListAsync(index, call) },
+        new("searchSessions", "POST", "/sessions/search") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Body = SearchBody.Members, Handle = call => SearchAsync(index, call) },
+        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetSessionAsync(index, call) },
+        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetOperationAsync(index, recorder, clock, call) },
     ];
 
-    private static async ValueTask<ApiAnswer> ListAsync(RecordingIndex index, ApiCall call)
+    /// <summary>Whose recordings a call may read; null for everybody's.</summary>
+    private static string? OwnerOf(ApiCall call) => call.IsWider ? null : call.Identity.Key;
+
+    private static async ValueTask<ApiAnswer> ListAsync(RecordingIndex index, ApiCall call) =>
+        ApiAnswer.List(await index.ListSessionsAsync(new SessionFilter(OwnerOf(call), Limit: MaxSessions), call.Gone).ConfigureAwait(false), (json, session) => WriteSession(json, session, index));
+
+    private static async ValueTask<ApiAnswer> SearchAsync(RecordingIndex index, ApiCall call)
     {
-        await index.CatchUpAsync(call.Gone).ConfigureAwait(false);
-        return ApiAnswer.List(await index.ListSessionsAsync(new SessionFilter(call.Identity.Key, Limit: MaxSessions), call.Gone).ConfigureAwait(false), (json, session) => WriteSession(json, session, index));
+        if (SearchBody.Read(call.Body, out var problem) is not { } filter) return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, problem);
+        var page = await index.SearchAsync(filter with { Owner = OwnerOf(call) }, call.Gone).ConfigureAwait(false);
+        return new ApiAnswer.Document(json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("items");
+            foreach (var found in page.Operations) WriteFound(json, found, call.IsWider);
+            json.WriteEndArray();
+            if (page.Next is { } next) json.WriteNumber("next", next);
+            else json.WriteNull("next");
+            json.WriteBoolean("complete", page.IsComplete);
+            json.WriteEndObject();
+        });
+    }
+
+    private static void WriteFound(Utf8JsonWriter json, FoundOperation found, bool isWider)
+    {
+        json.WriteStartObject();
+        json.WriteString("session", found.Operation.Session);
+        json.WriteString("identity", found.Identity);
+        json.WriteString("name", found.Name);
+        json.WriteString("agent", found.Agent);
+        json.WriteString("client", found.Client);
+        json.WriteString("connection", found.Connection);
+        json.WriteString("protocol", found.Protocol);
+        WriteMembers(json, found.Operation, isWider);
+        json.WriteEndObject();
     }
 
     private static async ValueTask<ApiAnswer> GetSessionAsync(RecordingIndex index, ApiCall call)
     {
-        await index.CatchUpAsync(call.Gone).ConfigureAwait(false);
-        if (await index.GetSessionAsync(call.Value("id"), call.Identity.Key, call.Gone).ConfigureAwait(false) is not { } detail) return ApiAnswer.NotFound();
+        if (!TryNumber(call, "after", out var after) || !TryNumber(call, "limit", out var limit)) return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, "Expected `after` and `limit` to be whole numbers.");
+        var most = (int)Math.Clamp(limit ?? MaxOperations, 1, MaxOperations);
+        if (await index.GetSessionAsync(call.Value("id"), OwnerOf(call), call.Gone, after ?? 0, most).ConfigureAwait(false) is not { } detail) return ApiAnswer.NotFound();
         return new ApiAnswer.Document(json =>
         {
             json.WriteStartObject();
             json.WritePropertyName("session");
             WriteSession(json, detail.Session, index);
             json.WriteStartArray("operations");
-            foreach (var operation in detail.Operations) WriteOperation(json, operation);
+            foreach (var operation in detail.Operations) WriteOperation(json, operation, call.IsWider);
             json.WriteEndArray();
+            // Where to go on, when there is more than one answer holds.
+            if (detail.Operations.Length == most) json.WriteNumber("next", detail.Operations[^1].Sequence);
+            else json.WriteNull("next");
             json.WriteStartArray("countedDenials");
             foreach (var denial in detail.CountedDenials)
             {
@@ -59,10 +100,9 @@ internal static class RecordingRoutes
     private static async ValueTask<ApiAnswer> GetOperationAsync(RecordingIndex index, IRecorder recorder, TimeProvider clock, ApiCall call)
     {
         if (!OperationId.TryParse(call.Value("id"), out var id)) return ApiAnswer.NotFound();
-        await index.CatchUpAsync(call.Gone).ConfigureAwait(false);
-        if (await index.GetOperationAsync(id, call.Identity.Key, call.Gone).ConfigureAwait(false) is not { } operation) return ApiAnswer.NotFound();
+        if (await index.GetOperationAsync(id, OwnerOf(call), call.Gone).ConfigureAwait(false) is not { } operation) return ApiAnswer.NotFound();
         await recorder.NoteAsync(new Occurrence("recording.read", clock.GetUtcNow(), [new("operation", id.ToString()), new("by", call.Identity.Key), new("agent", call.Identity.Agent ?? "")]), CancellationToken.None).ConfigureAwait(false);
-        return new ApiAnswer.Document(json => WriteWhole(json, operation));
+        return new ApiAnswer.Document(json => WriteWhole(json, operation, call.IsWider));
     }
 
     private static void WriteSession(Utf8JsonWriter json, SessionSummary session, RecordingIndex index)
@@ -88,26 +128,41 @@ internal static class RecordingRoutes
         json.WriteEndObject();
     }
 
-    private static void WriteOperation(Utf8JsonWriter json, OperationSummary operation)
+    private static bool TryNumber(ApiCall call, string name, out long? number)
+    {
+        number = null;
+        if (call.Query(name) is not { } text) return true;
+        if (!long.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var read)) return false;
+        number = read;
+        return true;
+    }
+
+    private static void WriteOperation(Utf8JsonWriter json, OperationSummary operation, bool isWider)
     {
         json.WriteStartObject();
+        WriteMembers(json, operation, isWider);
+        json.WriteEndObject();
+    }
+
+    private static void WriteMembers(Utf8JsonWriter json, OperationSummary operation, bool isWider)
+    {
         json.WriteString("id", operation.Id);
         ApiDocuments.Instant(json, "at", operation.At);
         json.WriteString("action", operation.Action);
         json.WriteString("summary", operation.Summary);
         json.WriteString("decision", operation.Decision);
         // Which rule forbids is not told: for a hidden name it would say that there is one.
-        json.WriteString("rule", operation.Decision == "deny" ? null : operation.Rule);
+        json.WriteString("rule", operation.Decision == "deny" && !isWider ? null : operation.Rule);
         json.WriteString("outcome", operation.Outcome);
         json.WriteString("code", operation.Code);
         json.WriteString("hold", operation.Hold);
         if (operation.EndedAt is { } ended) ApiDocuments.Instant(json, "endedAt", ended);
         json.WriteNumber("replyBytes", operation.ReplyBytes);
         json.WriteNumber("maskedValues", operation.MaskedValues);
-        json.WriteEndObject();
+        json.WriteNumber("sequence", operation.Sequence);
     }
 
-    private static void WriteWhole(Utf8JsonWriter json, RecordedOperation operation)
+    private static void WriteWhole(Utf8JsonWriter json, RecordedOperation operation, bool isWider)
     {
         var intent = operation.Intent;
         json.WriteStartObject();
@@ -120,7 +175,7 @@ internal static class RecordingRoutes
         json.WriteString("connection", intent.Connection.Name);
         json.WriteString("protocol", intent.Connection.Protocol);
         json.WriteString("decision", intent.Decision.Kind);
-        json.WriteString("rule", intent.Decision.Kind == "deny" ? null : intent.Decision.RuleLabel);
+        json.WriteString("rule", intent.Decision.Kind == "deny" && !isWider ? null : intent.Decision.RuleLabel);
         json.WriteNumber("policyVersion", intent.Decision.Version);
         json.WriteString("outcome", operation.Ending?.Outcome);
         json.WriteString("code", operation.Ending?.Code);

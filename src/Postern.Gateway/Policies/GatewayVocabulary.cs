@@ -55,6 +55,12 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: destroying what was said in sessions that are past the time that they are kept for.</summary>
     public const string ExpireSessions = "sessions.expire";
 
+    /// <summary>Finding and reading everybody's recordings, not only one's own.</summary>
+    public const string ReadSessions = "sessions.read";
+
+    /// <summary>Ending anybody's session; everyone may end their own.</summary>
+    public const string EndSessions = "sessions.end";
+
     /// <summary>The gateway's own: publishing what the configured folder holds.</summary>
     public const string LoadPolicy = "policy.load";
 
@@ -67,12 +73,12 @@ internal sealed class GatewayVocabulary : Vocabulary
     /// <summary>The gateway's own: making whoever brought the one-time code an administrator.</summary>
     public const string FirstAdministrator = "administrators.first";
 
-    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy, EraseSessions, HoldSessions, ReleaseSessions];
+    private static readonly ImmutableArray<string> _admin = [AcceptDefinitions, RevokeIdentities, RestoreIdentities, ReadIdentities, CheckConnections, ReadGrants, RevokeGrants, ApplyPolicy, ReadPolicy, SimulatePolicy, EraseSessions, HoldSessions, ReleaseSessions, ReadSessions, EndSessions];
 
     // What everybody may do who is signed in, for and about themselves. No rule gives or takes these; they are named so that every route has a name.
     private static readonly ImmutableArray<string> _everyones =
     [
-        "document.read", "whoami.read", "connections.list", "policy.status", "approvals.own", "sessions.own", "operations.own", "operations.explain", "access.ask",
+        "document.read", "whoami.read", "connections.list", "policy.status", "approvals.own", "sessions.own", "sessions.leave", "operations.own", "operations.explain", "access.ask",
         "requests.list", "requests.ask", "grants.own", "grants.giveUp", "identities.leave",
     ];
 

@@ -6,7 +6,7 @@ namespace Postern.Gateway.Recordings;
 /// <summary>Rows of the index and what they are made from. Times are 100 ns ticks since year 1 in UTC.</summary>
 internal static class IndexRows
 {
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>Everything here can be made again from the journal.</summary>
     public const string Schema = """
@@ -25,12 +25,21 @@ internal static class IndexRows
             connection text not null,
             protocol text not null,
             started integer not null,
-            last integer not null
+            last integer not null,
+            operations integer not null default 0,
+            done integer not null default 0,
+            denied integer not null default 0,
+            pending integer not null default 0,
+            failed integer not null default 0,
+            open integer not null default 0,
+            masked integer not null default 0
         );
         create index sessions_by_last on sessions (last);
         create index sessions_by_identity on sessions (identity, last);
+        create index sessions_by_connection on sessions (connection, last);
         create table operations (
-            id text primary key,
+            number integer primary key,
+            id text not null unique,
             session text not null,
             identity text not null,
             at integer not null,
@@ -51,6 +60,17 @@ internal static class IndexRows
             last_sequence integer
         );
         create index operations_by_session on operations (session, sequence);
+        create table chunks (
+            chunk integer primary key,
+            from_at integer not null,
+            to_at integer not null
+        );
+        create table postings (
+            chunk integer not null,
+            term integer not null,
+            slots blob not null,
+            primary key (chunk, term)
+        ) without rowid;
         create table denials (
             sequence integer primary key,
             identity text not null,
@@ -65,25 +85,36 @@ internal static class IndexRows
         """;
 
     /// <summary>Empties the tables; the next catch-up fills them.</summary>
-    public const string Clear = "delete from cursor; delete from sessions; delete from operations; delete from denials;";
+    public const string Clear = "delete from cursor; delete from sessions; delete from operations; delete from chunks; delete from postings; delete from denials;";
 
-    public const string Sessions = """
-        select s.id as Id, s.identity as Identity, s.name as Name, s.agent as Agent, s.client as Client, s.connection as Connection, s.protocol as Protocol,
-            s.started as Started, s.last as Last, count(o.id) as Operations,
-            coalesce(sum(o.outcome = 'done'), 0) as Done, coalesce(sum(o.outcome = 'denied'), 0) as Denied, coalesce(sum(o.outcome = 'pending'), 0) as Pending,
-            coalesce(sum(o.outcome in ('failed', 'unknown')), 0) as Failed, coalesce(sum(o.id is not null and o.outcome is null), 0) as Open,
-            coalesce(sum(o.masked), 0) as MaskedValues
-        from (select * from sessions
-              where (@identity is null or identity = @identity) and (@connection is null or connection = @connection) and (@id is null or id = @id)
-              order by last desc, id desc limit @limit) s
-        left join operations o on o.session = s.id
-        group by s.id order by s.last desc, s.id desc
-        """;
+    /// <summary>Sessions that a filter asks for: each condition names an index.</summary>
+    public static string Sessions(bool byIdentity, bool byConnection, bool byId)
+    {
+        var conditions = string.Join(" and ", new[] { byId ? "id = @id" : null, byIdentity ? "identity = @identity" : null, byConnection ? "connection = @connection" : null }.OfType<string>());
+        return $"""
+            select id as Id, identity as Identity, name as Name, agent as Agent, client as Client, connection as Connection, protocol as Protocol,
+                started as Started, last as Last, operations as Operations, done as Done, denied as Denied, pending as Pending, failed as Failed, open as Open, masked as MaskedValues
+            from sessions {(conditions.Length == 0 ? "" : "where " + conditions)} order by last desc, id desc limit @limit
+            """;
+    }
 
     public const string Operations = """
         select id as Id, session as Session, at as At, action as Action, summary as Summary, decision as Decision, rule as Rule, reason as Reason,
             outcome as Outcome, code as Code, hold as Hold, ended_at as EndedAt, reply_bytes as ReplyBytes, masked as MaskedValues, sequence as Sequence
-        from operations where session = @session order by sequence
+        from operations where session = @session and sequence > @after order by sequence limit @limit
+        """;
+
+    /// <summary>One operation for a list of what was found: <c>?1</c> is its number.</summary>
+    public const string Found = """
+        select o.id, o.session, o.at, o.action, o.summary, o.decision, o.rule, o.reason, o.outcome, o.code, o.hold, o.ended_at, o.reply_bytes, o.masked, o.sequence,
+            o.identity, s.name, s.agent, s.client, s.connection, s.protocol
+        from operations o join sessions s on s.id = o.session where o.number = ?1
+        """;
+
+    /// <summary>The first operation that was asked at an instant or later: chunks say where to look.</summary>
+    public const string FirstAt = """
+        select segment as Segment, position as Position from operations
+        where number >= (select chunk from chunks where to_at >= @from order by chunk limit 1) * 4096 and at >= @from order by number limit 1
         """;
 
     public const string Denials = """

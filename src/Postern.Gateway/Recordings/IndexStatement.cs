@@ -27,6 +27,53 @@ internal sealed class IndexStatement : IDisposable
     public void Run(params ReadOnlySpan<IndexValue> values)
     {
         for (var index = 0; index < values.Length; index++) Bind(index + 1, values[index]);
+        RunBound();
+    }
+
+    /// <summary>Runs it with two numbers and the bytes that come third.</summary>
+    public void Run(long first, long second, ReadOnlySpan<byte> third)
+    {
+        Check(raw.sqlite3_bind_int64(_statement, 1, first));
+        Check(raw.sqlite3_bind_int64(_statement, 2, second));
+        Check(raw.sqlite3_bind_blob(_statement, 3, third));
+        RunBound();
+    }
+
+    /// <summary>Begins reading its rows with these values. What is read is valid until <see cref="Next"/> or <see cref="End"/>, which must follow.</summary>
+    public bool Begin(params ReadOnlySpan<IndexValue> values)
+    {
+        for (var index = 0; index < values.Length; index++) Bind(index + 1, values[index]);
+        return Next();
+    }
+
+    /// <summary>Goes to the next row; false when there is none.</summary>
+    public bool Next()
+    {
+        var result = raw.sqlite3_step(_statement);
+        Check(result);
+        return result == raw.SQLITE_ROW;
+    }
+
+    /// <summary>Ends reading.</summary>
+    public void End() => _ = raw.sqlite3_reset(_statement);
+
+    /// <summary>A number of the row, by its place from 0.</summary>
+    public long Number(int column) => raw.sqlite3_column_int64(_statement, column);
+
+    /// <summary>A number of the row, or null.</summary>
+    public long? OptionalNumber(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL ? null : Number(column);
+
+    /// <summary>A text of the row, or null.</summary>
+    public string? Text(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL ? null : raw.sqlite3_column_text(_statement, column).utf8_to_string();
+
+    /// <summary>The bytes of the row.</summary>
+    public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(_statement, column);
+
+    /// <inheritdoc/>
+    public void Dispose() => _statement.Dispose();
+
+    private void RunBound()
+    {
         try
         {
             Check(raw.sqlite3_step(_statement));
@@ -37,9 +84,6 @@ internal sealed class IndexStatement : IDisposable
             _ = raw.sqlite3_reset(_statement);
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _statement.Dispose();
 
     private void Bind(int place, in IndexValue value)
     {

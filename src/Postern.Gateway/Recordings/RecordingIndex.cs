@@ -3,6 +3,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Operations;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Search;
 using Postern.Gateway.Storage;
 
 namespace Postern.Gateway.Recordings;
@@ -20,15 +21,20 @@ public sealed partial class RecordingIndex : IDisposable
 
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>A search answers with what is indexed rather than wait longer for the rest; it says so.</summary>
+    private static readonly TimeSpan SearchWaits = TimeSpan.FromMilliseconds(100);
+
     private readonly SqliteFile _file;
+    private readonly SqliteReading _reading;
     private readonly JournalReader _journal;
     private readonly Recorder? _live;
     private readonly SemaphoreSlim _catchingUp = new(1, 1);
     private long _indexed = -1;
 
-    private RecordingIndex(SqliteFile file, JournalReader journal, Recorder? live)
+    private RecordingIndex(SqliteFile file, SqliteReading reading, JournalReader journal, Recorder? live)
     {
         _file = file;
+        _reading = reading;
         _journal = journal;
         _live = live;
     }
@@ -51,7 +57,15 @@ public sealed partial class RecordingIndex : IDisposable
             foreach (var part in (ReadOnlySpan<string>)[path, $"{path}-wal", $"{path}-shm"]) File.Delete(part);
             file = OpenFile(path);
         }
-        return new RecordingIndex(file, new JournalReader(recording.JournalFolder, recording.DataKeys), live);
+        try
+        {
+            return new RecordingIndex(file, new SqliteReading(path, "busy_timeout = 5000", "trusted_schema = off", "mmap_size = 1073741824"), new JournalReader(recording.JournalFolder, recording.DataKeys), live);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Follows the journal until cancelled, so that questions find little left to read.</summary>
@@ -123,24 +137,43 @@ public sealed partial class RecordingIndex : IDisposable
     public async ValueTask<ImmutableArray<SessionSummary>> ListSessionsAsync(SessionFilter filter, CancellationToken cancellationToken)
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-        return await _file.InTransactionAsync((sql, transaction) => sql.Query<SessionRow>(
-            IndexRows.Sessions,
-            new { identity = filter.Identity, connection = filter.Connection, id = (string?)null, limit = Math.Clamp(filter.Limit, 0, 1_000) },
+        return await _reading.ReadAsync((sql, transaction) => sql.Query<SessionRow>(
+            IndexRows.Sessions(filter.Identity is not null, filter.Connection is not null, byId: false),
+            new { identity = filter.Identity, connection = filter.Connection, limit = Math.Clamp(filter.Limit, 0, 1_000) },
             transaction).Select(row => row.ToSummary()).ToImmutableArray(), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Operations of all sessions that a filter asks for, the latest first.</summary>
+    public async ValueTask<FoundPage> SearchAsync(OperationFilter filter, CancellationToken cancellationToken)
+    {
+        var isComplete = true;
+        try
+        {
+            await CatchUpAsync(cancellationToken).AsTask().WaitAsync(SearchWaits, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // A journal that is being read for the first time takes a while; who follows it goes on.
+            isComplete = false;
+        }
+        var page = await _reading.ReadAsync((sql, _) => OperationSearch.Find(sql, filter), cancellationToken).ConfigureAwait(false);
+        return page with { IsComplete = isComplete };
     }
 
     /// <summary>One session with its operations in order; null when there is none, or it is not <paramref name="identity"/>'s.</summary>
     /// <param name="id">The session.</param>
     /// <param name="identity"><c>issuer:subject</c> of the one whose it must be; null for anyone's.</param>
     /// <param name="cancellationToken">Ends with the caller.</param>
-    public async ValueTask<SessionDetail?> GetSessionAsync(string id, string? identity, CancellationToken cancellationToken)
+    /// <param name="after">Only operations of a greater <see cref="OperationSummary.Sequence"/>.</param>
+    /// <param name="limit">At most so many operations.</param>
+    public async ValueTask<SessionDetail?> GetSessionAsync(string id, string? identity, CancellationToken cancellationToken, long after = 0, int limit = int.MaxValue)
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-        return await _file.InTransactionAsync((sql, transaction) =>
+        return await _reading.ReadAsync((sql, transaction) =>
         {
-            var session = sql.QueryFirstOrDefault<SessionRow>(IndexRows.Sessions, new { identity, connection = (string?)null, id, limit = 1 }, transaction);
+            var session = sql.QueryFirstOrDefault<SessionRow>(IndexRows.Sessions(identity is not null, byConnection: false, byId: true), new { identity, id, limit = 1 }, transaction);
             if (session is null) return null;
-            var operations = sql.Query<OperationRow>(IndexRows.Operations, new { session = id }, transaction).Select(row => row.ToSummary()).ToImmutableArray();
+            var operations = sql.Query<OperationRow>(IndexRows.Operations, new { session = id, after, limit }, transaction).Select(row => row.ToSummary()).ToImmutableArray();
             var denials = sql.Query<DenialRow>(
                 IndexRows.Denials, new { identity = session.Identity, connection = session.Connection, from = session.Started, to = session.Last }, transaction)
                 .Select(row => row.ToSummary()).ToImmutableArray();
@@ -157,7 +190,7 @@ public sealed partial class RecordingIndex : IDisposable
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         var through = _live?.DurableSequence ?? long.MaxValue;
-        var place = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
+        var place = await _reading.ReadAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
             "select segment as Segment, position as Position, last_sequence as LastSequence from operations where id = @id and (@identity is null or identity = @identity)",
             new { id = id.ToString(), identity }, transaction), cancellationToken).ConfigureAwait(false);
         if (place is null) return null;
@@ -174,14 +207,15 @@ public sealed partial class RecordingIndex : IDisposable
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         var through = _live?.DurableSequence ?? long.MaxValue;
-        var place = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
-            "select segment as Segment, position as Position from operations where at >= @from order by sequence limit 1", new { from = from.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false);
+        var place = await _reading.ReadAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
+            IndexRows.FirstAt, new { from = from.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false);
         return await Task.Run(() => read(place is null ? [] : _journal.ReadQuestions(new JournalPosition(place.Segment, place.Position), through)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _reading.Dispose();
         _file.Dispose();
         _catchingUp.Dispose();
     }
@@ -222,7 +256,7 @@ public sealed partial class RecordingIndex : IDisposable
         JournalRecord? last = null;
         var taken = 0;
         using var writer = new IndexWriter(sql, transaction);
-        foreach (var record in _journal.Read(from, through, IndexWriter.Takes).Take(RecordsPerTransaction))
+        foreach (var record in _journal.Read(from, through, IndexWriter.Takes, RequestTerms.RequestBytes).Take(RecordsPerTransaction))
         {
             var expected = (last?.Sequence ?? cursor?.Sequence ?? 0) + 1;
             if (record.Sequence != expected) throw new RecordingException($"the index expected sequence {expected} and found {record.Sequence}; run `postern verify` on the journal");

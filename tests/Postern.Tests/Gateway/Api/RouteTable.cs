@@ -47,7 +47,7 @@ internal static class RouteTable
     ];
 
     /// <summary>What the auditor's rule permits.</summary>
-    public static readonly ImmutableArray<string> Auditing = ["policy.read", "grants.read", "identities.read", "connections.check"];
+    public static readonly ImmutableArray<string> Auditing = ["policy.read", "grants.read", "identities.read", "connections.check", "sessions.read"];
 
     public static readonly ImmutableArray<Caller> Callers = [.. Enum.GetValues<Caller>()];
 
