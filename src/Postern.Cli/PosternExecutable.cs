@@ -35,7 +35,7 @@ internal static class PosternExecutable
             IdentitiesCommand.Create(shared),
             SessionsCommand.Create(surroundings, shared),
             VerifyCommand.Create(surroundings, shared),
-            JournalCommand.Create(surroundings),
+            JournalCommand.Create(surroundings, shared),
             CompletionCommand.Create(surroundings),
         };
         foreach (var option in shared.All) root.Add(option);

@@ -140,6 +140,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var recording = RecordingOf(options, folder, keys);
         var recorder = teardown.Own(await OpenRecorderAsync(recording, clock, cancellationToken).ConfigureAwait(false));
         if (JournalKeys.FileOf(recording) is { } signingKey) teardown.Own(new WatchedSigningKey(recording, signingKey, recorder, clock, logs.CreateLogger("Postern.Record")));
+        await ConfigurationTrail.FollowAsync(options, folder.Path, recorder, clock, cancellationToken).ConfigureAwait(false);
         var witnesses = WitnessesOf(options.Record, recorder, clock, logs.CreateLogger("Postern.Record"));
         if (witnesses is not null) teardown.Own(witnesses);
         // Before whoever reads the journal from its begin: what left the disk comes back from here.

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Search;
 
 namespace Postern.Gateway.Recordings;
 
@@ -60,6 +61,7 @@ internal static class IndexRows
             last_sequence integer
         );
         create index operations_by_session on operations (session, sequence);
+        create index operations_by_at on operations (at);
         create table chunks (
             chunk integer primary key,
             from_at integer not null,
@@ -112,9 +114,9 @@ internal static class IndexRows
         """;
 
     /// <summary>The first operation that was asked at an instant or later: chunks say where to look.</summary>
-    public const string FirstAt = """
+    public static readonly string FirstAt = $"""
         select segment as Segment, position as Position from operations
-        where number >= (select chunk from chunks where to_at >= @from order by chunk limit 1) * 4096 and at >= @from order by number limit 1
+        where number >= (select chunk from chunks where to_at >= @from order by chunk limit 1) * {SlotSet.Size} and at >= @from order by number limit 1
         """;
 
     public const string Denials = """

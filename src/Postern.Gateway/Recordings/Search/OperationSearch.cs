@@ -12,8 +12,10 @@ internal static class OperationSearch
     private const string Chunks = "select chunk, from_at, to_at from chunks where chunk <= ?1 order by chunk desc";
     private const string Slots = "select slots from postings where chunk = ?1 and term = ?2";
 
+    private const string Times = "select number from operations indexed by operations_by_at where at >= ?1 and at < ?2 and number >= ?3 and number < ?4";
+
     /// <summary>The statements that a search runs, for whoever looks at their plans.</summary>
-    internal static ImmutableArray<string> Statements => [Chunks, Slots, IndexRows.Found];
+    internal static ImmutableArray<string> Statements => [Chunks, Slots, Times, IndexRows.Found];
 
     /// <summary>One page.</summary>
     public static FoundPage Find(SqliteConnection sql, OperationFilter filter)
@@ -26,6 +28,7 @@ internal static class OperationSearch
         var numbers = new List<long>();
         using var chunks = new IndexStatement(sql, Chunks);
         using var postings = new IndexStatement(sql, Slots);
+        using var times = new IndexStatement(sql, Times);
         using var rows = new IndexStatement(sql, IndexRows.Found);
         var (set, other) = (new SlotSet(), new SlotSet());
         for (var more = chunks.Begin(before == long.MaxValue ? long.MaxValue : (before - 1) >> SlotSet.Bits); more; more = chunks.Next())
@@ -33,6 +36,8 @@ internal static class OperationSearch
             if (chunks.Number(1) >= until || chunks.Number(2) < since) continue;
             var chunk = chunks.Number(0);
             if (!Intersect(postings, chunk, terms, set, other)) continue;
+            // Of a chunk that lies in the time with a part of it, that part.
+            if ((chunks.Number(1) < since || chunks.Number(2) >= until) && !Intersect(times, chunk, Math.Max(since, chunks.Number(1)), Math.Min(until, chunks.Number(2) + 1), set, other)) continue;
             for (var slot = set.Below(SlotSet.Size); slot >= 0; slot = set.Below(slot))
             {
                 var number = (chunk << SlotSet.Bits) + slot;
@@ -65,6 +70,15 @@ internal static class OperationSearch
             if (set.IsEmpty) return false;
         }
         return true;
+    }
+
+    private static bool Intersect(IndexStatement times, long chunk, long since, long until, SlotSet set, SlotSet other)
+    {
+        other.Clear();
+        for (var more = times.Begin(since, until, chunk << SlotSet.Bits, (chunk + 1) << SlotSet.Bits); more; more = times.Next()) other.Add((int)(times.Number(0) & (SlotSet.Size - 1)));
+        times.End();
+        set.And(other);
+        return !set.IsEmpty;
     }
 
     private static FoundOperation? Read(IndexStatement rows, long number, OperationFilter filter, long since, long until)

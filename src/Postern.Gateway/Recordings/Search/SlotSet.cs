@@ -10,9 +10,9 @@ namespace Postern.Gateway.Recordings.Search;
 internal sealed class SlotSet
 {
     /// <summary>How many bits of an operation's number are its place in a chunk.</summary>
-    public const int Bits = 12;
+    public const int Bits = 15;
 
-    /// <summary>Operations in one chunk: a bitmap of them stays on one page of the database.</summary>
+    /// <summary>Operations in one chunk: few look-ups for a million operations, and a bitmap that fits one page beside its leaf.</summary>
     public const int Size = 1 << Bits;
 
     /// <summary>The longest form.</summary>

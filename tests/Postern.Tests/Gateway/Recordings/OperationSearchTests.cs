@@ -12,7 +12,7 @@ namespace Postern.Tests.Gateway.Recordings;
 /// <summary>What is found is what a look at every operation finds, in the same order; and no search reads a large table from end to end.</summary>
 public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded) : IClassFixture<OperationSearchTests.Recorded>
 {
-    private const int Count = 10_000;
+    private const int Count = SlotSet.Size + 5_000;
     private static readonly string[] _tables = ["public.orders", "public.customers", "audit.orders"];
     private static readonly string[] _outcomes = ["done", "denied", "failed", "open"];
 
@@ -173,16 +173,16 @@ public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded)
     [Theory]
     [InlineData(new int[0])]
     [InlineData(new[] { 0 })]
-    [InlineData(new[] { 4095 })]
-    [InlineData(new[] { 0, 63, 64, 4095 })]
+    [InlineData(new[] { 32767 })]
+    [InlineData(new[] { 0, 63, 64, 32767 })]
     public void A_set_is_read_as_it_was_written(int[] slots) => AssertStored(slots);
 
     [Theory]
-    [InlineData(254)]
-    [InlineData(255)]
-    [InlineData(256)]
-    [InlineData(257)]
-    [InlineData(4096)]
+    [InlineData(2046)]
+    [InlineData(2047)]
+    [InlineData(2048)]
+    [InlineData(2049)]
+    [InlineData(SlotSet.Size)]
     public void A_set_of_any_size_is_read_as_it_was_written(int count) => AssertStored([.. Enumerable.Range(0, count).Select(i => i * 7 % SlotSet.Size)]);
 
     private static void AssertStored(int[] slots)
@@ -245,7 +245,8 @@ public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded)
             Recorder = await global::Postern.Core.Recording.Recorder.OpenAsync(options, TimeProvider.System, CancellationToken.None);
             // What is written is found, flushed or not.
             Index = RecordingIndex.Open(options, live: null);
-            for (var i = 0; i < Operations; i++) await WriteAsync(i);
+            // What is begun in order stands in the record in order; endings come some hundred operations later.
+            for (var i = 0; i < Operations; i += 500) await Task.WhenAll(Enumerable.Range(i, Math.Min(500, Operations - i)).Select(WriteAsync).ToList());
             await SettleAsync();
         }
 
