@@ -2,7 +2,7 @@
 # Installs what the tests need (pinned), builds, and runs a lane. See CONTRIBUTING.md.
 #
 #   ./test.sh           everything that guards a landing
-#   ./test.sh kills     kill -9 under load, 200 rounds (POSTERN_KILL_ROUNDS)
+#   ./test.sh kills     kill -9 under load, 1,000 rounds and 100 over PostgreSQL (POSTERN_KILL_ROUNDS)
 #   ./test.sh soak      work of every kind at once, half an hour (POSTERN_SOAK_MINUTES)
 #   ./test.sh fuzz      variants of sound input for every reader, 5 minutes a target (POSTERN_FUZZ_SECONDS)
 #   ./test.sh bench     the measurements of docs/benchmarks.md
@@ -60,8 +60,8 @@ if [ "$lane" = bench ]; then
   flock -u 9
   exec tests/Postern.Benchmarks/run.sh "${@:2}"
 fi
-# Completion runs in the shells themselves, another parser reads what we judged, a PostgreSQL with its own clients stands behind the gateway, rsyslog receives what is exported;
-# libpg-query is the product's own need too. The versions of Debian 12, where they are missing.
+# Completion runs in the shells themselves, another parser reads what we judged, a PostgreSQL with its own clients stands behind the gateway, rsyslog receives what is exported,
+# strace makes flushes slow or fail; libpg-query is the product's own need too. The versions of Debian 12, where they are missing.
 missing=()
 command -v zsh > /dev/null || missing+=('zsh=5.9-*')
 command -v fish > /dev/null || missing+=('fish=3.6.0-*')
@@ -69,6 +69,7 @@ command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || missing+=('nginx-light
 command -v curl > /dev/null || missing+=('curl=7.88.*')
 command -v python3 > /dev/null || missing+=('python3=3.11.*')
 [ -x /usr/lib/postgresql/15/bin/pgbench ] || missing+=('postgresql-15=15.*' 'postgresql-client-15=15.*')
+command -v strace > /dev/null || missing+=('strace=6.1-*')
 [ -x /usr/sbin/rsyslogd ] || missing+=('rsyslog=8.2302.0-*')
 [ -n "$(ls /usr/lib/*/rsyslog/lmnsd_ossl.so 2> /dev/null)" ] || missing+=('rsyslog-openssl=8.2302.0-*')
 [ -n "$(ls /usr/lib/*/libpg_query.so.1504.0 2> /dev/null)" ] || missing+=('libpg-query1504.0=15-4.0.0-*')
@@ -105,7 +106,7 @@ case $lane in
     run Postern.Conformance --timeout 20m
     ;;
   kills)
-    export POSTERN_KILL_ROUNDS=${POSTERN_KILL_ROUNDS:-200}
+    export POSTERN_KILL_ROUNDS=${POSTERN_KILL_ROUNDS:-1000}
     run Postern.Conformance --filter-trait "Lane=kills"
     ;;
   soak)

@@ -24,7 +24,7 @@ internal sealed class GatewayDatabase : IDisposable
     public static GatewayDatabase Open(string folder)
     {
         var path = Path.Combine(folder, FileName);
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = SqliteSetup.PatienceSeconds }.ToString());
         try
         {
             SqliteSetup.Use();

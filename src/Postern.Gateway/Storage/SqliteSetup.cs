@@ -11,6 +11,9 @@ internal static class SqliteSetup
     /// <summary>SQL of ours needs nothing newer (<c>returning</c>, <c>drop column</c>).</summary>
     private const int OldestVersion = 3_035_000;
 
+    /// <summary>How long a statement waits for a lock that another process holds; then it fails, and what needed it is refused.</summary>
+    public const int PatienceSeconds = 5;
+
     private static readonly Lazy<string> Chosen = new(Choose);
 
     /// <summary>Chooses on the first call, and says what was chosen: <c>system 3.40.1</c> or <c>bundled 3.35.5</c>.</summary>

@@ -39,6 +39,9 @@ internal sealed partial class Caller : IDisposable
     /// <summary>How long to wait between two reads of an answer, and how much to read at once; a slow client.</summary>
     public (int Bytes, TimeSpan Pause)? Slowness { get; set; }
 
+    /// <summary>What the gateway is called, where the line to it has another address.</summary>
+    public string? Host { get; set; }
+
     /// <summary>A number that no call had before.</summary>
     public long Next() => Interlocked.Increment(ref _last);
 
@@ -49,6 +52,7 @@ internal sealed partial class Caller : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(Body(tool, n)) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Host = Host;
         request.Headers.TryAddWithoutValidation("Accept", "application/json, text/event-stream");
         request.Headers.TryAddWithoutValidation("MCP-Protocol-Version", "2026-07-28");
         request.Headers.TryAddWithoutValidation("Mcp-Method", "tools/call");

@@ -95,6 +95,8 @@ internal static partial class InvariantJudge
             if (mark.Groups["done"] is { Success: true } done && done.Value != own) return $"I2: the caller of {capture.Key} received the answer to `{done.Value}`";
         }
         var pieces = capture.IsStream ? Data().Matches(text).Select(line => line.Groups["data"].Value).ToArray() : [text];
+        // Behind the last of the target's, the gateway may say in its own words how it ended.
+        while (capture.IsStream && pieces.Length > 0 && !TargetsMark().IsMatch(pieces[^1])) pieces = pieces[..^1];
         // The last piece of what broke off may be the beginning of a frame; all before it are whole.
         return stories.Any(story => Covers(story.Frames, pieces, capture.IsWhole)) ? null : $"I2: the caller of {capture.Key} received what the record does not hold";
     }

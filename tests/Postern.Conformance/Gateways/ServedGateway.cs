@@ -36,6 +36,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>Its process since the last start.</summary>
     public int ProcessId => _child!.Id;
 
+    /// <summary>True once the process ended by itself.</summary>
+    public bool HasExited => _child!.HasExited;
+
     /// <summary>What its process has in its environment, beyond what tests have.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; set; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
@@ -57,8 +60,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <param name="listen">More listeners, as the configuration writes them: <c>postgres: {…}</c>.</param>
     /// <param name="isWatched">True for a management listener, which a disk of its own brings anyway.</param>
     /// <param name="more">More of the configuration.</param>
+    /// <param name="holds">More of what it says of holds: <c>, webhook: {…}</c>.</param>
     public static async Task<ServedGateway> PrepareAsync(
-        string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null, string? listen = null, bool isWatched = false, string more = "")
+        string target, string policy, CancellationToken cancellationToken, bool isWhole = false, SmallDisk? disk = null, string? listen = null, bool isWatched = false, string more = "", string holds = "")
     {
         var folder = Directory.CreateTempSubdirectory("postern-served-");
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = TestGateway.Audience }, cancellationToken);
@@ -73,7 +77,7 @@ internal sealed partial class ServedGateway : IAsyncDisposable
             connections:
               {{TestGateway.Connection}}: {{(isWhole ? target : $$"""{ protocol: mcp, url: "{{target}}" }""")}}
             policy: [policy.yaml]
-            holds: { wait: none }
+            holds: { wait: none{{holds}} }
             limits: { questions: 10000 } # what hundreds of kills leave unanswered belongs to one person
             {{more}}
             """,
@@ -112,6 +116,9 @@ internal sealed partial class ServedGateway : IAsyncDisposable
         command = Around(command);
         _child = Child.Start(command[0], command[1..], Environment, _folder.FullName);
     }
+
+    /// <summary>The identity provider is gone, and does not come back.</summary>
+    public Task StopIssuerAsync() => _issuer.DisposeAsync().AsTask();
 
     /// <summary>Does something to its disk, as the shell of the machine that it runs on.</summary>
     public async Task DoAsync(string command, CancellationToken cancellationToken)

@@ -26,6 +26,7 @@ public sealed class McpSessionTests
 
     [Fact]
     [Row("P13")]
+    [Row("U06")]
     public async Task Another_identity_gets_404_for_it_as_for_one_that_does_not_exist()
     {
         await using var bed = await McpTestBed.StartAsync();
