@@ -8,7 +8,7 @@ namespace Postern.Cli.Commands;
 /// <summary><c>postern journal</c>: what the operator of a gateway does to its journal, on the machine where it lies.</summary>
 internal static class JournalCommand
 {
-    public static Command Create(Surroundings surroundings) => new("journal", "The gateway's own journal, on the machine where it lies.") { ReplaceKey(surroundings), ReplaceMasterKey(surroundings), JournalFetchCommand.Fetch(surroundings), JournalFetchCommand.Checkpoints(surroundings), JournalEventsCommand.Create(shared) };
+    public static Command Create(Surroundings surroundings, SharedOptions shared) => new("journal", "The gateway's own journal, on the machine where it lies.") { ReplaceKey(surroundings), ReplaceMasterKey(surroundings), JournalFetchCommand.Fetch(surroundings), JournalFetchCommand.Checkpoints(surroundings), JournalEventsCommand.Create(shared) };
 
     private static Command ReplaceMasterKey(Surroundings surroundings)
     {

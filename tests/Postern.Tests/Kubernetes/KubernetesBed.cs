@@ -1,8 +1,12 @@
 using System.Net;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Postern.Core.Recording;
 using Postern.Demo.Issuer;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
+using Postern.Gateway.Recordings.Keys;
 using Postern.Tests.Gateway;
 using Postern.Tests.Http;
 using Postern.Upstreams;
@@ -25,6 +29,8 @@ internal sealed class KubernetesBed : IAsyncDisposable
         masks:
           - { id: cards, detect: [credit-card, api-key], as: redact }
         """;
+
+    private static readonly JsonSerializerOptions JournalText = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly TemporaryFolder _folder;
     private readonly DemoIssuer _issuer;
@@ -83,10 +89,13 @@ internal sealed class KubernetesBed : IAsyncDisposable
     }
 
     /// <summary>Everything that the journal holds, as text.</summary>
+    /// <summary>Everything that was recorded, opened.</summary>
     public async Task<string> JournalAsync()
     {
         await Host.StopAsync();
-        return string.Concat(Directory.EnumerateFiles(Path.Combine(_folder.Path, "data"), "*", SearchOption.AllDirectories).Where(file => file.Contains("journal", StringComparison.Ordinal)).Select(file => Encoding.Latin1.GetString(File.ReadAllBytes(file))));
+        var data = Path.Combine(_folder.Path, "data");
+        using var keys = RecordedKeys.Open(data);
+        return string.Concat(new JournalReader(Path.Combine(data, "journal"), keys).Read(JournalPosition.Begin).Select(record => JsonSerializer.Serialize<object>(record.Payload, JournalText) + Encoding.Latin1.GetString(record.Content.Span)));
     }
 
     public async ValueTask DisposeAsync()
