@@ -1,3 +1,4 @@
+using Postern.Conformance.Gateways;
 using Postern.Tests;
 
 namespace Postern.Conformance;
@@ -70,9 +71,15 @@ public sealed class DemoTests(DemoTests.AutoRun auto) : IClassFixture<DemoTests.
         // What kind of thing was done stands in it for everybody who has a copy; what was said does not.
         Assert.Contains("mcp.tools.call", journal);
         Assert.DoesNotContain("delete_customer", journal);
-        Assert.DoesNotContain(shopSecret, journal);
-        Assert.DoesNotContain("4111 1111 1111 1111", journal);
-        Assert.DoesNotContain("mia.hartmann@example.com", journal);
-        Assert.DoesNotContain("eyJ", journal);
+        // And to whoever has the keys it says what was done, without what masks and vaults keep.
+        var opened = string.Concat(Recordings.Read(Path.Combine(folder, "data")).Records.Select(record => record.Payload + System.Text.Encoding.UTF8.GetString(record.Content.Span)));
+        Assert.Contains("delete_customer", opened);
+        foreach (var text in (string[])[journal, opened])
+        {
+            Assert.DoesNotContain(shopSecret, text);
+            Assert.DoesNotContain("4111 1111 1111 1111", text);
+            Assert.DoesNotContain("mia.hartmann@example.com", text);
+            Assert.DoesNotContain("eyJ", text);
+        }
     }
 }

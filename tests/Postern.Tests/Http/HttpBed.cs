@@ -10,6 +10,7 @@ using Postern.Demo.Issuer;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
 using Postern.Tests.Gateway;
+using Postern.Tests.Recording;
 using Postern.Upstreams;
 
 namespace Postern.Tests.Http;
@@ -167,11 +168,11 @@ internal sealed class HttpBed : IAsyncDisposable
         }
     }
 
-    /// <summary>Everything that the journal holds, as text.</summary>
+    /// <summary>Everything that was recorded, opened.</summary>
     public async Task<string> JournalAsync()
     {
         await Host.StopAsync();
-        return string.Concat(Directory.EnumerateFiles(Path.Combine(_folder.Path, "data"), "*", SearchOption.AllDirectories).Where(file => file.Contains("journal", StringComparison.Ordinal)).Select(file => Encoding.Latin1.GetString(File.ReadAllBytes(file))));
+        return OpenedJournal.TextOf(Path.Combine(_folder.Path, "data"));
     }
 
     public async ValueTask DisposeAsync()

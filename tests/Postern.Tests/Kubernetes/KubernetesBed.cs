@@ -1,14 +1,10 @@
 using System.Net;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using Postern.Core.Recording;
 using Postern.Demo.Issuer;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
-using Postern.Gateway.Recordings.Keys;
 using Postern.Tests.Gateway;
 using Postern.Tests.Http;
+using Postern.Tests.Recording;
 using Postern.Upstreams;
 
 namespace Postern.Tests.Kubernetes;
@@ -29,8 +25,6 @@ internal sealed class KubernetesBed : IAsyncDisposable
         masks:
           - { id: cards, detect: [credit-card, api-key], as: redact }
         """;
-
-    private static readonly JsonSerializerOptions JournalText = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly TemporaryFolder _folder;
     private readonly DemoIssuer _issuer;
@@ -93,9 +87,7 @@ internal sealed class KubernetesBed : IAsyncDisposable
     public async Task<string> JournalAsync()
     {
         await Host.StopAsync();
-        var data = Path.Combine(_folder.Path, "data");
-        using var keys = RecordedKeys.Open(data);
-        return string.Concat(new JournalReader(Path.Combine(data, "journal"), keys).Read(JournalPosition.Begin).Select(record => JsonSerializer.Serialize<object>(record.Payload, JournalText) + Encoding.Latin1.GetString(record.Content.Span)));
+        return OpenedJournal.TextOf(Path.Combine(_folder.Path, "data"));
     }
 
     public async ValueTask DisposeAsync()
