@@ -254,7 +254,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
         var ownActs = new OwnOperations(services.Pipeline, publicUrl, clock);
         var revoking = new IdentityRevocation(new RevocationParts(leash, revocations, signIn, desk, grants, people, protocols, ownActs, recorder, Longer(authenticator.LongestLife, authorization?.SignInLife), clock));
         foreach (var introspection in authenticator.Introspections.Values) introspection.Ended = revoking.EndedThereAsync;
-        var eraser = new SessionEraser(new ErasingParts(keys, index, holds, recorder, sessionBook, clock));
+        var eraser = teardown.Own(new SessionEraser(new ErasingParts(keys, index, holds, recorder, sessionBook, clock)));
         await eraser.FinishAllAsync(cancellationToken).ConfigureAwait(false);
         var retention = new RetentionPass(keys, index, eraser, ownActs, KeepTimesOf(options), clock);
         new SetupPages(administrators, ownActs, pages, notes).Map(server);
@@ -307,7 +307,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
         sessions?.Start();
-        teardown.Own(new RetentionRounds(retention, clock, logs.CreateLogger("Postern.Recordings")));
+        teardown.Own(new RetentionRounds(retention, eraser, clock, logs.CreateLogger("Postern.Recordings")));
         var isOfUse = policies.Status.Applied is { Files: { IsDefault: false } files } && files.Any(file => file.Text.Contains(Administrators.Group, StringComparison.Ordinal));
         if (await administrators.OfferAsync(surroundings.WantsSetupCode, isOfUse, cancellationToken).ConfigureAwait(false) is { } code)
         {

@@ -29,6 +29,12 @@ internal sealed class DecisionExplainer(PolicyStore store, IGrantStore grants, R
             lines.Add("which rules matched is told to whom a policy grants `policy.read`");
             return lines.DrainToImmutable();
         }
+        if (recorded.Closed is { } closed)
+        {
+            // Of half a question nothing is derived.
+            lines.Add($"what was asked cannot be read: {closed}; these rules matched: {string.Join(", ", decision.Rules.Select(rule => $"`{rule.Rule}` ({rule.Effect})"))}");
+            return lines.DrainToImmutable();
+        }
         var counted = await GrantsAsync(decision.Grants, lines, cancellationToken).ConfigureAwait(false);
         var version = await store.Versions.FindAsync(decision.Version, cancellationToken).ConfigureAwait(false);
         if (version is null || version.Hash != decision.Hash || store.Compile(version) is not { } set)

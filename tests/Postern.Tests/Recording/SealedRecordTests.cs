@@ -1,7 +1,10 @@
 using System.Text;
 using Postern.Core.Operations;
 using Postern.Core.Policy;
+using Postern.Core.Policy.Replay;
 using Postern.Core.Recording;
+using Postern.Gateway.Exports;
+using Postern.Gateway.Policies;
 
 namespace Postern.Tests.Recording;
 
@@ -238,6 +241,26 @@ public sealed class SealedRecordTests
         Assert.Equal(strict.Select(Described), fast.Select(Described));
         Assert.Same(
             System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsArray(fast[0].Parts), System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsArray(fast[1].Parts));
+    }
+
+    [Fact]
+    public async Task What_was_erased_is_told_to_a_sink_as_erased_and_decided_by_nobody_again()
+    {
+        await RecordAsync(Intent(), Secret);
+        _keys.Destroy(Given.Intent().Session, ByBob);
+        var asked = Assert.Single(Read(_keys), record => record.Payload is RecordedIntent);
+
+        var told = EventReading.Of("journal", asked, ExportKinds.Decisions | ExportKinds.Content)!;
+        var policy = PolicyLoader.Load(
+            [new PolicyFile("none.yaml", "version: 1\nrules: []")],
+            new PolicyEnvironment { Vocabularies = [GatewayVocabulary.Instance], Connections = [GatewayVocabulary.Itself("http://127.0.0.1")], Issuers = ["corp"], Definitions = NoDefinitions.Instance, HashKey = new byte[32] }, 1).Set!;
+        var again = new RecordedQuestions().Of((RecordedIntent)asked.Payload, asked.Content).Decide(policy, out var unfaithful);
+
+        Assert.Equal("erased on 2026-03-05T12:00:00Z by corp:bob: asked for by the person", told.Fields.Single(field => field.Name == "closed").Text);
+        Assert.DoesNotContain(told.Fields, field => field.Name is "facts" or "requestSha256");
+        Assert.True(told.Content.IsEmpty);
+        Assert.Null(again);
+        Assert.Equal(Unfaithful.Sealed, unfaithful);
     }
 
     private const string Request = """{"order":"canary-4711-kanarienvogel"}""";

@@ -15,6 +15,9 @@ public static class Unfaithful
     /// <summary>The journal is from before what decisions read was kept.</summary>
     public const string Before = "recorded before what decisions read was kept";
 
+    /// <summary>What was said in it was erased, or is sealed with a key that is not here.</summary>
+    public const string Sealed = "erased, or sealed with a key that is not here";
+
     /// <summary>A condition reads arguments that a mask kept out of the record.</summary>
     public const string Masked = "a condition reads masked arguments";
 
@@ -29,6 +32,9 @@ public static class Unfaithful
 
     /// <summary>Something else than a rule of the version gave it, such as a grant.</summary>
     public const string OtherRight = "permitted by something else than a rule";
+
+    /// <summary>Why a record does not say what its decision read.</summary>
+    internal static string OfNoBasis(RecordedIntent intent) => intent.Request.Sha256 is null ? Sealed : Before;
 }
 
 /// <summary>A recorded operation as the question that it was.</summary>
@@ -50,7 +56,7 @@ internal sealed record RecordedQuestion(Identity Identity, Operation Operation, 
         unfaithful = null;
         if (Intent.Basis is not { } basis)
         {
-            unfaithful = Unfaithful.Before;
+            unfaithful = Unfaithful.OfNoBasis(Intent);
             return null;
         }
         if (!Intent.Decision.Grants.All(id => known.Any(grant => grant.Id == id)))

@@ -71,7 +71,7 @@ public sealed class Suggester(PolicyEnvironment environment)
         foreach (var group in question.Identity.QualifiedGroups) Members(group).Add(question.Identity.Key);
         if (intent.Decision.Kind != "allow") return;
         _operations++;
-        if (intent.Basis is null) Miss(Unfaithful.Before);
+        if (intent.Basis is null) Miss(Unfaithful.OfNoBasis(intent));
         else if (question.LacksInputs) Miss("arguments were masked");
         else if (environment.Vocabularies.FirstOrDefault(vocabulary => vocabulary.Protocols.Contains(intent.Connection.Protocol)) is not { } vocabulary) Miss("nothing here speaks its protocol any more");
         else if (!question.Operation.Parts.All(part => part.IsImplied || CanBeWritten(vocabulary, part))) Miss("no rule can name it");

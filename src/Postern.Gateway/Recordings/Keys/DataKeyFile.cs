@@ -113,12 +113,13 @@ internal sealed class DataKeyFile : IDataKeyStore, IDisposable
             sql.Execute("delete from keys where session = @session", new { session }, transaction);
             return isNew ? KeyDestruction.Done : KeyDestruction.Already;
         }, CancellationToken.None).ConfigureAwait(false);
-        if (destruction == KeyDestruction.Held) return destruction;
-        _reading.Forget();
-        // What was overwritten in the file still stands in the log before it.
-        await _file.TruncateLogAsync().ConfigureAwait(false);
+        if (destruction != KeyDestruction.Held) _reading.Forget();
         return destruction;
     }
+
+    /// <summary>Empties the file's log: what was overwritten in the file still stands there. Until it returns, a destruction is not done.</summary>
+    /// <exception cref="InvalidOperationException">Somebody reads the file for long; it is to be tried again.</exception>
+    public ValueTask EmptyLogAsync() => _file.TruncateLogAsync();
 
     /// <summary>Erasures of which the journal does not say yet.</summary>
     public ValueTask<ImmutableArray<(string Session, Erasure Erasure, int Operations)>> UntoldAsync() => _file.InTransactionAsync((sql, transaction) => sql.Query<ErasureRow>(

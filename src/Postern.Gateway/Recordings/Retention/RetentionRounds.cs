@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Postern.Gateway.Recordings.Retention;
 
-/// <summary>Makes a retention pass at the start and every hour.</summary>
+/// <summary>Makes a retention pass at the start and every hour, and finishes erasures that could not be.</summary>
 internal sealed partial class RetentionRounds : IAsyncDisposable
 {
     /// <summary>Between two passes.</summary>
@@ -11,7 +11,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _rounds;
 
-    public RetentionRounds(RetentionPass pass, TimeProvider clock, ILogger log) => _rounds = Task.Run(() => RunAsync(pass, clock, log, _stopping.Token));
+    public RetentionRounds(RetentionPass pass, SessionEraser eraser, TimeProvider clock, ILogger log) => _rounds = Task.Run(() => RunAsync(pass, eraser, clock, log, _stopping.Token));
 
     public async ValueTask DisposeAsync()
     {
@@ -20,7 +20,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static async Task RunAsync(RetentionPass pass, TimeProvider clock, ILogger log, CancellationToken stopping)
+    private static async Task RunAsync(RetentionPass pass, SessionEraser eraser, TimeProvider clock, ILogger log, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Interval, clock);
         try
@@ -29,6 +29,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
             {
                 try
                 {
+                    await eraser.FinishAllAsync(stopping).ConfigureAwait(false);
                     if (await pass.RunAsync(stopping).ConfigureAwait(false) is > 0 and var expired) Expired(log, expired);
                     if (pass.Complaint is { } complaint) NotExpired(log, complaint);
                 }

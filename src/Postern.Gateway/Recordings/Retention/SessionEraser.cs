@@ -36,8 +36,11 @@ internal sealed record ErasingParts(DataKeyFile Keys, RecordingIndex Index, Sqli
 /// Erases sessions by destroying their keys: the journal stays as it is and verifies, and nobody can read what was said. The order is what
 /// makes a stop in between harmless: the keys go first and say who wanted it, and whatever was not done after that is done at the next start.
 /// </summary>
-internal sealed class SessionEraser(ErasingParts parts)
+internal sealed class SessionEraser(ErasingParts parts) : IDisposable
 {
+    // One at a time: what is half done is finished once.
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
     /// <summary>Kind of the tombstone of a session that somebody erased.</summary>
     public const string ErasedKind = "session.erased";
 
@@ -57,9 +60,40 @@ internal sealed class SessionEraser(ErasingParts parts)
     /// <returns>What became of it, and how many operations it had.</returns>
     public async ValueTask<(EraseOutcome Outcome, int Operations)> EraseAsync(string session, Erasure erasure, CancellationToken cancellationToken)
     {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await EraseInTurnAsync(session, erasure, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Finishes what a stop, or a file that was in use, left half done: keys that were destroyed, of which the journal does not say so yet.</summary>
+    public async ValueTask FinishAllAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await FinishAllInTurnAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async ValueTask<(EraseOutcome Outcome, int Operations)> EraseInTurnAsync(string session, Erasure erasure, CancellationToken cancellationToken)
+    {
         if (await parts.Index.FindErasableAsync(session, cancellationToken).ConfigureAwait(false) is not { } known) return (EraseOutcome.Unknown, 0);
         var operations = known.Operations.Length;
-        if (await parts.Keys.ErasureOfAsync(session).ConfigureAwait(false) is not null) return (EraseOutcome.Already, operations);
+        if (await parts.Keys.ErasureOfAsync(session).ConfigureAwait(false) is not null)
+        {
+            await FinishAllInTurnAsync(cancellationToken).ConfigureAwait(false);
+            return (EraseOutcome.Already, operations);
+        }
         if (!await parts.Keys.HasKeysAsync(session).ConfigureAwait(false)) return (EraseOutcome.Plain, operations);
         // 1. It is over: the next operation of the same caller opens another session, under another key.
         if (known.Open > 0 || await parts.Holds.IsAnyLiveAsync(known.Operations, cancellationToken).ConfigureAwait(false)) return (EraseOutcome.Live, operations);
@@ -79,8 +113,7 @@ internal sealed class SessionEraser(ErasingParts parts)
         }
     }
 
-    /// <summary>Finishes what a stop left half done: keys that were destroyed, of which the journal does not say so yet.</summary>
-    public async ValueTask FinishAllAsync(CancellationToken cancellationToken)
+    private async ValueTask FinishAllInTurnAsync(CancellationToken cancellationToken)
     {
         foreach (var (session, erasure, operations) in await parts.Keys.UntoldAsync().ConfigureAwait(false))
         {
@@ -108,8 +141,12 @@ internal sealed class SessionEraser(ErasingParts parts)
         return await parts.Keys.ReleaseAsync(session).ConfigureAwait(false);
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
     private async ValueTask FinishAsync(string session, Erasure erasure, int operations, ImmutableArray<string> ids)
     {
+        await parts.Keys.EmptyLogAsync().ConfigureAwait(false);
         await parts.Index.EraseAsync(session, CancellationToken.None).ConfigureAwait(false);
         await parts.Holds.ForgetAsync(ids).ConfigureAwait(false);
         await NoteAsync(erasure.IsExpiry ? ExpiredKind : ErasedKind, parts.Clock.GetUtcNow(),

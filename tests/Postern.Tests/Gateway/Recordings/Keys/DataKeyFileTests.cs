@@ -47,6 +47,7 @@ public sealed class DataKeyFileTests : IDisposable
         Assert.True(await IsInFolderAsync(wrapped));
 
         Assert.Equal(KeyDestruction.Done, await keys.DestroyAsync("S1", ByBob, 3));
+        await keys.EmptyLogAsync();
 
         Assert.False(await IsInFolderAsync(wrapped));
         Assert.Equal(new DataKeyFinding(null, ByBob), keys.Find(7));

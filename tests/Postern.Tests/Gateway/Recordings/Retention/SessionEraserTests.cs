@@ -220,6 +220,7 @@ public sealed class SessionEraserTests : IAsyncLifetime
         {
             if (_isClosed) return;
             _isClosed = true;
+            Eraser.Dispose();
             Holds.Dispose();
             Index.Dispose();
             await Recorder.DisposeAsync();
