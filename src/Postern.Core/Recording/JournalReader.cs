@@ -35,13 +35,17 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
     private PayloadMemo? _memo;
 
     /// <summary>The journal's id, or null when there is no segment yet.</summary>
-    /// <exception cref="RecordingException">The first segment cannot be read.</exception>
+    /// <exception cref="RecordingException">The first segment that is here cannot be read.</exception>
     public string? ReadJournalId()
     {
         using var storage = FolderStorage.ForReading(folder);
         if (!MovedSegment.IsThere(folder, 1)) return null;
-        using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(1)));
-        return scanner.ReadHeader(out var header) == ScanStep.Record ? header!.Journal : throw Damaged(JournalFormat.SegmentName(1), scanner);
+        // Each segment names the journal: none comes back from a store for that, which may be away.
+        var segment = 1;
+        while (!File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment))) && MovedSegment.IsThere(folder, segment + 1)) segment++;
+        var name = JournalFormat.SegmentName(segment);
+        using var scanner = new SegmentScanner(Open(storage, name));
+        return scanner.ReadHeader(out var header) == ScanStep.Record ? header!.Journal : throw Damaged(name, scanner);
     }
 
     /// <summary>The records from a position on.</summary>

@@ -18,6 +18,7 @@ public sealed partial class DashboardTests
         var exporting = new GatewayOptions
         {
             Url = gateway.Options.Url, Management = gateway.Options.Management, Data = gateway.Options.Data, Issuers = gateway.Options.Issuers, Connections = gateway.Options.Connections, Policy = gateway.Options.Policy,
+            Record = new RecordOptions { Store = new StoreOptions(new StoreTarget.Folder(Path.Combine(gateway.Options.Data, "kept"))) },
             Exports = [new ExportOptions { Name = "siem", Target = new ExportTarget.Http("http://127.0.0.1:9/", HttpShape.Lines, null, null) }],
         };
         await using var host = await Postern.Gateway.GatewayHost.StartAsync(exporting, cancellationToken: TestContext.Current.CancellationToken);

@@ -81,7 +81,7 @@ public sealed class LocalCopiesTests : IAsyncLifetime
         var account = await _recorder.BeginAsync(Given.Intent(at: _clock.GetUtcNow()), CancellationToken.None);
         while (Segments() < 8) await Given.OperationAsync(_recorder);
         await using var upload = await UploadedAsync();
-        await using var local = upload.KeepLocal(() => int.MaxValue);
+        var local = upload.KeepLocal(() => int.MaxValue);
         _clock.Advance(TimeSpan.FromHours(2));
 
         Assert.Equal(4, await local.SweepAsync(Stop));
@@ -89,6 +89,8 @@ public sealed class LocalCopiesTests : IAsyncLifetime
         Assert.Equal(["journal-000005.pjl", "journal-000006.pjl", "journal-000007.pjl", "journal-000008.pjl"], Names());
         await account.EndAsync(Given.Done());
         await _recorder.DisposeAsync();
+        // A start opens the journal before anything brings segments back.
+        await local.DisposeAsync();
         await using var again = await Recorder.OpenAsync(_recording, _clock, CancellationToken.None);
         Assert.Null(again.Fault);
     }
@@ -130,6 +132,40 @@ public sealed class LocalCopiesTests : IAsyncLifetime
         using var elsewhere = new TemporaryFolder();
         await using (var store = Store()) await JournalFetch.RunAsync(store, elsewhere.Path, null, Stop);
         Assert.False(JournalVerifier.Verify([elsewhere.Path], await File.ReadAllTextAsync(Key, Stop), cancellationToken: Stop).IsGood);
+    }
+
+    [Fact]
+    public async Task A_gateway_whose_index_is_lost_reads_what_left_the_disk_back_and_serves()
+    {
+        await using var gateway = await RunningGateway.StartAsync();
+        await gateway.Host.StopAsync();
+        var recording = new RecorderOptions { DataFolder = gateway.Options.Data, SegmentBytes = 16 * 1024 };
+        var store = new StoreOptions(new StoreTarget.Folder(_kept.Path)) { Local = new LocalCopyOptions(TimeSpan.Zero, Bytes: null) };
+        var left = 0;
+        await using (var recorder = await Recorder.OpenAsync(recording, TimeProvider.System, Stop))
+        {
+            while (Directory.EnumerateFiles(recording.JournalFolder, "*.pjl").Count() < 5) await Given.OperationAsync(recorder);
+            await using var upload = new JournalUpload(store, Store(), recording, recorder, TimeProvider.System, NullLogger.Instance);
+            while (await upload.StepAsync(isLast: true, Stop) is { Ticks: 0 })
+            {
+            }
+            await using var local = upload.KeepLocal(() => int.MaxValue);
+            left = await local.SweepAsync(Stop);
+        }
+        Assert.InRange(left, 3, 4);
+        foreach (var file in Directory.EnumerateFiles(gateway.Options.Data, "recordings.db*")) File.Delete(file);
+
+        await using var host = await Postern.Gateway.GatewayHost.StartAsync(
+            new GatewayOptions
+            {
+                Url = gateway.Options.Url, Management = gateway.Options.Management, Data = gateway.Options.Data, Issuers = gateway.Options.Issuers, Connections = gateway.Options.Connections, Policy = gateway.Options.Policy,
+                Record = new RecordOptions { Store = store with { Local = null } },
+            }, cancellationToken: Stop);
+
+        for (var i = 0; i < 400 && Directory.EnumerateFiles(recording.JournalFolder, "*.pjl").Count() < 5; i++) await Task.Delay(25, Stop);
+        Assert.True(Directory.EnumerateFiles(recording.JournalFolder, "*.pjl").Count() >= 5);
+        using var http = new HttpClient();
+        Assert.Contains("\"ready\"", await http.GetStringAsync(host.ManagementUrl + "/readyz", Stop));
     }
 
     [Fact]
