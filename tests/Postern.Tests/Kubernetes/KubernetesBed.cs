@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Postern.Demo.Issuer;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
