@@ -73,7 +73,7 @@ internal static class PayloadWriter
         json.WriteEndObject();
         if (intent.Definition is { } definition) Hex(json, "definition"u8, definition);
         else json.WriteNull("definition"u8);
-        Decision(json, intent.Decision);
+        Decision(json, intent.Decision, isSealed);
         if (intent.Parent is { } parent) Id(json, "parent"u8, parent);
         else json.WriteNull("parent"u8);
         if (intent.Trace is { } trace) json.WriteString("trace"u8, trace);
@@ -88,6 +88,7 @@ internal static class PayloadWriter
         FactsOf(json, intent.Parts);
         Hex(json, "sha256"u8, intent.RequestDigest);
         BasisWriter.Write(json, intent);
+        if (SpeaksOfRequest(intent.Decision)) json.WriteString("reason"u8, intent.Decision.Reason);
         End(json);
     }
 
@@ -181,7 +182,7 @@ internal static class PayloadWriter
         Identity(json, last.Identity);
         Connection(json, last.Connection);
         Parts(json, last.Parts, isSealed);
-        Decision(json, last.Decision);
+        Decision(json, last.Decision, isSealed);
         End(json);
     }
 
@@ -190,6 +191,7 @@ internal static class PayloadWriter
     {
         var json = Begin(output);
         FactsOf(json, last.Parts);
+        if (SpeaksOfRequest(last.Decision)) json.WriteString("reason"u8, last.Decision.Reason);
         End(json);
     }
 
@@ -300,12 +302,15 @@ internal static class PayloadWriter
         }
     }
 
-    private static void Decision(Utf8JsonWriter json, Decision decision)
+    // An objection is said in the words of the request; every other reason is the policy's own.
+    private static bool SpeaksOfRequest(Decision decision) => decision is Policy.Decision.Deny { IsObjection: true };
+
+    private static void Decision(Utf8JsonWriter json, Decision decision, bool isSealed = false)
     {
         json.WriteStartObject("decision"u8);
         json.WriteString("kind"u8, KindOf(decision));
         Optional(json, "code"u8, (decision as Policy.Decision.Deny)?.Code);
-        json.WriteString("reason"u8, decision.Reason);
+        json.WriteString("reason"u8, isSealed && SpeaksOfRequest(decision) ? "" : decision.Reason);
         json.WriteNumber("version"u8, decision.Version.Number);
         Hex(json, "hash"u8, decision.Version.Hash);
         Rules(json, "rules"u8, decision.Rules);

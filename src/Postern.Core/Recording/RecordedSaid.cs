@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Postern.Core.Recording;
 
 /// <summary>What the JSON of a sealed intent leaves out.</summary>
-internal sealed record SaidOfIntent(ImmutableArray<ImmutableArray<RecordedFact>> Facts, string Sha256, RecordedBasis Basis);
+internal sealed record SaidOfIntent(ImmutableArray<ImmutableArray<RecordedFact>> Facts, string Sha256, RecordedBasis Basis, string? Reason = null);
 
 /// <summary>What the JSON of a sealed frame leaves out, when not all of it is kept.</summary>
 internal sealed record SaidOfFrame(string Sha256);
@@ -13,7 +13,7 @@ internal sealed record SaidOfFrame(string Sha256);
 internal sealed record SaidOfEnding(string? Detail, string? Reply, string? Input);
 
 /// <summary>What the JSON of sealed denials leaves out.</summary>
-internal sealed record SaidOfDenials(ImmutableArray<ImmutableArray<RecordedFact>> Facts);
+internal sealed record SaidOfDenials(ImmutableArray<ImmutableArray<RecordedFact>> Facts, string? Reason = null);
 
 /// <summary>Puts what was sealed back to where it belongs, so that an opened record reads as one that was never sealed.</summary>
 internal static class RecordedSaid
@@ -30,7 +30,7 @@ internal static class RecordedSaid
                     if (memo?.Said(said, intent) is { } known) return known;
                     var asked = JsonSerializer.Deserialize(said, context.SaidOfIntent)!;
                     if (asked.Facts.Length != intent.Parts.Length) return null;
-                    return intent with { Parts = Join(intent.Parts, asked.Facts), Request = intent.Request with { Sha256 = asked.Sha256 }, Basis = memo is { WithBasis: false } ? null : asked.Basis };
+                    return intent with { Parts = Join(intent.Parts, asked.Facts), Request = intent.Request with { Sha256 = asked.Sha256 }, Basis = memo is { WithBasis: false } ? null : asked.Basis, Decision = Join(intent.Decision, asked.Reason) };
                 case RecordedFrame frame:
                     return said.IsEmpty ? frame : frame with { Sha256 = JsonSerializer.Deserialize(said, context.SaidOfFrame)!.Sha256 };
                 case RecordedEnding ending:
@@ -44,7 +44,7 @@ internal static class RecordedSaid
                     };
                 case RecordedDenials denials:
                     var denied = JsonSerializer.Deserialize(said, context.SaidOfDenials)!;
-                    return denied.Facts.Length != denials.Parts.Length ? null : denials with { Parts = Join(denials.Parts, denied.Facts) };
+                    return denied.Facts.Length != denials.Parts.Length ? null : denials with { Parts = Join(denials.Parts, denied.Facts), Decision = Join(denials.Decision, denied.Reason) };
                 default:
                     return null;
             }
@@ -54,6 +54,8 @@ internal static class RecordedSaid
             return null;
         }
     }
+
+    private static RecordedDecision Join(RecordedDecision decision, string? reason) => reason is null ? decision : decision with { Reason = reason };
 
     /// <summary>The parts with their facts.</summary>
     public static ImmutableArray<RecordedPart> Join(ImmutableArray<RecordedPart> parts, ImmutableArray<ImmutableArray<RecordedFact>> facts)

@@ -263,6 +263,23 @@ public sealed class SealedRecordTests
         Assert.Equal(Unfaithful.Sealed, unfaithful);
     }
 
+    [Fact]
+    public async Task An_objection_that_speaks_of_the_request_is_sealed_and_every_other_reason_is_not()
+    {
+        var objection = new Decision.Deny(Given.Version, [], $"masks cannot read `{Secret}`", "policy.not_permitted") { IsObjection = true };
+        await RecordAsync(Intent(objection), "none");
+        await RecordAsync(Intent(), "none");
+
+        var bytes = Encoding.Latin1.GetString(_storage.Bytes("journal-000001.pjl"));
+        Assert.DoesNotContain("masks cannot read", bytes, StringComparison.Ordinal);
+        Assert.Contains("rule `small-refunds` allows it", bytes, StringComparison.Ordinal);
+        foreach (var memo in (PayloadMemo?[])[null, new PayloadMemo(withBasis: true)])
+        {
+            Assert.Equal([objection.Reason, "rule `small-refunds` allows it"], Given.Read(_storage, _keys, memo).Select(record => record.Payload).OfType<RecordedIntent>().Select(intent => intent.Decision.Reason));
+        }
+        Assert.Equal("", Read(null).Select(record => record.Payload).OfType<RecordedIntent>().First().Decision.Reason);
+    }
+
     private const string Request = """{"order":"canary-4711-kanarienvogel"}""";
 
     private static string Described(RecordedIntent intent) => System.Text.Json.JsonSerializer.Serialize(intent with { Op = "" });
