@@ -38,7 +38,8 @@ internal sealed partial class JournalUpload : IAsyncDisposable
     private long _failures;
     private volatile string? _problem;
     private volatile string? _conflict;
-    private bool _saidBehind;
+    private volatile bool _saidBehind;
+    private int _isSaying;
     private Task _running = Task.CompletedTask;
     private ITimer? _watch;
 
@@ -244,11 +245,20 @@ internal sealed partial class JournalUpload : IAsyncDisposable
     /// <summary>Says in the record, once each, that the cap was passed and that it no longer is.</summary>
     private async ValueTask SayAsync(CancellationToken cancellationToken)
     {
-        var isBehind = IsBeyondCap(out var bytes);
-        if (isBehind == _saidBehind) return;
-        _saidBehind = isBehind;
-        if (isBehind) Behind(_log, bytes);
-        if (!await NoteAsync(isBehind ? "store.behind" : "store.resumed", [new("sequence", Sequence.ToString(CultureInfo.InvariantCulture)), new("bytes", bytes.ToString(CultureInfo.InvariantCulture))], cancellationToken).ConfigureAwait(false)) _saidBehind = !isBehind;
+        // The loop and the watch both come here; one of them is enough.
+        if (Interlocked.Exchange(ref _isSaying, 1) != 0) return;
+        try
+        {
+            var isBehind = IsBeyondCap(out var bytes);
+            if (isBehind == _saidBehind) return;
+            _saidBehind = isBehind;
+            if (isBehind) Behind(_log, bytes);
+            if (!await NoteAsync(isBehind ? "store.behind" : "store.resumed", [new("sequence", Sequence.ToString(CultureInfo.InvariantCulture)), new("bytes", bytes.ToString(CultureInfo.InvariantCulture))], cancellationToken).ConfigureAwait(false)) _saidBehind = !isBehind;
+        }
+        finally
+        {
+            Volatile.Write(ref _isSaying, 0);
+        }
     }
 
     private async ValueTask<bool> NoteAsync(string kind, System.Collections.Immutable.ImmutableArray<KeyValuePair<string, string>> facts, CancellationToken cancellationToken)
@@ -271,7 +281,13 @@ internal sealed partial class JournalUpload : IAsyncDisposable
         return bytes > _options.MaxLag;
     }
 
-    private void Watch() => _recorder.HoldBack(HoldBackName, Refusal);
+    private void Watch()
+    {
+        var refusal = Refusal;
+        _recorder.HoldBack(HoldBackName, refusal);
+        // With the first refusal, and not at the next try, which may be minutes away.
+        if ((refusal is not null) != _saidBehind) _ = Task.Run(() => SayAsync(CancellationToken.None).AsTask());
+    }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
     {
