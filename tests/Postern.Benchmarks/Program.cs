@@ -2,6 +2,7 @@ using System.Globalization;
 using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Held;
 using Postern.Benchmarks.Http;
+using Postern.Benchmarks.Journals;
 using Postern.Benchmarks.Kubernetes;
 using Postern.Benchmarks.Postgres;
 using Postern.Benchmarks.Search;
@@ -82,6 +83,12 @@ switch (args)
     case ["clusterlook", var what, var clients, var rounds, var seconds, .. var peers]:
         await ClusterRun.LookAsync(what, Number(clients), Number(rounds), Number(seconds), peers);
         return 0;
+    case ["journal"]:
+        await JournalRun.RunAsync(rounds: 7, seconds: 1);
+        return 0;
+    case ["journal", var rounds, var seconds]:
+        await JournalRun.RunAsync(Number(rounds), Number(seconds));
+        return 0;
     case ["kubernetes"]:
         await ClusterRun.RunAsync(rounds: 2, seconds: 1);
         return 0;
@@ -98,7 +105,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | journal [ROUNDS SECONDS] | clusterlook pod|list CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

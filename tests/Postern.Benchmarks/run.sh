@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|search|masks|allocation|held|echo|streams|http|kubernetes|postgres]`.
+# Installs the peers, builds everything for Release, and measures. Called by `./test.sh bench [steps|decisions|simulate|search|masks|allocation|held|echo|streams|journal|http|kubernetes|postgres]`.
 # Results go to docs/benchmarks.md and docs/benchmarks/*.json. Takes about 31 minutes, 12 of them `postgres`; run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 what=("$@")
-[ ${#what[@]} -gt 0 ] || what=(steps decisions allocation echo streams http kubernetes postgres)
+[ ${#what[@]} -gt 0 ] || what=(steps decisions journal allocation echo streams http kubernetes postgres)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
