@@ -8,11 +8,13 @@ internal static class SessionsCommand
 {
     public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
-        var command = new Command("sessions", "Recorded sessions: list them, search them, show one, replay one step by step, export it, or erase what was said in it.")
+        var command = new Command("sessions", "Recorded sessions: list them, search them, show, watch, end or replay one, export it, or erase what was said in it.")
         {
             SessionsListCommand.Create(surroundings, shared),
             SessionsSearchCommand.Create(surroundings, shared),
             SessionsShowCommand.Create(shared),
+            SessionsWatchCommand.Create(surroundings, shared),
+            SessionsEndCommand.Create(surroundings, shared),
             SessionsReplayCommand.Create(surroundings, shared),
             SessionsExportCommand.Create(surroundings, shared),
         };

@@ -32,6 +32,9 @@ public enum ClearanceEnd
 
     /// <summary>The record cannot be written any more, so what goes on could not be accounted for.</summary>
     RecordBroken,
+
+    /// <summary>Somebody who may ended the session that it belongs to.</summary>
+    SessionEnded,
 }
 
 /// <summary>

@@ -263,7 +263,7 @@ public sealed class OperationPipeline(
     private static string CodeFor(ClearanceEnd end) => end switch
     {
         ClearanceEnd.CredentialEnded => RefusalCode.CredentialEnded,
-        ClearanceEnd.PolicyChanged => RefusalCode.NotPermitted,
+        ClearanceEnd.PolicyChanged or ClearanceEnd.SessionEnded => RefusalCode.NotPermitted,
         ClearanceEnd.GrantEnded => RefusalCode.GrantExpired,
         ClearanceEnd.LimitReached => RefusalCode.Limit,
         ClearanceEnd.RecordBroken => RefusalCode.RecordUnavailable,
@@ -272,7 +272,7 @@ public sealed class OperationPipeline(
 
     private static string CodeFor(Exception fault, Clearance clearance) => clearance.End switch
     {
-        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.GrantEnded or ClearanceEnd.LimitReached or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken => CodeFor(clearance.End),
+        ClearanceEnd.CredentialEnded or ClearanceEnd.PolicyChanged or ClearanceEnd.GrantEnded or ClearanceEnd.LimitReached or ClearanceEnd.Stopping or ClearanceEnd.RecordBroken or ClearanceEnd.SessionEnded => CodeFor(clearance.End),
         _ => fault switch
         {
             UpstreamException upstream => upstream.Code,

@@ -1,10 +1,12 @@
+using System.Diagnostics;
 using Postern.Core.Operations;
 
 namespace Postern.Core.Sessions;
 
 /// <summary>
-/// Groups operations into sessions: those of one identity, agent, connection and client run, until it is idle for
-/// <see cref="IdleLimit"/>. Ids are made here; a client can neither choose nor reuse one (attack U06).
+/// Groups operations into sessions: those of one identity, agent and connection that belong to one run of the client, or, where the client
+/// names none, to one trace, until it is idle for <see cref="IdleLimit"/>. A run goes before a trace: within one, each call may have a trace of
+/// its own. Ids are made here; a client can neither choose nor reuse one (attack U06).
 /// </summary>
 public sealed class SessionBook(TimeProvider clock)
 {
@@ -21,7 +23,7 @@ public sealed class SessionBook(TimeProvider clock)
     public string IdFor(Identity identity, Operation operation)
     {
         var now = clock.GetUtcNow();
-        var key = new Key(identity.Key, identity.Agent, operation.Connection.Name, operation.ClientRun);
+        var key = new Key(identity.Key, identity.Agent, operation.Connection.Name, operation.ClientRun, operation.ClientRun is null ? operation.Trace.TraceId : default);
         lock (_gate)
         {
             if (_open.TryGetValue(key, out var entry) && now - entry.LastSeen < IdleLimit)
@@ -41,7 +43,22 @@ public sealed class SessionBook(TimeProvider clock)
     {
         ArgumentNullException.ThrowIfNull(identity);
         ArgumentNullException.ThrowIfNull(connection);
-        lock (_gate) _open.Remove(new Key(identity.Key, identity.Agent, connection.Name, clientRun));
+        lock (_gate) _open.Remove(new Key(identity.Key, identity.Agent, connection.Name, clientRun, default));
+    }
+
+    /// <summary>A session is over, because somebody ended it: what comes next begins another. False when it is not open here.</summary>
+    public bool End(string session)
+    {
+        lock (_gate)
+        {
+            foreach (var (key, entry) in _open)
+            {
+                if (!string.Equals(entry.Id, session, StringComparison.Ordinal)) continue;
+                _open.Remove(key);
+                return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>A session is over, whoever asks next: what comes opens another.</summary>
@@ -66,7 +83,7 @@ public sealed class SessionBook(TimeProvider clock)
         if (_open.Count >= Capacity) _open.Clear();
     }
 
-    private readonly record struct Key(string Identity, string? Agent, string Connection, string? ClientRun);
+    private readonly record struct Key(string Identity, string? Agent, string Connection, string? ClientRun, ActivityTraceId Trace);
 
     private sealed class Entry(string id)
     {

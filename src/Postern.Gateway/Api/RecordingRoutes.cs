@@ -19,12 +19,14 @@ internal static class RecordingRoutes
 {
     private const int MaxSessions = 200;
     private const int MaxOperations = 1_000;
+    private const int MaxReason = 1_000;
 
-    public static ImmutableArray<ApiRoute> Of(RecordingIndex index, IRecorder recorder, TimeProvider clock) =>
+    public static ImmutableArray<ApiRoute> Of(RecordingIndex index, IRecorder recorder, SessionEnding ending, TimeProvider clock) =>
     [
         new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => ListAsync(index, call) },
         new("searchSessions", "POST", "/sessions/search") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Body = SearchBody.Members, Handle = call => SearchAsync(index, call) },
         new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetSessionAsync(index, call) },
+        new("endSession", "POST", "/sessions/{id}/end") { Access = ApiAccess.Asking, Action = "sessions.leave", Wider = GatewayVocabulary.EndSessions, Body = ["reason"], Handle = call => EndSessionAsync(index, ending, call) },
         new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetOperationAsync(index, recorder, clock, call) },
     ];
 
@@ -93,6 +95,22 @@ internal static class RecordingRoutes
                 json.WriteEndObject();
             }
             json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+
+    private static async ValueTask<ApiAnswer> EndSessionAsync(RecordingIndex index, SessionEnding ending, ApiCall call)
+    {
+        var reason = call.Body is { ValueKind: JsonValueKind.Object } body && body.TryGetProperty("reason", out var said) ? said.ValueKind == JsonValueKind.String ? said.GetString() : null : "";
+        if (reason is null or { Length: > MaxReason }) return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, $"Expected `reason` to be a text of at most {MaxReason} characters.");
+        var id = call.Value("id");
+        if (await index.GetSessionAsync(id, OwnerOf(call), call.Gone, limit: 1).ConfigureAwait(false) is null) return ApiAnswer.NotFound();
+        var cut = await ending.EndAsync(id, call.Identity, reason, call.Running, call.Gone).ConfigureAwait(false);
+        return new ApiAnswer.Document(json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("session", id);
+            json.WriteNumber("ended", cut);
             json.WriteEndObject();
         });
     }

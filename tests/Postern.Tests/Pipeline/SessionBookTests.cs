@@ -25,6 +25,39 @@ public sealed class SessionBookTests
     }
 
     [Fact]
+    public void Without_a_run_a_trace_is_a_session_and_within_a_run_it_divides_nothing()
+    {
+        var book = new SessionBook(_clock);
+        var (one, two) = (Traced("0af7651916cd43dd8448eb211c80319c"), Traced("4bf92f3577b34da6a3ce929d0e0e4736"));
+        var first = book.IdFor(Who("alice"), Of(null, one));
+
+        Assert.Equal(first, book.IdFor(Who("alice"), Of(null, one)));
+        Assert.NotEqual(first, book.IdFor(Who("alice"), Of(null, two)));
+        Assert.NotEqual(first, book.IdFor(Who("bob"), Of(null, one)));
+        Assert.NotEqual(first, book.IdFor(Who("alice"), Of(null)));
+        var run = book.IdFor(Who("alice"), Of("run-1", one));
+        Assert.NotEqual(first, run);
+        Assert.Equal(run, book.IdFor(Who("alice"), Of("run-1", two)));
+    }
+
+    [Fact]
+    [Row("U06")]
+    public void What_follows_a_session_that_was_ended_is_another()
+    {
+        var book = new SessionBook(_clock);
+        var ended = book.IdFor(Who("alice"), Of("run-1"));
+        var other = book.IdFor(Who("bob"), Of("run-1"));
+
+        Assert.True(book.End(ended));
+        Assert.False(book.End(ended));
+        Assert.NotEqual(ended, book.IdFor(Who("alice"), Of("run-1")));
+        Assert.Equal(other, book.IdFor(Who("bob"), Of("run-1")));
+    }
+
+    private static System.Diagnostics.ActivityContext Traced(string id) =>
+        new(System.Diagnostics.ActivityTraceId.CreateFromString(id), System.Diagnostics.ActivitySpanId.CreateFromString("b7ad6b7169203331"), System.Diagnostics.ActivityTraceFlags.None);
+
+    [Fact]
     public void A_run_that_its_client_ended_is_not_remembered_and_no_other_is_touched()
     {
         var book = new SessionBook(_clock);
@@ -41,10 +74,11 @@ public sealed class SessionBookTests
 
     private static Identity Who(string subject) => new() { Issuer = "corp", Subject = subject, Kind = IdentityKind.Person };
 
-    private Operation Of(string run) => new()
+    private Operation Of(string? run, System.Diagnostics.ActivityContext trace = default) => new()
     {
         Id = OperationId.New(_clock.GetUtcNow()),
         Connection = Shop,
+        Trace = trace,
         Parts = [new Part { Action = "toy.look" }],
         Request = default,
         RequestShape = FrameShape.Text,

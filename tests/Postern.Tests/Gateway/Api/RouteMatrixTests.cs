@@ -128,6 +128,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
         "eraseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/erase", """{"reason":"r"}""", 404),
         "holdSession" => ($"/sessions/{session}/hold", """{"reason":"r"}""", 200),
         "releaseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/release", """{"reason":"r"}""", 404),
+        "endSession" => ($"/sessions/{session}/end", "{}", 200),
         "searchSessions" => ("/sessions/search", """{"words":"customer"}""", 200),
         "getOperation" => ($"/operations/{operation}", "", 200),
         "explainOperation" => ($"/operations/{operation}/explanation", "", 200),

@@ -16,7 +16,7 @@ public sealed class SearchRouteTests : IAsyncLifetime
             {{RunningGateway.Policy}}
               - id: auditors
                 who: { users: [eve] }
-                on: { admin: [sessions.read] }
+                on: { admin: [sessions.read, sessions.end] }
                 then: allow
             """);
         await _gateway.CallToolAsync("alice", "get_customer", """{"customer":"C-101"}""");
@@ -79,6 +79,25 @@ public sealed class SearchRouteTests : IAsyncLifetime
         Assert.Equal(("demo:dave", "deny"), (line.RootElement.GetProperty("identity").GetString(), line.RootElement.GetProperty("decision").GetString()));
         Assert.Contains("dave", (await RunAsync("sessions", "search", "c-101")).Out, StringComparison.Ordinal);
         Assert.Contains("--before", (await RunAsync("sessions", "search", "--limit", "1")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_is_watched_and_ended_on_the_record_and_what_comes_next_is_another()
+    {
+        var session = (await SearchAsync("alice", """{"arguments":["tool=get_customer"]}""")).GetProperty("items")[0].GetProperty("session").GetString()!;
+
+        var watched = await RunAsync("sessions", "watch", session, "--seconds", "0");
+        Assert.Equal(0, watched.ExitCode);
+        Assert.Contains("get_customer", watched.Out, StringComparison.Ordinal);
+        var ended = await RunAsync("sessions", "end", session, "--reason", "looks wrong");
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Contains("0 operations were cut", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(7, (await RunAsync("sessions", "end", "01JNOWHERE")).ExitCode);
+
+        Assert.Contains((await SearchAsync("eve", """{"action":"gateway.sessions.end","words":"wrong"}""")).GetProperty("items").EnumerateArray(), item => item.GetProperty("decision").GetString() == "allow");
+        var events = await CommandLine.RunAsync("journal", "events", _gateway.Options.Data, "--kind", "session.ended", "-o", "ndjson");
+        Assert.Contains(session, events.Out, StringComparison.Ordinal);
+        Assert.Contains("demo:eve", events.Out, StringComparison.Ordinal);
     }
 
     private Task<CommandLineResult> RunAsync(params string[] arguments) =>
