@@ -14,13 +14,18 @@ internal static class SessionsReplayCommand
         var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
         var master = new Option<string?>("--master-key") { Description = "A file with the master key, where it is not in that folder.", HelpName = "file" };
         var full = new Option<bool>("--full") { Description = "Show contents whole." };
-        var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, master, full };
+        var from = new Option<int>("--from") { Description = "Begin at this step.", HelpName = "number", DefaultValueFactory = _ => 1 };
+        var find = new Option<string?>("--find") { Description = "Only steps that hold this text.", HelpName = "text" };
+        var byHand = new Option<bool>("--step") { Description = "Show one step at a time: Enter goes on, a number jumps there, q ends." };
+        var speed = new Option<double?>("--speed") { Description = "Play so many times as fast as it happened, with at most two seconds between steps.", HelpName = "factor" };
+        speed.Validators.Add(result => { if (result.GetValueOrDefault<double?>() is <= 0) result.AddError("expected `--speed` to be greater than 0"); });
+        var command = new Command("replay", "Show a session step by step: who, what, why, by whose leave, and what came back.") { session, journal, master, full, from, find, byHand, speed };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var id = parsed.GetRequiredValue(session);
             var steps = await ReadAsync(shared, parsed, parsed.GetValue(journal), id, cancellationToken, parsed.GetValue(master));
             var renderer = shared.Renderer(parsed);
-            if (renderer.Format == OutputFormat.Table) new ReplayText(surroundings, parsed.GetValue(full)).Write(steps);
+            if (renderer.Format == OutputFormat.Table) await new ReplayPlayer(surroundings, new ReplayText(surroundings, parsed.GetValue(full)), new ReplayPace(parsed.GetValue(from), parsed.GetValue(find), parsed.GetValue(byHand), parsed.GetValue(speed))).PlayAsync(steps, cancellationToken);
             else renderer.WriteList([.. steps.Select(ReplayJson.Of)], "");
             return ExitCode.Ok;
         });

@@ -41,8 +41,7 @@ internal static class SessionsShowCommand
     private static async Task<IReadOnlyList<JsonObject>> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string session, CancellationToken cancellationToken)
     {
         using var api = await shared.ConnectAsync(parsed, cancellationToken);
-        var detail = await api.GetAsync($"sessions/{Uri.EscapeDataString(session)}", $"session `{session}`", cancellationToken);
-        return [.. (detail["operations"] as JsonArray ?? []).OfType<JsonObject>()];
+        return await ApiSessions.OperationsAsync(api, session, cancellationToken);
     }
 
     private static JsonObject Item(ReplayStep step) => new()

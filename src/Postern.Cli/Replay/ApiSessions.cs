@@ -13,8 +13,7 @@ internal sealed class ApiSessions(ControlApi api)
     /// <exception cref="CommandException">There is no such session, or the gateway's answer cannot be read.</exception>
     public async Task<IReadOnlyList<ReplayStep>> ReadAsync(string session, CancellationToken cancellationToken)
     {
-        var detail = await api.GetAsync($"sessions/{Uri.EscapeDataString(session)}", $"session `{session}`", cancellationToken);
-        if (detail["operations"] is not JsonArray operations) throw NotUnderstood("operations");
+        var operations = await OperationsAsync(api, session, cancellationToken);
         var steps = new List<ReplayStep>(operations.Count);
         foreach (var summary in operations)
         {
@@ -23,6 +22,20 @@ internal sealed class ApiSessions(ControlApi api)
             steps.Add(StepOf(operation, summary!, await ApprovalAsync(operation, cancellationToken)));
         }
         return steps.Count > 0 ? steps : throw new CommandException(ExitCode.NotFound, $"session `{session}` holds no operations");
+    }
+
+    /// <summary>All operations of a session in order, page by page.</summary>
+    /// <exception cref="CommandException">There is no such session, or the gateway's answer cannot be read.</exception>
+    public static async Task<List<JsonObject>> OperationsAsync(ControlApi api, string session, CancellationToken cancellationToken)
+    {
+        var all = new List<JsonObject>();
+        for (var after = 0L; ;)
+        {
+            var detail = await api.GetAsync(string.Create(CultureInfo.InvariantCulture, $"sessions/{Uri.EscapeDataString(session)}?after={after}"), $"session `{session}`", cancellationToken);
+            if (detail["operations"] is not JsonArray operations) throw NotUnderstood("operations");
+            all.AddRange(operations.OfType<JsonObject>());
+            if (detail["next"] is not JsonValue next || !next.TryGetValue(out after)) return all;
+        }
     }
 
     private async Task<ReplayApproval?> ApprovalAsync(JsonNode operation, CancellationToken cancellationToken)

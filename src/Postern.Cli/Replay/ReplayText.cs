@@ -19,8 +19,8 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
 
     private readonly int _width = Math.Clamp(surroundings.Width, 40, 160);
 
-    /// <summary>Writes one session.</summary>
-    public void Write(IReadOnlyList<ReplayStep> steps)
+    /// <summary>Writes what all steps of a session have in common.</summary>
+    public void WriteHead(IReadOnlyList<ReplayStep> steps)
     {
         var first = steps[0];
         var who = first.Actor;
@@ -29,10 +29,10 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         Line($"through     {Plain(who.Agent ?? "no agent named")}{(who.Client is null ? "" : $", which calls itself \"{Plain(who.Client)}\"")}");
         Line($"connection  {Plain(first.Connection)}");
         Line($"steps       {steps.Count.ToString(CultureInfo.InvariantCulture)}, from {first.At:yyyy-MM-dd HH:mm:ss} UTC");
-        for (var i = 0; i < steps.Count; i++) Write(i + 1, steps[i], who);
     }
 
-    private void Write(int number, ReplayStep step, ReplayActor usual)
+    /// <summary>Writes one step.</summary>
+    public void WriteStep(int number, ReplayStep step, ReplayActor usual)
     {
         surroundings.Out.WriteLine();
         var verdict = $"{(step.Approval is null ? step.Decision.Kind : "approved")}, {step.Ending?.Outcome ?? "not ended"}";

@@ -40,6 +40,28 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    [Guarantee("G18")]
+    public async Task A_person_steps_jumps_and_searches()
+    {
+        using var folder = await RecordedFolder.CreateAsync();
+        string[] replay = ["sessions", "replay", RecordedFolder.Session, "--journal", folder.Path];
+
+        var jumped = await CommandLine.RunAsync([.. replay, "--step"], environment: null, typed: "3\n");
+        var ended = await CommandLine.RunAsync([.. replay, "--step"], environment: null, typed: "q\n");
+        var found = await CommandLine.RunAsync([.. replay, "--find", "GET_CUSTOMER"]);
+        var last = await CommandLine.RunAsync([.. replay, "--from", "3", "--speed", "1000"]);
+        var wrong = await CommandLine.RunAsync([.. replay, "--speed", "0"]);
+
+        Assert.Equal([1, 3], Numbers(jumped.Out));
+        Assert.Equal([1], Numbers(ended.Out));
+        Assert.Equal([1], Numbers(found.Out));
+        Assert.Equal([3], Numbers(last.Out));
+        Assert.Equal(2, wrong.ExitCode);
+    }
+
+    private static IEnumerable<int> Numbers(string text) => System.Text.RegularExpressions.Regex.Matches(text, @"^ +(\d+)  \d\d:\d\d:\d\d", System.Text.RegularExpressions.RegexOptions.Multiline).Select(match => int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
+
+    [Fact]
     public async Task As_ndjson_each_step_is_one_line_of_data()
     {
         using var folder = await RecordedFolder.CreateAsync();
