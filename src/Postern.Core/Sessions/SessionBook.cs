@@ -61,19 +61,6 @@ public sealed class SessionBook(TimeProvider clock)
         return false;
     }
 
-    /// <summary>A session is over, whoever asks next: what comes opens another.</summary>
-    /// <param name="id">The session.</param>
-    public void End(string id)
-    {
-        lock (_gate)
-        {
-            foreach (var (key, entry) in _open)
-            {
-                if (string.Equals(entry.Id, id, StringComparison.Ordinal)) _open.Remove(key);
-            }
-        }
-    }
-
     private void Forget(DateTimeOffset now)
     {
         foreach (var (key, entry) in _open)
