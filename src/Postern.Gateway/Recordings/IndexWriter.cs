@@ -168,7 +168,7 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
         if (ending is null) session.Open++;
         else session.Ended(ending.Outcome, masked);
         _terms.Clear();
-        IndexTerms.Add(_terms, intent, KeyOf(intent.Identity), ending);
+        IndexTerms.Add(_terms, intent, KeyOf(intent.Identity), ending?.Outcome, ending?.Code);
         _terms.UnionWith(AskedOf(intent.Parts));
         RequestTerms.Add(_terms, record.Content.Span);
         _postings.Occurs(number, intent.At.UtcTicks);
@@ -181,8 +181,7 @@ internal sealed class IndexWriter(SqliteConnection sql, SqliteTransaction transa
         ref var asked = ref CollectionsMarshal.GetValueRefOrAddDefault(_asked, ImmutableCollectionsMarshal.AsArray(parts)!, out var isKnown);
         if (isKnown) return asked!;
         var terms = new HashSet<long>();
-        foreach (var part in parts) terms.Add(Term.Of(TermKind.Action, part.Action));
-        RequestTerms.Add(terms, parts);
+        IndexTerms.Add(terms, parts);
         return asked = [.. terms];
     }
 

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Dapper;
+using Microsoft.Data.Sqlite;
 using Postern.Core.Recording;
+using Postern.Gateway.Recordings.Search;
 
 namespace Postern.Gateway.Recordings;
 
@@ -38,8 +40,13 @@ public sealed partial class RecordingIndex
     {
         // First: what is taken in later is read with the keys gone.
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        var rows = await _file.InTransactionAsync((sql, transaction) => sql.Query<ErasedRow>(
+            "select number as Number, id as Id, outcome as Outcome, code as Code, segment as Segment, position as Position, sequence as Sequence from operations where session = @session order by sequence",
+            new { session }, transaction).ToDictionary(row => row.Id, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
+        var left = await Task.Run(() => Left(rows), cancellationToken).ConfigureAwait(false);
         await _file.InTransactionAsync((sql, transaction) =>
         {
+            Find(sql, rows, left);
             sql.Execute("update operations set summary = action where session = @session", new { session }, transaction);
             return sql.Execute(
                 """
@@ -51,4 +58,39 @@ public sealed partial class RecordingIndex
         }, CancellationToken.None).ConfigureAwait(false);
         await _file.TruncateLogAsync().ConfigureAwait(false);
     }
+
+    /// <summary>By what each operation is found that is erased: what its record says without its key, as an index made anew would read it.</summary>
+    private Dictionary<long, HashSet<long>> Left(Dictionary<string, ErasedRow> rows)
+    {
+        var left = new Dictionary<long, HashSet<long>>(rows.Count);
+        if (rows.Count == 0) return left;
+        var first = rows.Values.MinBy(row => row.Sequence)!;
+        foreach (var record in _journal.ReadQuestions(new JournalPosition((int)first.Segment, first.Position), rows.Values.Max(row => row.Sequence)))
+        {
+            if (record.Payload is not RecordedIntent intent || !rows.TryGetValue(intent.Op, out var row)) continue;
+            var terms = left[row.Number] = [];
+            IndexTerms.Add(terms, intent, intent.Identity.Key, row.Outcome, row.Code);
+            IndexTerms.Add(terms, intent.Parts);
+        }
+        return left;
+    }
+
+    /// <summary>Takes every term from these operations, words and values among them, and gives them those that are left.</summary>
+    private static void Find(SqliteConnection sql, Dictionary<string, ErasedRow> rows, Dictionary<long, HashSet<long>> left)
+    {
+        using var postings = new Postings(sql);
+        foreach (var chunk in rows.Values.GroupBy(row => row.Number >> SlotSet.Bits))
+        {
+            var slots = new SlotSet();
+            foreach (var row in chunk) slots.Add((int)(row.Number & (SlotSet.Size - 1)));
+            postings.Forget(chunk.Key, slots);
+        }
+        foreach (var (number, terms) in left)
+        {
+            foreach (var term in terms) postings.Add(number, term);
+        }
+        postings.Write();
+    }
+
+    private sealed record ErasedRow(long Number, string Id, string? Outcome, string? Code, long Segment, long Position, long Sequence);
 }

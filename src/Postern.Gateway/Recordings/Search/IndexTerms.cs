@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Postern.Core.Recording;
 
 namespace Postern.Gateway.Recordings.Search;
@@ -12,8 +13,9 @@ internal static class IndexTerms
     /// <param name="to">Where.</param>
     /// <param name="intent">The operation.</param>
     /// <param name="person"><c>issuer:subject</c>.</param>
-    /// <param name="ending">Its ending, where it is known.</param>
-    public static void Add(HashSet<long> to, RecordedIntent intent, string person, RecordedEnding? ending)
+    /// <param name="outcome">How it ended; null while nobody knows.</param>
+    /// <param name="code">The code of its ending, where it has one.</param>
+    public static void Add(HashSet<long> to, RecordedIntent intent, string person, string? outcome, string? code)
     {
         Add(to, TermKind.Person, person);
         Add(to, TermKind.Person, intent.Identity.Subject);
@@ -26,8 +28,16 @@ internal static class IndexTerms
         Add(to, TermKind.Trace, intent.Trace);
         Add(to, TermKind.Decision, intent.Decision.Kind);
         foreach (var rule in intent.Decision.Rules) Add(to, TermKind.Rule, rule.Rule);
-        Add(to, TermKind.Outcome, ending?.Outcome ?? Open);
-        Add(to, TermKind.Code, ending?.Code ?? intent.Decision.Code);
+        Add(to, TermKind.Outcome, outcome ?? Open);
+        Add(to, TermKind.Code, code ?? intent.Decision.Code);
+    }
+
+    /// <summary>Adds what was done, and to what.</summary>
+    public static void Add(HashSet<long> to, ImmutableArray<RecordedPart> parts)
+    {
+        if (parts.IsDefault) return;
+        foreach (var part in parts) to.Add(Term.Of(TermKind.Action, part.Action));
+        RequestTerms.Add(to, parts);
     }
 
     private static void Add(HashSet<long> to, TermKind kind, string? text)

@@ -106,8 +106,8 @@ public sealed class ErasureThroughTheApiTests : IAsyncLifetime
     [Fact]
     public async Task Every_route_that_reads_recordings_leaves_a_record_of_who_read()
     {
-        // By their paths, so that one that is added is asked too.
-        var reading = RouteTable.Routes.Where(route => (route.Path.StartsWith("/sessions", StringComparison.Ordinal) || route.Path.StartsWith("/operations", StringComparison.Ordinal)) && !route.IsAdministrative).ToList();
+        // By their paths, so that one that is added is asked too; ending one's own session reads nothing, and is a record of its own.
+        var reading = RouteTable.Routes.Where(route => (route.Path.StartsWith("/sessions", StringComparison.Ordinal) || route.Path.StartsWith("/operations", StringComparison.Ordinal)) && !route.IsAdministrative && route.Operation != "endSession").ToList();
         Assert.Contains(reading, route => route.Operation == "listSessions");
         Assert.Contains(reading, route => route.Operation == "getOperation");
         foreach (var route in reading)
@@ -117,7 +117,7 @@ public sealed class ErasureThroughTheApiTests : IAsyncLifetime
             Assert.Contains(Reads(), read => read == $"{route.Operation} /api/v1{path} demo:alice");
         }
         // The rest is administering, and administering is an operation on the one path: the matrix of routes holds that.
-        Assert.All(RouteTable.Routes.Where(route => route.Path.Contains("session", StringComparison.OrdinalIgnoreCase) && !reading.Contains(route)), route => Assert.True(route.IsAdministrative));
+        Assert.All(RouteTable.Routes.Where(route => route.Path.Contains("session", StringComparison.OrdinalIgnoreCase) && !reading.Contains(route) && route.Operation != "endSession"), route => Assert.True(route.IsAdministrative));
     }
 
     private async Task<HttpStatusCode> PostAsync(string path, string body)

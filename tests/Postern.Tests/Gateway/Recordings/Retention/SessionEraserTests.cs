@@ -1,4 +1,5 @@
 using System.Text;
+using Dapper;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Recording;
 using Postern.Core.Sessions;
@@ -6,6 +7,7 @@ using Postern.Gateway.Approvals;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Recordings.Keys;
 using Postern.Gateway.Recordings.Retention;
+using Postern.Gateway.Recordings.Search;
 using Postern.Tests.Recording;
 
 namespace Postern.Tests.Gateway.Recordings.Retention;
@@ -57,6 +59,24 @@ public sealed class SessionEraserTests : IAsyncLifetime
         Assert.Equal(_byBob, operation!.Closed!.Erasure);
         Assert.True(operation.Request.IsEmpty);
         Assert.Equal("erased on 2026-03-05T12:00:00Z by corp:bob: asked for by the person", operation.Frames[0].NotKept);
+    }
+
+    [Fact, Row("U11")]
+    public async Task What_was_said_is_not_even_found_by_its_words_and_who_did_what_still_is()
+    {
+        await RecordAsync("S1", Secret);
+        await RecordAsync("S2", Secret);
+        var word = Secret.Split('-')[^1];
+        Assert.Equal(2, (await FoundAsync(new OperationFilter { Words = word })).Count);
+
+        await _parts.Eraser.EraseAsync("S1", _byBob, CancellationToken.None);
+
+        Assert.Equal(["S2"], await FoundAsync(new OperationFilter { Words = word }));
+        Assert.Equal(["S1", "S2"], (await FoundAsync(new OperationFilter { Person = "alice", Action = "toy.call", Outcome = "done" })).Order());
+        var before = Postings();
+        await _parts.Index.RebuildAsync(CancellationToken.None);
+        await _parts.Index.CatchUpAsync(CancellationToken.None);
+        Assert.Equal(before, Postings());
     }
 
     [Fact]
@@ -165,6 +185,15 @@ public sealed class SessionEraserTests : IAsyncLifetime
     }
 
     private List<RecordedOccurrence> Occurrences(string kind) => [.. new JournalReader(Path.Combine(_folder.Path, "journal")).Read(JournalPosition.Begin).Select(record => record.Payload).OfType<RecordedOccurrence>().Where(occurrence => occurrence.Kind == kind)];
+
+    private async Task<List<string>> FoundAsync(OperationFilter filter) => [.. (await _parts.Index.SearchAsync(filter, CancellationToken.None)).Operations.Select(found => found.Operation.Session)];
+
+    private List<string> Postings()
+    {
+        using var sql = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, RecordingIndex.FileName)};Mode=ReadOnly;Pooling=False");
+        sql.Open();
+        return [.. sql.Query<(long Chunk, long Term, byte[] Slots)>("select chunk, term, slots from postings order by chunk, term").Select(row => $"{row.Chunk} {row.Term} {Convert.ToHexString(row.Slots)}")];
+    }
 
     private JournalVerdict Verify() => JournalVerifier.Verify([_folder.Path], File.ReadAllText(Path.Combine(_folder.Path, JournalKeys.PublicKeyFile))).Journals[0];
 
