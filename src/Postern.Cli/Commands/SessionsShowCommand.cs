@@ -30,7 +30,7 @@ internal static class SessionsShowCommand
         {
             var id = parsed.GetRequiredValue(session);
             var operations = parsed.GetValue(journal) is { } folder
-                ? [.. SessionsReplayCommand.FromJournal(folder, id).Select(Item)]
+                ? [.. SessionSource.FromJournal(folder, id).Select(Item)]
                 : await FromGatewayAsync(shared, parsed, id, cancellationToken);
             shared.Renderer(parsed).WriteList(operations, "the session holds no operations", Columns);
             return ExitCode.Ok;

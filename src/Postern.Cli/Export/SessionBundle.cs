@@ -1,5 +1,5 @@
+using System.CommandLine;
 using System.Text;
-using Postern.Cli.Commands;
 using Postern.Cli.Console;
 using Postern.Cli.Output;
 using Postern.Cli.Replay;
@@ -45,19 +45,23 @@ internal static class SessionBundle
 
         """;
 
-    /// <summary>Writes a bundle from a data folder, whose key signs it.</summary>
-    public static int Write(Surroundings surroundings, string? folder, string session, string? path, CancellationToken cancellationToken)
+    /// <summary>Writes a bundle from a data folder, signed with its key, or with the one that the configuration names.</summary>
+    public static int Write(Surroundings surroundings, SessionSource source, ParseResult parsed, string session, string? path, CancellationToken cancellationToken)
     {
-        if (folder is null) throw new CommandException(ExitCode.Usage, "a bundle is signed with the journal's key; give `--journal` the gateway's data folder");
+        var configuration = source.Configuration(surroundings, parsed);
+        var folder = source.Journal(parsed) ?? configuration?.Data ?? throw new CommandException(ExitCode.Usage, "a bundle is signed with the journal's key; give `--journal` the gateway's data folder, or `--config` its configuration where the key is elsewhere");
         if (path?.EndsWith(Ending, StringComparison.OrdinalIgnoreCase) != true) throw new CommandException(ExitCode.Usage, $"a bundle is a zip archive; give `--to` a new file whose name ends in `{Ending}`");
         var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
         var data = journal == folder ? Path.GetDirectoryName(Path.GetFullPath(folder))! : folder;
-        var steps = SessionsReplayCommand.FromJournal(folder, session);
+        if (configuration is null && !File.Exists(Path.Combine(data, JournalKeys.KeyFile))) throw new CommandException(ExitCode.Failure, $"`{data}` holds no signing key; give `--config` the gateway's configuration, whose `record.signingKey` says where it is");
+        var masterKey = source.MasterKey(parsed, configuration);
+        // Only what the records say themselves: whoever verifies makes the same of them.
+        var steps = SessionSource.FromJournal(folder, session, masterKey);
         try
         {
-            using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data });
+            using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data, Key = configuration?.Record.Key });
             using var bundle = new MemoryStream();
-            using var keys = RecordedKeys.Open(data);
+            using var keys = RecordedKeys.Open(data, masterKey);
             var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], keys, surroundings.Clock.GetUtcNow(), cancellationToken)!;
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -31,6 +31,8 @@ internal static partial class SessionPage
         Fact(to, "through", (first.Actor.Agent ?? "no agent named") + (first.Actor.Client is { } client ? $", which calls itself “{client}”" : ""));
         Fact(to, "connection", first.Connection);
         Fact(to, "steps", string.Create(CultureInfo.InvariantCulture, $"{steps.Count}, from {first.At:yyyy-MM-dd HH:mm:ss} to {steps[^1].At:yyyy-MM-dd HH:mm:ss} UTC"));
+        if (steps.All(static step => step.Today is { Version: null })) Fact(to, "today's policy", first.Today!.Line);
+        else if (steps.Select(static step => step.Today?.Version).FirstOrDefault(static version => version is not null) is { } asked) Fact(to, "today's policy", asked == 0 ? "as in the files that were given when this page was made" : string.Create(CultureInfo.InvariantCulture, $"version {asked}, in force when this page was made"));
         to.Write("</dl>\n</header>\n<nav id=\"controls\" hidden>\n<button id=\"back\">Back</button><button id=\"play\">Play</button><button id=\"next\">Next</button>\n");
         to.Write("<label>Speed <select id=\"speed\"><option value=\"0.5\">½</option><option value=\"1\" selected>1</option><option value=\"4\">4</option><option value=\"16\">16</option></select></label>\n");
         to.Write("<label>Step <input id=\"jump\" type=\"number\" min=\"1\" inputmode=\"numeric\"></label><label>Search <input id=\"search\" type=\"search\"></label><output id=\"place\"></output>\n</nav>\n<main>\n");
@@ -49,6 +51,12 @@ internal static partial class SessionPage
         Fact(to, "decision", $"{step.Operation}, policy version {step.Decision.Version.ToString(CultureInfo.InvariantCulture)}");
         foreach (var rule in step.Decision.Rules) Fact(to, "rule", $"{rule.Label} ({rule.Effect})");
         if (step.Decision.Reason is { } reason) Fact(to, "because", reason);
+        foreach (var miss in step.Nearly.IsDefault ? [] : step.Nearly) Fact(to, "nearly", miss.Line);
+        if (step.Today is { Version: not null } today)
+        {
+            Fact(to, "today", today.Line);
+            if (today.Differs == true) foreach (var miss in today.Nearly) Fact(to, "nearly today", miss.Line);
+        }
         if (step.Approval is { } approval)
         {
             Fact(to, "approved", $"by {string.Join(", ", approval.Approvers)}, hold {approval.Hold}");

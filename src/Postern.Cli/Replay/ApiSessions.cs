@@ -19,7 +19,12 @@ internal sealed class ApiSessions(ControlApi api)
         {
             var id = Text(summary, "id");
             var operation = await api.GetAsync($"operations/{Uri.EscapeDataString(id)}", $"operation `{id}`", cancellationToken);
-            steps.Add(StepOf(operation, summary!, await ApprovalAsync(operation, cancellationToken)));
+            var explanation = await ExplanationAsync(id, cancellationToken);
+            steps.Add(StepOf(operation, summary!, await ApprovalAsync(operation, cancellationToken)) with
+            {
+                Nearly = ReplayNearMiss.Of(explanation?["nearly"]),
+                Today = explanation is null ? ReplayToday.NotTold : ReplayToday.Of(explanation["today"]),
+            });
         }
         return steps.Count > 0 ? steps : throw new CommandException(ExitCode.NotFound, $"session `{session}` holds no operations");
     }
@@ -35,6 +40,19 @@ internal sealed class ApiSessions(ControlApi api)
             if (detail["operations"] is not JsonArray operations) throw NotUnderstood("operations");
             all.AddRange(operations.OfType<JsonObject>());
             if (detail["next"] is not JsonValue next || !next.TryGetValue(out after)) return all;
+        }
+    }
+
+    // Who may read others' sessions need not be who may read policies; one's own are told to oneself.
+    private async Task<JsonNode?> ExplanationAsync(string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await api.GetAsync($"operations/{Uri.EscapeDataString(id)}/explanation", $"decision `{id}`", cancellationToken);
+        }
+        catch (CommandException refused) when (refused.ExitCode == ExitCode.NotFound)
+        {
+            return null;
         }
     }
 

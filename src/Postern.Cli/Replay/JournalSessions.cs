@@ -8,10 +8,10 @@ namespace Postern.Cli.Replay;
 internal sealed class JournalSessions
 {
     private readonly List<ReplayStep> _steps = [];
+    private readonly Func<RecordedOperation, ReplayToday?>? _today;
+    private readonly string? _only;
 
-    private JournalSessions()
-    {
-    }
+    private JournalSessions(Func<RecordedOperation, ReplayToday?>? today, string? only) => (_today, _only) = (today, only);
 
     /// <summary>Every operation, in the order of the record.</summary>
     public IReadOnlyList<ReplayStep> Steps => _steps;
@@ -19,11 +19,13 @@ internal sealed class JournalSessions
     /// <summary>Reads a journal folder, or the journal of a data folder.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="masterKey">A file with the master key, where it is not in the folder.</param>
+    /// <param name="today">What a policy says of an operation today; null for nothing.</param>
+    /// <param name="only">The session that it is asked about; null for all.</param>
     /// <exception cref="CommandException">There is no journal, or it cannot be read.</exception>
-    public static JournalSessions Read(string folder, string? masterKey = null)
+    public static JournalSessions Read(string folder, string? masterKey = null, Func<RecordedOperation, ReplayToday?>? today = null, string? only = null)
     {
         var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
-        var sessions = new JournalSessions();
+        var sessions = new JournalSessions(today, only);
         try
         {
             using var keys = RecordedKeys.Open(journal, masterKey);
@@ -67,10 +69,12 @@ internal sealed class JournalSessions
         foreach (var (operation, (place, unfinished)) in open) _steps[place] = StepOf(operation, unfinished);
     }
 
-    private static ReplayStep StepOf(string operation, List<JournalRecord> records)
+    private ReplayStep StepOf(string operation, List<JournalRecord> records)
     {
         _ = OperationId.TryParse(operation, out var id);
-        return StepOf(RecordedOperation.Assemble(id, records)!);
+        var recorded = RecordedOperation.Assemble(id, records)!;
+        var step = StepOf(recorded);
+        return _today is null || (_only is not null && step.Session != _only) ? step : step with { Today = _today(recorded) };
     }
 
     /// <summary>The step that one recorded operation makes.</summary>

@@ -9,7 +9,16 @@ namespace Postern.Cli.Replay;
 internal static class ReplayJson
 {
     /// <summary>One object; content that is JSON stands in it as JSON, other text as text, other bytes in base64.</summary>
-    public static JsonObject Of(ReplayStep step) => new()
+    public static JsonObject Of(ReplayStep step)
+    {
+        var item = OfRecord(step);
+        // A bundle holds neither: what it says can be made of its records again, wherever and whenever.
+        if (!step.Nearly.IsDefault) item["decision"]!["nearly"] = ReplayNearMiss.Json(step.Nearly);
+        if (step.Today is { } today) item.Insert(item.IndexOf("decision") + 1, "today", today.Json());
+        return item;
+    }
+
+    private static JsonObject OfRecord(ReplayStep step) => new()
     {
         ["operation"] = step.Operation,
         ["session"] = step.Session,

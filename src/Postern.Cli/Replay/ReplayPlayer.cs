@@ -46,7 +46,7 @@ internal sealed class ReplayPlayer(Surroundings surroundings, ReplayText text, R
     private static bool Holds(ReplayStep step, string find)
     {
         var held = new StringBuilder().AppendJoin('\n', step.Asked).Append('\n').Append(step.Actor.Key).Append('\n').Append(step.Operation).Append('\n').Append(step.Decision.Kind).Append('\n').Append(step.Decision.Reason)
-            .Append('\n').Append(step.Ending?.Outcome).Append('\n').AppendJoin('\n', step.Decision.Rules.Select(rule => rule.Label)).Append('\n').Append(VisibleText.OfLines(step.Request.Kept.Span));
+            .Append('\n').Append(step.Today is { Version: not null } today ? today.Line : null).Append('\n').Append(step.Ending?.Outcome).Append('\n').AppendJoin('\n', step.Decision.Rules.Select(rule => rule.Label)).Append('\n').Append(VisibleText.OfLines(step.Request.Kept.Span));
         foreach (var frame in step.Frames) held.Append('\n').Append(VisibleText.OfLines(frame.Kept.Span));
         return held.ToString().Contains(find, StringComparison.OrdinalIgnoreCase);
     }

@@ -30,6 +30,12 @@ internal sealed record ReplayStep
     /// <summary>What policy said.</summary>
     public required ReplayDecision Decision { get; init; }
 
+    /// <summary>The rules of the version that decided that lacked one thing; default where the source does not tell.</summary>
+    public ImmutableArray<ReplayNearMiss> Nearly { get; init; }
+
+    /// <summary>What today's policy would say; null in what only the record may say.</summary>
+    public ReplayToday? Today { get; init; }
+
     /// <summary>The use of people's agreement, if it took any.</summary>
     public ReplayApproval? Approval { get; init; }
 

@@ -14,8 +14,10 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
 {
     private const int Indent = 4;
     private const int LabelWidth = 11;
+    private const int HeadWidth = 12;
     private const int LinesKeptShort = 3;
     private const int RowsKeptShort = 10;
+    private const int MissesKeptShort = 3;
 
     private readonly int _width = Math.Clamp(surroundings.Width, 40, 160);
 
@@ -29,6 +31,8 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         Line($"through     {Plain(who.Agent ?? "no agent named")}{(who.Client is null ? "" : $", which calls itself \"{Plain(who.Client)}\"")}");
         Line($"connection  {Plain(first.Connection)}");
         Line($"steps       {steps.Count.ToString(CultureInfo.InvariantCulture)}, from {first.At:yyyy-MM-dd HH:mm:ss} UTC");
+        // Of no step anything else is known: said once.
+        if (steps.All(static step => step.Today is { Version: null })) HeadParagraph("today", first.Today!.Line);
     }
 
     /// <summary>Writes one step.</summary>
@@ -44,6 +48,12 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         Field("decision", step.Operation + (step.Decision.Rules is [var rule, ..] ? "  " + Plain(rule.Label) : ""));
         foreach (var other in step.Decision.Rules.Skip(1)) Field("also", $"{Plain(other.Label)} ({Plain(other.Effect)})");
         if (step.Decision.Reason is { } reason) Field("because", Plain(reason));
+        Misses(step.Nearly);
+        if (step.Today is { Version: not null } today)
+        {
+            Paragraph("today", today.Line);
+            if (today.Differs == true) Misses(today.Nearly);
+        }
         if (step.Approval is { } approval)
         {
             Field("approved", $"by {Plain(string.Join(", ", approval.Approvers))}, hold {Plain(approval.Hold)}");
@@ -57,6 +67,31 @@ internal sealed class ReplayText(Surroundings surroundings, bool isFull)
         {
             var how = string.Join(", ", new[] { ending.Code, ending.Detail == step.Decision.Reason ? null : ending.Detail, ending.Hold is null || step.Approval is not null ? null : $"hold {ending.Hold}" }.OfType<string>());
             if (how.Length > 0) Field("ended", Plain(how));
+        }
+    }
+
+    private void HeadParagraph(string label, string text)
+    {
+        foreach (var line in FoldLine(Plain(text), _width - HeadWidth))
+        {
+            Line(label.PadRight(HeadWidth) + line);
+            label = "";
+        }
+    }
+
+    private void Misses(ImmutableArray<ReplayNearMiss> nearly)
+    {
+        if (nearly.IsDefaultOrEmpty) return;
+        foreach (var miss in isFull ? nearly : [.. nearly.Take(MissesKeptShort)]) Paragraph("nearly", miss.Line);
+        if (!isFull && nearly.Length > MissesKeptShort) Field("", Dim($"(… {nearly.Length} rules in all, shown by --full)"));
+    }
+
+    private void Paragraph(string label, string text)
+    {
+        foreach (var line in FoldLine(Plain(text), _width - Indent - LabelWidth))
+        {
+            Field(label, line);
+            label = "";
         }
     }
 

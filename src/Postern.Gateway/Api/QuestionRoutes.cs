@@ -24,8 +24,8 @@ internal static class QuestionRoutes
 
     private static async ValueTask<ApiAnswer> ExplainAsync(QuestionParts parts, ApiCall call)
     {
-        if (!OperationId.TryParse(call.Value("id"), out var id) || await parts.Explainer.ExplainAsync(id, call.Identity, call.IsWider, call.Gone).ConfigureAwait(false) is not { } lines) return ApiAnswer.NotFound();
-        return ApiAnswer.List(lines, static (json, line) => json.WriteStringValue(line));
+        if (!OperationId.TryParse(call.Value("id"), out var id) || await parts.Explainer.ExplainAsync(id, call.Identity, call.IsWider, call.Gone).ConfigureAwait(false) is not { } account) return ApiAnswer.NotFound();
+        return new ApiAnswer.Bytes(JsonSerializer.SerializeToUtf8Bytes(QuestionDocument.Of(account)));
     }
 
     private static async ValueTask<ApiAnswer> CanIAsync(QuestionParts parts, ApiCall call)

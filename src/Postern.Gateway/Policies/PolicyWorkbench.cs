@@ -62,6 +62,19 @@ public static class PolicyWorkbench
         return SimulationDocument.Of(simulation.Result());
     }
 
+    /// <summary>Says of recorded operations what the policy that these files make says of them; grants are not known without the gateway's database, and what stands in files is no version yet: its number is 0.</summary>
+    /// <param name="options">What the policy may name.</param>
+    /// <param name="paths">Files, or folders whose <c>*.yaml</c> files are read.</param>
+    /// <param name="problems">Why the policy does not load; then the result is null.</param>
+    public static Func<RecordedOperation, JsonObject>? Reconsider(GatewayOptions options, ImmutableArray<string> paths, out ImmutableArray<PolicyProblem> problems)
+    {
+        var files = Read(paths, out problems);
+        if (!problems.IsEmpty) return null;
+        var loaded = PolicyLoader.Load(files, EnvironmentOf(options), versionNumber: 0);
+        problems = loaded.Problems;
+        return loaded.Set is { } set ? recorded => QuestionDocument.Of(Reconsidered.Of(set, recorded, [])) : null;
+    }
+
     /// <summary>Mines a journal for rules that cover what was done, and for rules of these files that nobody used.</summary>
     /// <param name="options">What a policy may name.</param>
     /// <param name="paths">The policy in force: files, or folders whose <c>*.yaml</c> files are read.</param>

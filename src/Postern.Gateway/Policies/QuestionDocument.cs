@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Postern.Core.Pipeline;
 using Postern.Core.Policy;
@@ -28,4 +29,25 @@ internal static class QuestionDocument
     {
         ["items"] = new JsonArray([.. rules.Select(rule => new JsonObject { ["part"] = rule.Part, ["effect"] = rule.Effect, ["who"] = rule.Who, ["rule"] = rule.Rule, ["condition"] = rule.Condition })]),
     };
+
+    public static JsonObject Of(DecisionAccount account) => new()
+    {
+        ["items"] = new JsonArray([.. account.Lines]),
+        ["nearly"] = account.Nearly.IsDefault ? null : Of(account.Nearly),
+        ["today"] = Of(account.Today),
+    };
+
+    public static JsonObject Of(Reconsidered today) => new()
+    {
+        ["version"] = today.Version,
+        ["kind"] = today.Kind,
+        ["code"] = today.Code,
+        ["reason"] = today.Reason,
+        ["rules"] = new JsonArray([.. today.Rules.Select(rule => new JsonObject { ["rule"] = rule.Rule, ["effect"] = rule.Effect.ToString().ToLowerInvariant() })]),
+        ["nearly"] = Of(today.Nearly),
+        ["differs"] = today.Differs,
+    };
+
+    private static JsonArray Of(ImmutableArray<ExplainedRule> nearly) =>
+        new([.. nearly.Select(rule => new JsonObject { ["rule"] = rule.Rule, ["effect"] = rule.Effect, ["part"] = rule.Part, ["lacks"] = rule.Wants[0] })]);
 }

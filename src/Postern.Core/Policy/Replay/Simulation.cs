@@ -146,7 +146,8 @@ public sealed class Simulation(PolicySet candidate, Func<int, string, PolicySet?
         return _versions[decision.Hash] = versionOf(decision.Version, decision.Hash);
     }
 
-    private static SimulatedChange? ChangeOf(string before, Decision after) => (before, after) switch
+    /// <summary>What became of a recorded kind of decision; null when it is the same.</summary>
+    internal static SimulatedChange? ChangeOf(string before, Decision after) => (before, after) switch
     {
         ("allow", Decision.Allow) or ("hold", Decision.Hold) or ("deny", Decision.Deny) => null,
         (_, Decision.Allow) => SimulatedChange.Allowed,
@@ -154,7 +155,8 @@ public sealed class Simulation(PolicySet candidate, Func<int, string, PolicySet?
         _ => SimulatedChange.Denied,
     };
 
-    private static string WordOf(Decision decision) => decision switch { Decision.Allow => "allow", Decision.Hold => "hold", _ => "deny" };
+    /// <summary>A decision's kind as the record writes it.</summary>
+    internal static string WordOf(Decision decision) => decision switch { Decision.Allow => "allow", Decision.Hold => "hold", _ => "deny" };
 
     private static string? RuleOf(Decision decision) => decision is { HasDecidingRule: true, Rules.IsEmpty: false } ? decision.Rules[0].Rule : null;
 

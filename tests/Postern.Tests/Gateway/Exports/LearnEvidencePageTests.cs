@@ -32,16 +32,17 @@ public sealed class LearnEvidencePageTests
     {
         using var recorded = await RecordedFolder.CreateAsync();
         var commands = (await File.ReadAllLinesAsync(Repository.PathOf("docs", "learn", "evidence.md"), TestContext.Current.CancellationToken)).Where(line => line.StartsWith("postern ", StringComparison.Ordinal) && !line.StartsWith("postern sessions search", StringComparison.Ordinal) && !line.Contains("--reason", StringComparison.Ordinal) && !line.EndsWith(" held", StringComparison.Ordinal)).ToList();
-        Assert.Equal(6, commands.Count);
+        Assert.Equal(7, commands.Count);
         await using var vault = await StrictS3.StartAsync();
         using var kept = new TemporaryFolder();
         var configuration = await KeepAsync(Path.Combine(recorded.Path, "journal"), kept, vault);
+        var policy = kept.Write("policy.yaml", "version: 1\nrules: []\n");
 
         foreach (var command in commands)
         {
             // The redirection is the shell's.
             var (line, output) = command.Split(" > ") is [var asked, var file] ? (asked, file) : (command, null);
-            var words = line.Split(' ').Skip(1).Select(word => word.Replace("SESSION", RecordedFolder.Session, StringComparison.Ordinal).Replace("DATA", recorded.Path, StringComparison.Ordinal).Replace("CONFIG", configuration, StringComparison.Ordinal)
+            var words = line.Split(' ').Skip(1).Select(word => word.Replace("SESSION", RecordedFolder.Session, StringComparison.Ordinal).Replace("DATA", recorded.Path, StringComparison.Ordinal).Replace("CONFIG", configuration, StringComparison.Ordinal).Replace("POLICY", policy, StringComparison.Ordinal)
                 .Replace("FETCHED", Path.Combine(kept.Path, "fetched"), StringComparison.Ordinal).Replace("anchors.ndjson", Path.Combine(kept.Path, "anchors.ndjson"), StringComparison.Ordinal).Replace("evidence.zip", Path.Combine(recorded.Path, "evidence.zip"), StringComparison.Ordinal));
             var result = await CommandLine.RunAsync([.. words]);
             Assert.True(result.ExitCode == 0, $"`{command}` gave {result.ExitCode}: {result.Error}{result.Out}");
