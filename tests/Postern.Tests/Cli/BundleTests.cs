@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Core.Recording;
+using Postern.Tests.Gateway;
 
 namespace Postern.Tests.Cli;
 
@@ -104,6 +105,32 @@ public sealed class BundleTests : IAsyncLifetime
 
         Assert.Equal(0, (await CommandLine.RunAsync("verify", path, "--key", _folder.Key)).ExitCode);
         Assert.Contains("signature is by key", (await CommandLine.RunAsync("verify", path, "--key", old)).Error);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_elsewhere_is_found_by_the_configuration()
+    {
+        using var recorded = await RecordedFolder.CreateAsync(isSealed: true);
+        using var elsewhere = new TemporaryFolder();
+        var (key, master) = (Path.Combine(elsewhere.Path, "signing.pem"), Path.Combine(elsewhere.Path, "master"));
+        File.Move(Path.Combine(recorded.Path, JournalKeys.KeyFile), key);
+        File.Move(Path.Combine(recorded.Path, "master.key"), master);
+        var configuration = elsewhere.Write("postern.yaml", $"data: '{recorded.Path}'\nissuers: {{ corp: {{ authority: https://login.example.com }} }}\npolicy: [policy.yaml]\nrecord: {{ signingKey: {{ file: '{key}' }}, masterKey: {{ file: '{master}' }} }}\n");
+        var bundle = Path.Combine(elsewhere.Path, "evidence.zip");
+        string[] export = ["sessions", "export", RecordedFolder.Session, "--as", "bundle", "--to", bundle];
+
+        var without = await CommandLine.RunAsync([.. export, "--journal", recorded.Path]);
+        Assert.False(File.Exists(bundle));
+        var made = await CommandLine.RunAsync([.. export, "--config", configuration]);
+        var verified = await CommandLine.RunAsync("verify", bundle, "--key", recorded.Key);
+
+        Assert.Equal(1, without.ExitCode);
+        Assert.Contains("`--config`", without.Error);
+        Assert.True(made.ExitCode == 0, made.Error);
+        Assert.Equal((0, ""), (verified.ExitCode, verified.Error));
+        using var archive = ZipFile.OpenRead(bundle);
+        Assert.Contains("get_customer", Encoding.UTF8.GetString(Content(archive, "session.ndjson")));
+        Assert.DoesNotContain("today", Encoding.UTF8.GetString(Content(archive, "session.ndjson")));
     }
 
     [Fact]
