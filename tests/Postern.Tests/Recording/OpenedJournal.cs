@@ -15,7 +15,16 @@ internal static class OpenedJournal
     public static string TextOf(string data)
     {
         using var keys = RecordedKeys.Open(data);
-        return string.Concat(new JournalReader(Path.Combine(data, "journal"), keys).Read(JournalPosition.Begin)
-            .Select(record => JsonSerializer.Serialize<object>(record.Payload, s_plain) + Encoding.Latin1.GetString(record.Content.Span)));
+        var text = new StringBuilder();
+        var whole = new Dictionary<(string Op, string Dir), StringBuilder>();
+        foreach (var record in new JournalReader(Path.Combine(data, "journal"), keys).Read(JournalPosition.Begin))
+        {
+            text.Append(JsonSerializer.Serialize<object>(record.Payload, s_plain)).Append(Encoding.Latin1.GetString(record.Content.Span)).Append('\n');
+            if (record.Payload is not RecordedFrame frame) continue;
+            if (!whole.TryGetValue((frame.Op, frame.Dir), out var frames)) whole.Add((frame.Op, frame.Dir), frames = new StringBuilder());
+            frames.Append(Encoding.Latin1.GetString(record.Content.Span));
+        }
+        // Once more without the seams: a word may stand on two frames.
+        return text.AppendJoin('\n', whole.Values).ToString();
     }
 }
