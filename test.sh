@@ -102,7 +102,7 @@ run() {
 
 case $lane in
   all)
-    run Postern.Tests --timeout 10m
+    run Postern.Tests --timeout 12m
     run Postern.Conformance --timeout 20m
     ;;
   kills)
