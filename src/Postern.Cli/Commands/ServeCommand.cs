@@ -25,6 +25,8 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(Surroundings surroundings, string file, bool wantsSetupCode, CancellationToken stop)
     {
+        // Before the first secret is read.
+        CoreFiles.Forbid();
         // Before the first socket of the process: the runtime looks once.
         InlineCompletions.Prefer();
         var loaded = ConfigurationLoader.Load(file, surroundings.Variables, ProtocolCatalog.Create().Select(protocol => protocol.Name));

@@ -133,6 +133,23 @@ internal sealed partial class ServedGateway : IAsyncDisposable
     /// <summary>kill -9, wherever it stands.</summary>
     public Task KillAsync() => _child!.KillAsync();
 
+    /// <summary>
+    /// Sends the process a signal that it dies of, and returns all that it said, on both streams, until it was gone. A fault comes back until
+    /// somebody dies of it, as one of the processor's would: the runtime's first answer to it is to put the system's own handler back.
+    /// </summary>
+    public async Task<string> CrashAsync(string signal, CancellationToken cancellationToken)
+    {
+        var said = _child!.ReadToEndAsync(cancellationToken);
+        for (var again = 0; again < 100 && !_child.HasExited; again++)
+        {
+            using var kill = System.Diagnostics.Process.Start("kill", ["-" + signal, ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+            await kill.WaitForExitAsync(cancellationToken);
+            await Task.WhenAny(said, Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken));
+        }
+        if (!_child.HasExited) await KillAsync();
+        return await said + Errors;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_child is not null) await _child.DisposeAsync();
