@@ -101,11 +101,12 @@ internal sealed class PostgresBed : IAsyncDisposable
     /// <param name="authority">The authority that the gateway trusts, if not the server's own.</param>
     /// <param name="logs">Where the gateway's log goes.</param>
     /// <param name="sessions">How long sessions may be idle.</param>
-    public static async Task<PostgresBed> StartAsync(SharedCluster shared, string policy = Policy, TimeSpan wait = default, int? port = null, string? authority = null, ILoggerFactory? logs = null, Protocols.SessionLimits? sessions = null)
+    /// <param name="more">What else is in the database.</param>
+    public static async Task<PostgresBed> StartAsync(SharedCluster shared, string policy = Policy, TimeSpan wait = default, int? port = null, string? authority = null, ILoggerFactory? logs = null, Protocols.SessionLimits? sessions = null, string more = "")
     {
         var cluster = await shared.StartedAsync();
         var database = shared.NewName("shop");
-        await cluster.CreateDatabaseAsync(database, Script, Test);
+        await cluster.CreateDatabaseAsync(database, Script + "\n" + more, Test);
         var connection = new ConnectionOptions
         {
             Name = TestGateway.Connection,
