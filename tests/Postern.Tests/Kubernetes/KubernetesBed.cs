@@ -62,6 +62,9 @@ internal sealed class KubernetesBed : IAsyncDisposable
         return new KubernetesBed(folder, issuer, target, host);
     }
 
+    /// <summary>The folder of database, journals and keys.</summary>
+    public string Data => Path.Combine(_folder.Path, "data");
+
     /// <summary>A token of one of the demo's people.</summary>
     public string TokenOf(string person) => _issuer.IssueToken(person, Host.PublicUrl, "demo-agent");
 
