@@ -268,7 +268,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             Issuers = policies.Environment.Issuers,
             HashKey = policies.Environment.HashKey,
             Definitions = DefinitionsOf(protocols),
-        }, new DecisionExplainer(policies, grantStore, index, recorder, clock), publicUrl, clock);
+        }, new DecisionExplainer(policies, grantStore, index), publicUrl, clock);
         new ApiServer(new ApiGround(new ApiSignIn(authenticator, signIn, notes, publicUrl), services.Pipeline, policies, recorder, notes, publicUrl, clock)).Map(server,
         [
             .. ControlRoutes.Of(control),
@@ -276,7 +276,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)),
             .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock),
             .. QuestionRoutes.Of(questions),
-            .. RecordingRoutes.Of(index, recorder, new SessionEnding(index, sessionBook, leash, recorder, clock), clock),
+            .. RecordingRoutes.Of(index, new SessionEnding(index, sessionBook, leash, recorder, clock)),
             .. RetentionRoutes.Of(new RetentionRouteParts(eraser, keys, clock)),
             .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock)),
         ]);

@@ -75,7 +75,11 @@ public interface IInputSink
 /// <param name="Shape">How masks read it.</param>
 /// <param name="Tag">Structure that the sink needs (an event name, say); never a value from the target.</param>
 /// <param name="Rows">How many rows of a result it holds, in protocols that have rows; what limits count.</param>
-public readonly record struct ReplyFrame(ReadOnlyMemory<byte> Content, FrameShape Shape, object? Tag = null, int Rows = 0);
+public readonly record struct ReplyFrame(ReadOnlyMemory<byte> Content, FrameShape Shape, object? Tag = null, int Rows = 0)
+{
+    /// <summary>True for what stands in the record elsewhere already: its digest is recorded, and no copy, which the erasure of the original would not reach.</summary>
+    public bool IsRecordedElsewhere { get; init; }
+}
 
 /// <summary>The target could not be reached, or answered with what cannot be passed on.</summary>
 /// <param name="code">One of the <c>upstream.*</c> codes.</param>

@@ -129,12 +129,12 @@ public sealed class ReplyGate
             }
             if (masks.IsUniform)
             {
-                durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(content), count);
+                durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(content), count, frame.IsRecordedElsewhere);
                 return masked;
             }
             using var recorded = new PooledFrame(frame.Content.Length + 64);
             count = masks.Record.Apply(frame.Content.Span, frame.Shape, recorded, mustWrite: false);
-            durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(count > 0 ? recorded.Written : frame.Content), count);
+            durable = _account.AppendAsync(FrameDirection.Reply, new Masked<ReadOnlyMemory<byte>>(count > 0 ? recorded.Written : frame.Content), count, frame.IsRecordedElsewhere);
             return masked;
         }
         catch

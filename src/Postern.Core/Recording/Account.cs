@@ -41,7 +41,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
     }
 
     /// <inheritdoc/>
-    public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues)
+    public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues, bool digestOnly = false)
     {
         var bytes = content.Value.Span;
         var digest = Digest.Of(bytes);
@@ -50,8 +50,8 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
         lock (_gate)
         {
             ref var flow = ref direction == FrameDirection.Reply ? ref _reply : ref _input;
-            var kept = (int)Math.Min(bytes.Length, options.ContentBytes - flow.Kept);
-            if (kept < bytes.Length && options.RefuseBeyondContentBytes)
+            var kept = digestOnly ? 0 : (int)Math.Min(bytes.Length, options.ContentBytes - flow.Kept);
+            if (kept < bytes.Length && !digestOnly && options.RefuseBeyondContentBytes)
             {
                 return ValueTask.FromException(new RecordingException($"the content is over the {options.ContentBytes} bytes that are kept, and this gateway records in full"));
             }

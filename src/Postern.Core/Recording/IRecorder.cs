@@ -35,7 +35,8 @@ public interface IAccount
     /// <param name="direction">Which way it goes.</param>
     /// <param name="content">The masked form; kept up to the cap, digested always.</param>
     /// <param name="maskedValues">How many values were replaced in it.</param>
-    ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues);
+    /// <param name="digestOnly">Nothing of it is kept but its digest.</param>
+    ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues, bool digestOnly = false);
 
     /// <summary>Writes the one ending. Never cancelled, never throws; a later call is ignored.</summary>
     ValueTask EndAsync(Ending ending);

@@ -29,6 +29,9 @@ internal sealed class AdminExchange(Operation operation, Func<CancellationToken,
     /// <summary>True when a person's token alone is not enough.</summary>
     public bool NeedsPresence { get; init; }
 
+    /// <summary>True when the answer tells what recordings say: of it the record has the digest.</summary>
+    public bool TellsRecordings { get; init; }
+
     /// <summary>What it came to, or null when it was not done.</summary>
     public ApiAnswer.Bytes? Answer { get; private set; }
 
@@ -74,7 +77,7 @@ internal sealed class AdminExchange(Operation operation, Func<CancellationToken,
         }
         if (!clearance.TryUse()) throw new InvalidOperationException("a clearance is used once");
         var answer = ApiText.Of(await act(cancellationToken).ConfigureAwait(false), operation.Id);
-        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(answer.Json, FrameShape.Json)).ConfigureAwait(false);
+        await clearance.Replies.ReleaseLastAsync(new ReplyFrame(answer.Json, FrameShape.Json) { IsRecordedElsewhere = TellsRecordings }).ConfigureAwait(false);
         // What is answered is what masks have seen and the record holds.
         Answer = answer with { Json = _released.WrittenMemory };
     }

@@ -50,6 +50,9 @@ internal sealed record ApiRoute(string Operation, string Method, string Path)
     /// <summary>True when a person's token alone, which an agent may hold as well, is not enough: unless people agreed to exactly this, their owner must be there.</summary>
     public bool NeedsPresence { get; init; }
 
+    /// <summary>True when the answer tells what recordings say. A copy of it in the record of whoever read it would outlive the session that it is from, when that is erased.</summary>
+    public bool TellsRecordings { get; init; }
+
     /// <summary>True when the handler takes the one path by itself, with more to record than the call.</summary>
     public bool JudgesItself { get; init; }
 

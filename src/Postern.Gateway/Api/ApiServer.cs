@@ -91,7 +91,7 @@ internal sealed class ApiServer(ApiGround ground)
     private async ValueTask<ApiAnswer> RunAsync(HttpContext context, ApiRoute route, ApiCall call, string action)
     {
         var operation = AdminExchange.Of(ground.PublicUrl, action, route, context.Request.Path.Value ?? "", call.Body, ground.Clock.GetUtcNow());
-        var exchange = new AdminExchange(operation, ended => route.Handle(call.As(operation.Id, isWider: true, ended))) { NeedsPresence = route.NeedsPresence };
+        var exchange = new AdminExchange(operation, ended => route.Handle(call.As(operation.Id, isWider: true, ended))) { NeedsPresence = route.NeedsPresence, TellsRecordings = route.TellsRecordings };
         await ground.Pipeline.RunAsync(exchange, call.Identity, context.RequestAborted).ConfigureAwait(false);
         if (exchange.Answer is { } answer) return answer;
         if (exchange.Hold is { } hold) return ApiText.Held(hold, ground.PublicUrl);

@@ -27,8 +27,8 @@ internal static class PolicyRoutes
         new("diffPolicyVersions", "GET", "/policy/versions/{number}/diff/{other}") { Access = ApiAccess.Signed, Action = GatewayVocabulary.ReadPolicy, Handle = call => DiffAsync(publisher.Store.Versions, call) },
         new("applyPolicy", "POST", "/policy/versions") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ApplyPolicy, JudgesItself = true, Body = ["files", "from", "reason"], MaxBody = MaxBody, Handle = call => ApplyAsync(publisher, publicUrl, call) },
         new("rollbackPolicy", "POST", "/policy/versions/{number}/rollback") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ApplyPolicy, JudgesItself = true, Body = ["from", "reason"], Handle = call => RollbackAsync(publisher, publicUrl, call) },
-        new("simulatePolicy", "POST", "/policy/simulate") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, Body = ["files", "from", "until"], MaxBody = MaxBody, Handle = call => SimulateAsync(simulator, clock, call) },
-        new("suggestPolicy", "POST", "/policy/suggest") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, Body = ["from"], Handle = call => SuggestAsync(publisher, simulator, publicUrl, clock, call) },
+        new("simulatePolicy", "POST", "/policy/simulate") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, TellsRecordings = true, Body = ["files", "from", "until"], MaxBody = MaxBody, Handle = call => SimulateAsync(simulator, clock, call) },
+        new("suggestPolicy", "POST", "/policy/suggest") { Access = ApiAccess.Judged, Action = GatewayVocabulary.SimulatePolicy, TellsRecordings = true, Body = ["from"], Handle = call => SuggestAsync(publisher, simulator, publicUrl, clock, call) },
     ];
 
     /// <summary>True when a rule gives somebody the right by name; workloads may read too.</summary>

@@ -17,7 +17,7 @@ internal static class QuestionRoutes
 {
     public static ImmutableArray<ApiRoute> Of(QuestionParts parts) =>
     [
-        new("explainOperation", "GET", "/operations/{id}/explanation") { Access = ApiAccess.Signed, Action = "operations.explain", Wider = GatewayVocabulary.ReadPolicy, Handle = call => ExplainAsync(parts, call) },
+        new("explainOperation", "GET", "/operations/{id}/explanation") { Access = ApiAccess.Signed, Action = "operations.explain", Wider = GatewayVocabulary.ReadPolicy, TellsRecordings = true, Handle = call => ExplainAsync(parts, call) },
         new("canI", "POST", "/policy/can-i") { Access = ApiAccess.Judged, Action = "access.ask", Wider = GatewayVocabulary.ReadPolicy, IsOwn = IsOwn, Body = ["as", "ask"], Handle = call => CanIAsync(parts, call) },
         new("whoCan", "POST", "/policy/who-can") { Access = ApiAccess.Judged, Action = GatewayVocabulary.ReadPolicy, Body = ["ask"], Handle = call => WhoCanAsync(parts, call) },
     ];

@@ -13,7 +13,7 @@ namespace Postern.Gateway.Api;
 
 /// <summary>
 /// The routes of the control API that read recordings: everyone's own, and with <c>sessions.read</c> everybody's, which the one path
-/// decides and records. Reading a whole operation is itself recorded (G18).
+/// decides and records. Reading one's own is recorded too, by the server of the routes (G18).
 /// </summary>
 internal static class RecordingRoutes
 {
@@ -21,13 +21,13 @@ internal static class RecordingRoutes
     private const int MaxOperations = 1_000;
     private const int MaxReason = 1_000;
 
-    public static ImmutableArray<ApiRoute> Of(RecordingIndex index, IRecorder recorder, SessionEnding ending, TimeProvider clock) =>
+    public static ImmutableArray<ApiRoute> Of(RecordingIndex index, SessionEnding ending) =>
     [
-        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => ListAsync(index, call) },
-        new("searchSessions", "POST", "/sessions/search") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Body = SearchBody.Members, Handle = call => SearchAsync(index, call) },
-        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetSessionAsync(index, call) },
+        new("listSessions", "GET", "/sessions") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, TellsRecordings = true, Handle = call => ListAsync(index, call) },
+        new("searchSessions", "POST", "/sessions/search") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, TellsRecordings = true, Body = SearchBody.Members, Handle = call => SearchAsync(index, call) },
+        new("getSession", "GET", "/sessions/{id}") { Access = ApiAccess.Signed, Action = "sessions.own", Wider = GatewayVocabulary.ReadSessions, TellsRecordings = true, Handle = call => GetSessionAsync(index, call) },
         new("endSession", "POST", "/sessions/{id}/end") { Access = ApiAccess.Asking, Action = "sessions.leave", Wider = GatewayVocabulary.EndSessions, Body = ["reason"], Handle = call => EndSessionAsync(index, ending, call) },
-        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Wider = GatewayVocabulary.ReadSessions, Handle = call => GetOperationAsync(index, recorder, clock, call) },
+        new("getOperation", "GET", "/operations/{id}") { Access = ApiAccess.Signed, Action = "operations.own", Wider = GatewayVocabulary.ReadSessions, TellsRecordings = true, Handle = call => GetOperationAsync(index, call) },
     ];
 
     /// <summary>Whose recordings a call may read; null for everybody's.</summary>
@@ -39,6 +39,8 @@ internal static class RecordingRoutes
     private static async ValueTask<ApiAnswer> SearchAsync(RecordingIndex index, ApiCall call)
     {
         if (SearchBody.Read(call.Body, out var problem) is not { } filter) return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, problem);
+        // Which rule forbids is not told; to be able to ask for each would tell it.
+        if (filter.Rule is not null && !call.IsWider) return new ApiAnswer.Problem(StatusCodes.Status400BadRequest, RefusalCode.InvalidRequest, $"Which rules matched is told to whom a policy grants `{GatewayVocabulary.ReadSessions}`. Leave out `rule`.");
         var page = await index.SearchAsync(filter with { Owner = OwnerOf(call) }, call.Gone).ConfigureAwait(false);
         return new ApiAnswer.Document(json =>
         {
@@ -115,11 +117,10 @@ internal static class RecordingRoutes
         });
     }
 
-    private static async ValueTask<ApiAnswer> GetOperationAsync(RecordingIndex index, IRecorder recorder, TimeProvider clock, ApiCall call)
+    private static async ValueTask<ApiAnswer> GetOperationAsync(RecordingIndex index, ApiCall call)
     {
         if (!OperationId.TryParse(call.Value("id"), out var id)) return ApiAnswer.NotFound();
         if (await index.GetOperationAsync(id, OwnerOf(call), call.Gone).ConfigureAwait(false) is not { } operation) return ApiAnswer.NotFound();
-        await recorder.NoteAsync(new Occurrence("recording.read", clock.GetUtcNow(), [new("operation", id.ToString()), new("by", call.Identity.Key), new("agent", call.Identity.Agent ?? "")]), CancellationToken.None).ConfigureAwait(false);
         return new ApiAnswer.Document(json => WriteWhole(json, operation, call.IsWider));
     }
 

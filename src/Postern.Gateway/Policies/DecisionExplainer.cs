@@ -15,7 +15,7 @@ namespace Postern.Gateway.Policies;
 internal sealed record DecisionAccount(ImmutableArray<string> Lines, ImmutableArray<ExplainedRule> Nearly, Reconsidered Today);
 
 /// <summary>Explains recorded decisions: by the one engine, from what the record holds, under the version that decided, and under the one in force.</summary>
-internal sealed class DecisionExplainer(PolicyStore store, IGrantStore grants, RecordingIndex index, IRecorder recorder, TimeProvider clock)
+internal sealed class DecisionExplainer(PolicyStore store, IGrantStore grants, RecordingIndex index)
 {
     // A session's decisions were mostly made by one version, and are asked about one after the other.
     private volatile PolicySet? _last;
@@ -28,7 +28,6 @@ internal sealed class DecisionExplainer(PolicyStore store, IGrantStore grants, R
     public async ValueTask<DecisionAccount?> ExplainAsync(OperationId id, Identity by, bool mayReadPolicy, CancellationToken cancellationToken)
     {
         if (await index.GetOperationAsync(id, mayReadPolicy ? null : by.Key, cancellationToken).ConfigureAwait(false) is not { } recorded) return null;
-        await recorder.NoteAsync(new Occurrence("recording.read", clock.GetUtcNow(), [new("operation", id.ToString()), new("by", by.Key), new("agent", by.Agent ?? ""), new("for", "explain")]), CancellationToken.None).ConfigureAwait(false);
         var (intent, decision) = (recorded.Intent, recorded.Intent.Decision);
         var lines = ImmutableArray.CreateBuilder<string>();
         lines.Add($"decided under policy version {decision.Version}, {intent.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}: {decision.Kind}{(decision.Code is null ? "" : $" ({decision.Code})")}{(mayReadPolicy ? $", {decision.Reason}" : "")}");

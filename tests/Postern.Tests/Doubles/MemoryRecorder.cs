@@ -111,12 +111,12 @@ internal sealed class MemoryRecorder : IRecorder
             return owner.CommitAsync();
         }
 
-        public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues)
+        public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues, bool digestOnly = false)
         {
             if (owner.FailFrames || _ended) throw new RecordingException(_ended ? "the account has ended; nothing can be added to it" : "disk full");
             var bytes = content.Value.Length;
-            Write(RecordType.Frame, output => PayloadWriter.Frame(output, operation, DateTimeOffset.UnixEpoch, direction, Interlocked.Increment(ref _frames), bytes, maskedValues, null));
-            owner.Log.Enqueue($"{direction.ToString().ToLowerInvariant()} {Encoding.UTF8.GetString(content.Value.Span)}");
+            Write(RecordType.Frame, output => PayloadWriter.Frame(output, operation, DateTimeOffset.UnixEpoch, direction, Interlocked.Increment(ref _frames), bytes, maskedValues, digestOnly ? Digest.Of(content.Value.Span) : null));
+            owner.Log.Enqueue($"{direction.ToString().ToLowerInvariant()} {(digestOnly ? Digest.Of(content.Value.Span).ToString() : Encoding.UTF8.GetString(content.Value.Span))}");
             return owner.CommitAsync();
         }
 

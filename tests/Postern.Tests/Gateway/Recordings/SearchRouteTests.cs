@@ -37,6 +37,19 @@ public sealed class SearchRouteTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Which_rule_forbade_something_is_not_found_out_by_searching_for_rules()
+    {
+        using (var content = new StringContent("""{"rule":"anything"}"""))
+        using (var answer = await _gateway.ApiAsync("/sessions/search", _gateway.TokenOf("dave"), HttpMethod.Post, content))
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains("sessions.read", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(["demo:alice"], await WhoAsync("eve", """{"rule":"support-reads","connection":"shop"}"""));
+    }
+
+    [Fact]
     [Row("U11")]
     [Guarantee("G18")]
     public async Task What_an_auditor_looks_for_is_itself_recorded()

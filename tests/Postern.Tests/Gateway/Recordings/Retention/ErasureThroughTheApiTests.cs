@@ -19,6 +19,10 @@ public sealed class ErasureThroughTheApiTests : IAsyncLifetime
             who: { users: [carol] }
             on: { admin: [sessions.erase, sessions.hold, sessions.release] }
             then: allow
+          - id: auditors
+            who: { users: [eve] }
+            on: { admin: [sessions.read, policy.read, policy.simulate] }
+            then: allow
         """;
 
     private RunningGateway _gateway = null!;
@@ -63,6 +67,25 @@ public sealed class ErasureThroughTheApiTests : IAsyncLifetime
         Assert.True(JournalVerifier.Verify([_gateway.DataFolder], await File.ReadAllTextAsync(Path.Combine(_gateway.DataFolder, JournalKeys.PublicKeyFile), TestContext.Current.CancellationToken)).IsGood);
         Assert.Contains(Records(), record => record.Payload is RecordedOccurrence { Kind: SessionEraser.ErasedKind } tombstone && tombstone.Facts.Contains(new RecordedPair("by", "demo:carol")));
         Assert.Contains(Records(), record => record.Payload is RecordedIntent { Identity.Subject: "carol", Decision.Kind: "allow" } asked && asked.Parts[0].Action == "gateway.sessions.erase" && System.Text.Encoding.UTF8.GetString(record.Content.Span).Contains("asked for", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_an_auditor_read_before_is_not_kept_in_the_record_of_the_reading()
+    {
+        foreach (var path in (string[])[$"/operations/{_operation}", $"/sessions/{_session}", "/sessions", $"/operations/{_operation}/explanation"])
+        {
+            using var read = await _gateway.ApiAsync(path, _gateway.TokenOf("eve"));
+            Assert.Equal(HttpStatusCode.OK, read.StatusCode);
+        }
+        using (var read = await _gateway.ApiAsync($"/operations/{_operation}", _gateway.TokenOf("eve"))) Assert.Contains("C-7731", await read.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using (var found = await _gateway.ApiAsync("/sessions/search", _gateway.TokenOf("eve"), HttpMethod.Post, new StringContent("""{"person":"alice"}"""))) Assert.Contains(_operation, await found.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, await PostAsync($"/sessions/{_session}/erase", """{"reason":"asked for"}"""));
+        await _gateway.Host.StopAsync();
+
+        Assert.DoesNotContain("C-7731", OpenedJournal.TextOf(_gateway.DataFolder), StringComparison.Ordinal);
+        // That it was read, by whom, and how much, stays.
+        Assert.True(Records().Count(record => record.Payload is RecordedIntent { Identity.Subject: "eve", Decision.Kind: "allow" } asked && asked.Parts[0].Action is "gateway.sessions.read" or "gateway.policy.read") >= 5);
+        Assert.DoesNotContain(RouteTable.Routes, route => route.Path.Contains("/simulate", StringComparison.Ordinal) && !route.TellsRecordings);
     }
 
     [Fact]
