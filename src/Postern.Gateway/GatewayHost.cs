@@ -276,7 +276,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             .. RevocationRoutes.Of(new RevocationRouteParts(revoking, authenticator.IssuerNames)),
             .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock),
             .. QuestionRoutes.Of(questions),
-            .. RecordingRoutes.Of(index, new SessionEnding(index, sessionBook, leash, recorder, clock)),
+            .. RecordingRoutes.Of(index, new SessionEnding(sessionBook, leash, recorder, clock)),
             .. RetentionRoutes.Of(new RetentionRouteParts(eraser, keys, clock)),
             .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock)),
         ]);

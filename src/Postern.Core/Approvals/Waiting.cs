@@ -37,6 +37,9 @@ public sealed class Waiting : IDisposable
     /// <summary>What for.</summary>
     public Operation Operation { get; }
 
+    /// <summary>The session that it was recorded in.</summary>
+    internal string Session { get; init; } = "";
+
     /// <summary>The grants that the decision under which it waits counted on: when one is over, it is decided again.</summary>
     internal ImmutableArray<string> Grants { get; set; } = [];
 

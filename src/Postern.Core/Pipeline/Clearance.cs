@@ -64,6 +64,9 @@ public sealed class Clearance : IDisposable
     /// <summary>What was permitted.</summary>
     public Operation Operation { get; }
 
+    /// <summary>The session that it was recorded in.</summary>
+    internal string Session { get; init; } = "";
+
     /// <summary>The version it was permitted under.</summary>
     public PolicyVersion Policy { get; internal set; }
 

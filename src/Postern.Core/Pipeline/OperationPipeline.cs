@@ -87,7 +87,7 @@ public sealed class OperationPipeline(
             {
                 OperationTrace.Step(span, "held");
                 var again = new Redecision(policies, leash, identity, operation, clock) { Policy = policy, Decision = decision };
-                answer = await AskAsync(exchange, identity, again.Decide, callerGone).ConfigureAwait(false);
+                answer = await AskAsync(exchange, identity, intent.Session, again.Decide, callerGone).ConfigureAwait(false);
                 (policy, decision) = (again.Policy, again.Decision);
                 masks = policy.MasksFor(identity, operation);
                 if (answer is HoldAnswer.Cleared cleared)
@@ -140,7 +140,7 @@ public sealed class OperationPipeline(
             var limits = decision.Limits;
             if (limits.IsEmpty)
             {
-                ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+                ending = await ForwardAsync(exchange, identity, intent.Session, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
                 return;
             }
             if (_limits.Enter(limits, identity, operation, out var reached) is { } wait)
@@ -150,7 +150,7 @@ public sealed class OperationPipeline(
             }
             try
             {
-                ending = await ForwardAsync(exchange, identity, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
+                ending = await ForwardAsync(exchange, identity, intent.Session, decision, masks, account, answer as HoldAnswer.Cleared, callerGone).ConfigureAwait(false);
             }
             finally
             {
@@ -175,13 +175,14 @@ public sealed class OperationPipeline(
     }
 
     /// <summary>Asks people, and keeps the caller waiting on the leash as long as it can be.</summary>
-    private async ValueTask<HoldAnswer?> AskAsync(IExchange exchange, Identity identity, Func<Decision> decide, CancellationToken callerGone)
+    private async ValueTask<HoldAnswer?> AskAsync(IExchange exchange, Identity identity, string session, Func<Decision> decide, CancellationToken callerGone)
     {
         using var waiting = new Waiting(
             identity, exchange.Operation, exchange.Patience,
             (demand, hold, waiting) => exchange.WaitAsync(_refusals.Pending(exchange.Operation.Id, demand, hold), waiting, callerGone), callerGone)
         {
             Foresee = token => exchange.ForeseeAsync(identity, token),
+            Session = session,
         };
         leash.Hold(waiting);
         try
@@ -196,11 +197,11 @@ public sealed class OperationPipeline(
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Ending> ForwardAsync(
-        IExchange exchange, Identity identity, Decision decision, MaskPlan masks, IAccount account, HoldAnswer.Cleared? cleared, CancellationToken callerGone)
+        IExchange exchange, Identity identity, string session, Decision decision, MaskPlan masks, IAccount account, HoldAnswer.Cleared? cleared, CancellationToken callerGone)
     {
         var id = exchange.Operation.Id;
         var hold = cleared?.Hold.Id;
-        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Approval = cleared?.Hold, Grants = decision.Grants, Deadline = DeadlineOf(decision.Limits) };
+        using var clearance = new Clearance(identity, exchange.Operation, decision.Version, masks, account, exchange.Replies, callerGone) { Session = session, Approval = cleared?.Hold, Grants = decision.Grants, Deadline = DeadlineOf(decision.Limits) };
         if (!decision.Limits.IsEmpty) Limit(clearance, decision.Limits);
         leash.Hold(clearance, policies);
         using var span = OperationTrace.Forward(System.Diagnostics.Activity.Current);

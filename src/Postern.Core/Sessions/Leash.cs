@@ -20,6 +20,7 @@ public sealed class Leash : IDisposable
     private readonly ConcurrentDictionary<OperationId, Clearance> _live = new();
     private readonly ConcurrentDictionary<OperationId, Waiting> _waiting = new();
     private readonly ConcurrentDictionary<string, int> _waitingOf = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _endedSessions = new(StringComparer.Ordinal);
     private readonly int _maxWaiting;
     private readonly TimeProvider _clock;
     private readonly ITimer _sweep;
@@ -96,6 +97,31 @@ public sealed class Leash : IDisposable
     {
         Revocations.Add(revocation);
         return Cut((identity, operation) => operation.Id != except && Revocations.Covers(identity), ClearanceEnd.CredentialEnded);
+    }
+
+    /// <summary>
+    /// Cuts what runs or waits in a session, and what was on its way there when this was said: recorded in it, and not here yet.
+    /// </summary>
+    /// <param name="session">Its id.</param>
+    /// <param name="except">The operation that does this.</param>
+    /// <returns>How many were cut.</returns>
+    public int EndSession(string session, OperationId except = default)
+    {
+        _endedSessions[session] = _clock.GetUtcNow();
+        var cut = 0;
+        foreach (var clearance in _live.Values)
+        {
+            if (clearance.Operation.Id == except || clearance.Session != session) continue;
+            clearance.Cut(ClearanceEnd.SessionEnded);
+            cut++;
+        }
+        foreach (var waiting in _waiting.Values)
+        {
+            if (waiting.Operation.Id == except || waiting.Session != session) continue;
+            waiting.Stop(ClearanceEnd.SessionEnded);
+            cut++;
+        }
+        return cut;
     }
 
     /// <summary>
@@ -191,6 +217,7 @@ public sealed class Leash : IDisposable
         else if (!Grants.AreLive(clearance.Identity.Key, clearance.Grants, now)) IsStillGranted(clearance, now);
         if (_stopping) clearance.Cut(ClearanceEnd.Stopping);
         if (IsOver(clearance.Identity)) clearance.Cut(ClearanceEnd.CredentialEnded);
+        if (IsOver(clearance.Session)) clearance.Cut(ClearanceEnd.SessionEnded);
     }
 
     /// <summary>Takes one who is to wait on the leash, before anything is decided or looked up for it.</summary>
@@ -201,10 +228,13 @@ public sealed class Leash : IDisposable
         if (_waitingOf.AddOrUpdate(waiting.Identity.Key, 1, static (_, count) => count + 1) > _maxWaiting) waiting.Patience = TimeSpan.Zero;
         if (_stopping) waiting.Stop(ClearanceEnd.Stopping);
         if (IsOver(waiting.Identity)) waiting.Stop(ClearanceEnd.CredentialEnded);
+        if (IsOver(waiting.Session)) waiting.Stop(ClearanceEnd.SessionEnded);
     }
 
     // Somebody who was let in just before may come here just after what they came on had ended.
     private bool IsOver(Identity identity) => Revocations.Covers(identity) || Ended?.Invoke(identity) == true;
+
+    private bool IsOver(string session) => !_endedSessions.IsEmpty && _endedSessions.ContainsKey(session);
 
     internal void Release(Waiting waiting)
     {
@@ -250,6 +280,11 @@ public sealed class Leash : IDisposable
     {
         var now = _clock.GetUtcNow();
         var timestamp = _clock.GetTimestamp();
+        foreach (var (session, at) in _endedSessions)
+        {
+            // Nothing is on its way from its intent to here for so long.
+            if (now - at > SessionBook.IdleLimit) _endedSessions.TryRemove(session, out _);
+        }
         foreach (var clearance in _live.Values)
         {
             if (now >= clearance.Identity.ExpiresAt) clearance.Cut(ClearanceEnd.CredentialEnded);

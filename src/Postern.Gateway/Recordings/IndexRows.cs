@@ -106,9 +106,6 @@ internal static class IndexRows
         from operations where session = @session and sequence > @after order by sequence limit @limit
         """;
 
-    /// <summary>What of a session has no ending yet.</summary>
-    public const string OpenIn = "select id from operations where session = @session and outcome is null";
-
     /// <summary>One operation for a list of what was found: <c>?1</c> is its number.</summary>
     public const string Found = """
         select o.id, o.session, o.at, o.action, o.summary, o.decision, o.rule, o.reason, o.outcome, o.code, o.hold, o.ended_at, o.reply_bytes, o.masked, o.sequence,

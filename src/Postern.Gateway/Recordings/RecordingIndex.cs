@@ -166,13 +166,6 @@ public sealed partial class RecordingIndex : IDisposable
         return page with { IsComplete = isComplete };
     }
 
-    /// <summary>The operations of a session that have no ending, as of the last durable record.</summary>
-    internal async ValueTask<HashSet<string>> OpenInAsync(string session, CancellationToken cancellationToken)
-    {
-        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-        return await _reading.ReadAsync((sql, transaction) => sql.Query<string>(IndexRows.OpenIn, new { session }, transaction).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
-    }
-
     /// <summary>One session with its operations in order; null when there is none, or it is not <paramref name="identity"/>'s.</summary>
     /// <param name="id">The session.</param>
     /// <param name="identity"><c>issuer:subject</c> of the one whose it must be; null for anyone's.</param>

@@ -72,6 +72,42 @@ public sealed class SessionBookTests
         Assert.Equal(other, book.IdFor(Who("alice"), Of("run-2")));
     }
 
+    [Fact]
+    [Row("U06")]
+    [Guarantee("G16")]
+    public void Traces_without_end_open_no_sessions_without_end_and_others_keep_theirs()
+    {
+        var book = new SessionBook(_clock);
+        var bobs = book.IdFor(Who("bob"), Of(null, Traced(1)));
+
+        var ids = Enumerable.Range(1, 5_000).Select(trace => book.IdFor(Who("alice"), Of(null, Traced(trace)))).ToList();
+
+        Assert.Equal(SessionBook.TracesAtOnce + 1, ids.Distinct().Count());
+        Assert.Equal(ids[0], book.IdFor(Who("alice"), Of(null, Traced(1)))); // the first ones keep what they have
+        Assert.Equal(ids[^1], book.IdFor(Who("alice"), Of(null))); // the rest is together
+        Assert.Equal(bobs, book.IdFor(Who("bob"), Of(null, Traced(1))));
+        _clock.Advance(SessionBook.IdleLimit);
+        Assert.DoesNotContain(book.IdFor(Who("alice"), Of(null, Traced(6_000))), ids);
+        Assert.NotEqual(book.IdFor(Who("alice"), Of(null, Traced(6_001))), book.IdFor(Who("alice"), Of(null, Traced(6_002))));
+    }
+
+    [Fact]
+    [Row("U06")]
+    [Guarantee("G16")]
+    public void Whoever_opens_sessions_without_end_divides_its_own_alone()
+    {
+        var book = new SessionBook(_clock);
+        var bobs = book.IdFor(Who("bob"), Of("run-1"));
+        var first = book.IdFor(Who("alice"), Of("run-0"));
+
+        for (var run = 1; run <= SessionBook.Capacity; run++) book.IdFor(Who("alice"), Of($"run-{run}"));
+
+        Assert.Equal(bobs, book.IdFor(Who("bob"), Of("run-1")));
+        Assert.NotEqual(first, book.IdFor(Who("alice"), Of("run-0")));
+    }
+
+    private static System.Diagnostics.ActivityContext Traced(int trace) => Traced(trace.ToString("x32", System.Globalization.CultureInfo.InvariantCulture));
+
     private static Identity Who(string subject) => new() { Issuer = "corp", Subject = subject, Kind = IdentityKind.Person };
 
     private Operation Of(string? run, System.Diagnostics.ActivityContext trace = default) => new()

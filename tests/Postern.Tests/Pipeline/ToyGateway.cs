@@ -43,7 +43,8 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         GrantStore = grants ?? SqliteGrantStore.Open((_grantFolder = new TemporaryFolder()).Path);
         Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
         Desk.Follower = Grants;
-        Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
+        Sessions = new SessionBook(Clock);
+        Pipeline = new OperationPipeline(this, Recorder, Desk, Sessions, Leash, "https://gate.example", Clock);
     }
 
     public SteppedClock Clock { get; } = new();
@@ -57,6 +58,8 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
     public Leash Leash { get; private set; }
 
     public ApprovalDesk Desk { get; private set; }
+
+    public SessionBook Sessions { get; private set; }
 
     public OperationPipeline Pipeline { get; private set; }
 
@@ -75,7 +78,8 @@ internal sealed class ToyGateway : IPolicySource, IDisposable
         Desk = new ApprovalDesk(Holds, Recorder, [], Clock, _people, _maxOpen);
         Grants = new GrantDesk(GrantStore, Holds, Desk, this, Leash, Recorder, Itself, Clock);
         Desk.Follower = Grants;
-        Pipeline = new OperationPipeline(this, Recorder, Desk, new SessionBook(Clock), Leash, "https://gate.example", Clock);
+        Sessions = new SessionBook(Clock);
+        Pipeline = new OperationPipeline(this, Recorder, Desk, Sessions, Leash, "https://gate.example", Clock);
         await Grants.StartAsync(CancellationToken.None);
     }
 

@@ -31,7 +31,7 @@ public sealed class LiveEndTests : IAsyncLifetime
             then: allow
           - id: operators
             who: { groups: [admins] }
-            on: { admin: [identities.revoke, identities.read] }
+            on: { admin: [identities.revoke, identities.read, sessions.end] }
             then: allow
         """;
 
@@ -105,6 +105,36 @@ public sealed class LiveEndTests : IAsyncLifetime
         Assert.DoesNotContain("refunded", repeated, StringComparison.Ordinal);
         Assert.Equal(0, _gateway.Shop.CountOf("refund"));
         Assert.Equal(HttpStatusCode.OK, (await _gateway.ApiAsync("/whoami", zoe)).StatusCode); // nobody else is touched
+    }
+
+    [Fact]
+    [Guarantee("G10")]
+    public async Task A_session_that_somebody_ends_takes_its_stream_along_and_no_other_one_and_whoever_it_was_may_begin_another()
+    {
+        var token = TokenOf("alice", "s-1");
+        await using var ticks = await Stream.OpenAsync($"{_gateway.Host.Url}/http/ticks/stream", token, null);
+        await using var messages = await Stream.OpenAsync($"{_gateway.Host.Url}/mcp/endless", token, await SessionAsync(token));
+        while (_target.Streams < 2) await Task.Delay(10, Test);
+        var session = await SessionOfAsync("ticks", token);
+
+        var clock = Stopwatch.StartNew();
+        using var ended = await _gateway.ApiAsync($"/sessions/{session}/end", _gateway.TokenOf("carol"), HttpMethod.Post, new StringContent("""{"reason":"looks wrong"}"""));
+        Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
+        Assert.Equal(1, JsonDocument.Parse(await ended.Content.ReadAsStringAsync(Test)).RootElement.GetProperty("ended").GetInt32());
+
+        Assert.False(await ticks.EndAsync());
+        Assert.True(clock.Elapsed < Bound, $"{clock.Elapsed}");
+        while (_target.Streams > 1) await Task.Delay(10, Test);
+        await using var again = await Stream.OpenAsync($"{_gateway.Host.Url}/http/ticks/stream", token, null);
+        Assert.NotEqual(session, await SessionOfAsync("ticks", token));
+        Assert.Equal(2, _target.Streams); // the other session's went on
+    }
+
+    private async Task<string> SessionOfAsync(string connection, string token)
+    {
+        using var listed = await _gateway.ApiAsync("/sessions", token);
+        return JsonDocument.Parse(await listed.Content.ReadAsStringAsync(Test)).RootElement.GetProperty("items").EnumerateArray()
+            .First(item => item.GetProperty("connection").GetString() == connection).GetProperty("id").GetString()!;
     }
 
     [Fact]
