@@ -14,6 +14,7 @@
     now = Math.min(Math.max(to, -1), shown.length - 1);
     shown.forEach((step, i) => { step.classList.toggle("now", i === now); step.classList.toggle("later", now >= 0 && i > now); });
     if (now >= 0) shown[now].scrollIntoView({ block: "nearest" });
+    by("jump").value = now < 0 ? "" : shown[now].id.slice("step-".length);
     by("place").textContent = now < 0 ? `${shown.length} steps` : `${now + 1} of ${shown.length}`;
     by("back").disabled = now < 0;
     by("next").disabled = now === shown.length - 1;
@@ -31,7 +32,7 @@
     by("play").textContent = "Pause";
     run();
   };
-  by("jump").onchange = () => { stop(); const step = by(`step-${by("jump").value}`); if (step && !step.hidden) go(shown.indexOf(step)); };
+  by("jump").onchange = () => { stop(); const at = shown.indexOf(by(`step-${by("jump").value}`)); go(at < 0 ? now : at); };
   by("search").oninput = () => {
     stop();
     const words = by("search").value.toLowerCase();
