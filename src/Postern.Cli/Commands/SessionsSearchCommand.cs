@@ -31,7 +31,7 @@ internal static class SessionsSearchCommand
             (Text("--protocol", "The connection's protocol."), "protocol"),
             (Text("--action", "The action, for example mcp.tools.call."), "action"),
             (Text("--decision", "allow, hold or deny."), "decision"),
-            (Text("--rule", "A rule that matched, without its version."), "rule"),
+            (Text("--rule", "A rule that matched, without its version; for auditors."), "rule"),
             (Text("--outcome", "done, denied, pending, failed, unknown or open."), "outcome"),
             (Text("--code", "A refusal code."), "code"),
             (Text("--session", "A session's id."), "session"),
