@@ -57,37 +57,70 @@ public sealed class ReplyGate
         {
             _queue.Enqueue(new Pending(masked, content, frame.Tag, durable));
             _queuedBytes += content.Length;
-            if (!_isDraining)
-            {
-                _isDraining = true;
-                _ = DrainAsync();
-            }
+            Drain();
         }
         await WaitUntilAsync(static gate => gate._queuedBytes <= WindowBytes).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Masks and journals the frame, and releases it together with the next one, or with the next <see cref="FlushAsync"/>: the head of a reply whose
+    /// body is about to follow. Its content must stay as it is until then.
+    /// </summary>
+    /// <exception cref="MaskingException">It cannot be parsed under its masks; nothing of it is released.</exception>
+    /// <exception cref="RecordingException">It cannot be written down; nothing of it is released.</exception>
+    public void ReleaseWithNext(ReplyFrame frame)
+    {
+        ThrowIfOver();
+        Charge(frame);
+        var masked = MaskAndJournal(frame, mustCopy: false, out var content, out var durable);
+        lock (_queue)
+        {
+            _queue.Enqueue(new Pending(masked, content, frame.Tag, durable));
+            _queuedBytes += content.Length;
+        }
     }
 
     /// <summary>Returns when the frame, which is the reply's last, and all before it are on the caller's wire.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask ReleaseLastAsync(ReplyFrame frame)
     {
-        bool isOnlyOne;
-        lock (_queue) isOnlyOne = !_isDraining && _queue.Count == 0;
-        if (!isOnlyOne)
+        Pending head = default;
+        bool isShort;
+        lock (_queue)
+        {
+            isShort = !_isDraining && _queue.Count <= 1;
+            if (isShort && _queue.TryDequeue(out head)) _queuedBytes = 0;
+        }
+        if (!isShort)
         {
             await ReleaseAsync(frame).ConfigureAwait(false);
             await FlushAsync().ConfigureAwait(false);
             return;
         }
-        // Nothing is queued: no queue, no task, no copy of what no mask touches.
+        // At most a head goes before it: no task, no copy of what no mask touches, and one wait for the disk.
+        using var maskedHead = head.Masked;
         ThrowIfOver();
         Charge(frame);
         using var masked = MaskAndJournal(frame, mustCopy: false, out var content, out var durable);
-        await durable.ConfigureAwait(false);
+        if (head.IsFrame)
+        {
+            await head.Durable.ConfigureAwait(false);
+            await durable.ConfigureAwait(false);
+            await WriteAsync(head.Content, head.Tag).ConfigureAwait(false);
+        }
+        else
+        {
+            await durable.ConfigureAwait(false);
+        }
         await WriteAsync(content, frame.Tag).ConfigureAwait(false);
     }
 
     /// <summary>Returns when every frame so far is on the caller's wire.</summary>
-    public ValueTask FlushAsync() => WaitUntilAsync(static gate => !gate._isDraining);
+    public ValueTask FlushAsync()
+    {
+        lock (_queue) Drain();
+        return WaitUntilAsync(static gate => !gate._isDraining);
+    }
 
     /// <summary>
     /// Returns when nothing of this gate writes to the caller's wire any more: what was released is there, or its fault is kept. Never
@@ -142,6 +175,13 @@ public sealed class ReplyGate
             masked?.Dispose();
             throw;
         }
+    }
+
+    private void Drain()
+    {
+        if (_isDraining || _queue.Count == 0) return;
+        _isDraining = true;
+        _ = DrainAsync();
     }
 
     private async Task DrainAsync()
@@ -226,5 +266,9 @@ public sealed class ReplyGate
         _ended.ThrowIfCancellationRequested();
     }
 
-    private readonly record struct Pending(PooledFrame? Masked, ReadOnlyMemory<byte> Content, object? Tag, ValueTask Durable);
+    private readonly record struct Pending(PooledFrame? Masked, ReadOnlyMemory<byte> Content, object? Tag, ValueTask Durable)
+    {
+        /// <summary>False for none.</summary>
+        public bool IsFrame { get; } = true;
+    }
 }

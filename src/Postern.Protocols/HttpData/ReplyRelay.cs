@@ -53,8 +53,14 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
         return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : throw Invalid("the target's `Content-Length` is no number of bytes");
     }
 
-    private ValueTask HeadAsync(string? contentType, bool isMasked, ReplyTag tag) =>
-        clearance.Replies.ReleaseAsync(new ReplyFrame(ReplyHead.Of(response, place, contentType, isMasked), ReplyHead.Shape, tag));
+    /// <summary>A head that is not urgent goes with what follows it, or with the flush when nothing does.</summary>
+    private ValueTask HeadAsync(string? contentType, bool isMasked, ReplyTag tag)
+    {
+        var head = new ReplyFrame(ReplyHead.Of(response, place, contentType, isMasked), ReplyHead.Shape, tag);
+        if (tag.IsUrgent) return clearance.Replies.ReleaseAsync(head);
+        clearance.Replies.ReleaseWithNext(head);
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>As it arrives. The window of the gate is the back-pressure.</summary>
     private async ValueTask PiecesAsync(bool isEvents, long? length)

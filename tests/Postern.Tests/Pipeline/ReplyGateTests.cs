@@ -44,6 +44,63 @@ public sealed class ReplyGateTests
         Assert.Equal(["0", "1", "2", "3", "4"], _wire.Frames);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Guarantee("G2")]
+    public async Task A_head_goes_with_what_follows_it_and_neither_before_both_are_durable(bool isLast)
+    {
+        var gate = await GateAsync();
+        _recorder.HoldCommits = true;
+
+        gate.ReleaseWithNext(Frame("head"));
+        Assert.Contains("reply head", _recorder.Log);
+        var release = isLast ? gate.ReleaseLastAsync(Frame("body")).AsTask() : gate.ReleaseAsync(Frame("body")).AsTask();
+        Assert.Contains("reply body", _recorder.Log);
+        Assert.Empty(_wire.Frames);
+        _recorder.ReleaseOne();
+        if (isLast)
+        {
+            await Task.Yield();
+            Assert.Empty(_wire.Frames); // with one wait for the disk, both go at once
+        }
+        _recorder.ReleaseOne();
+        await release;
+        await gate.FlushAsync();
+
+        Assert.Equal(["head", "body"], _wire.Frames);
+    }
+
+    [Fact]
+    [Guarantee("G2")]
+    public async Task A_head_that_nothing_follows_goes_with_the_flush()
+    {
+        var gate = await GateAsync();
+
+        gate.ReleaseWithNext(Frame("head"));
+        Assert.Empty(_wire.Frames);
+        await gate.FlushAsync();
+
+        Assert.Equal(["head"], _wire.Frames);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Guarantee("G5")]
+    public async Task A_head_whose_body_cannot_be_written_down_is_not_released(bool isLast)
+    {
+        var gate = await GateAsync();
+        gate.ReleaseWithNext(Frame("head"));
+        _recorder.FailFrames = true;
+
+        await Assert.ThrowsAsync<RecordingException>(() => isLast ? gate.ReleaseLastAsync(Frame("body")).AsTask() : gate.ReleaseAsync(Frame("body")).AsTask());
+        await gate.SettleAsync();
+
+        Assert.Empty(_wire.Frames);
+        Assert.False(gate.HasReleased); // it can be replaced by a refusal
+    }
+
     [Fact]
     [Guarantee("G16")]
     public async Task A_source_that_is_faster_than_the_disk_is_made_to_wait_at_the_window()
