@@ -8,12 +8,6 @@ internal sealed class JournalPieces(string folder)
 {
     private readonly JournalReader _journal = new(folder);
 
-    /// <summary>The journal's id, or null before its first segment.</summary>
-    public string? ReadJournalId() => _journal.ReadJournalId();
-
-    /// <summary>Bytes in the files from a position on.</summary>
-    public long BytesFrom(JournalPosition position) => _journal.BytesFrom(position);
-
     /// <summary>True when something stands behind the position in its segment, and nothing will be added to it there.</summary>
     public bool IsRestOfClosed(JournalPosition position) =>
         File.Exists(Path.Combine(folder, JournalReader.SegmentFile(position.Segment + 1))) && new FileInfo(Path.Combine(folder, JournalReader.SegmentFile(position.Segment))) is { Exists: true } file && file.Length > position.Offset;
