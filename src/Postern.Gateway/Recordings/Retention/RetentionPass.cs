@@ -45,9 +45,10 @@ internal sealed class RetentionPass(DataKeyFile keys, RecordingIndex index, Sess
             if (page.IsEmpty) return expired;
             after = page[^1];
             var over = new List<(string Session, TimeSpan Kept)>();
-            foreach (var session in page)
+            // Most of them are kept, some for ever: what is looked at every hour costs a row, and operations are read of what is erased.
+            foreach (var age in await index.FindAgesAsync(page, cancellationToken).ConfigureAwait(false))
             {
-                if (await index.FindErasableAsync(session, cancellationToken).ConfigureAwait(false) is { Open: 0 } known && keep.Of(known.Connection) is { } kept && known.Last + kept < now) over.Add((session, kept));
+                if (age.Open == 0 && keep.Of(age.Connection) is { } kept && age.Last + kept < now) over.Add((age.Session, kept));
             }
             if (over.Count > 0) expired += await ExpireAsync(over, now, cancellationToken).ConfigureAwait(false);
         }

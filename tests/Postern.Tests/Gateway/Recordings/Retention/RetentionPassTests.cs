@@ -128,6 +128,38 @@ public sealed class RetentionPassTests : IAsyncLifetime
         Assert.Equal(1, await Pass(Ten).RunAsync(CancellationToken.None));
     }
 
+    [Fact]
+    public async Task What_is_kept_is_looked_at_without_reading_any_operation()
+    {
+        var pass = Pass(new KeepTimes(new Dictionary<string, TimeSpan> { ["shop"] = TimeSpan.FromDays(10) }, null));
+        for (var i = 0; i < 5; i++) await RecordAsync($"S{i}", "kept-for-ever");
+        _clock.Advance(TimeSpan.FromDays(9));
+        await RecordAsync("S8", "shop");
+        _clock.Advance(TimeSpan.FromDays(9));
+        await _parts.SettleAsync();
+        Assert.Equal(0, await pass.RunAsync(CancellationToken.None));
+
+        // Whoever asks for operations now has none to ask: the pass must not notice.
+        await UnderAsync("alter table operations rename to elsewhere");
+        Assert.Equal(0, await pass.RunAsync(CancellationToken.None));
+        await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(async () => await _parts.Index.FindErasableAsync("S1", CancellationToken.None));
+        await UnderAsync("alter table elsewhere rename to operations");
+        _clock.Advance(TimeSpan.FromDays(2));
+
+        Assert.Equal(1, await pass.RunAsync(CancellationToken.None));
+        Assert.True(IsErased("S8"));
+    }
+
+    /// <summary>Does something to the index beneath whoever has it open.</summary>
+    private async Task UnderAsync(string statement)
+    {
+        await using var file = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(_folder.Path, "recordings.db")};Pooling=False");
+        await file.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = file.CreateCommand();
+        command.CommandText = statement;
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
     /// <summary>A policy of no rules: what the gateway does by itself needs none.</summary>
     private sealed class OwnPolicies : IPolicySource
     {
