@@ -89,6 +89,9 @@ switch (args)
     case ["journal", var rounds, var seconds]:
         await JournalRun.RunAsync(Number(rounds), Number(seconds));
         return 0;
+    case ["journal", var rounds, var seconds, .. var writers]:
+        await JournalRun.RunAsync(Number(rounds), Number(seconds), [.. writers.Select(Number)]);
+        return 0;
     case ["kubernetes"]:
         await ClusterRun.RunAsync(rounds: 2, seconds: 1);
         return 0;
@@ -105,7 +108,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | journal [ROUNDS SECONDS] | clusterlook pod|list CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | journal [ROUNDS SECONDS [WRITERS...]] | clusterlook pod|list CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

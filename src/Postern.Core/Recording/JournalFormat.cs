@@ -5,14 +5,17 @@ using System.Runtime.InteropServices;
 namespace Postern.Core.Recording;
 
 /// <summary>
-/// The bytes of a journal, format version 3 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
+/// The bytes of a journal, format version 4 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
 /// records; a record is a head of 32 bytes followed by its payload: one JSON object, then raw content. All integers are
 /// little-endian.
 /// </summary>
 internal static class JournalFormat
 {
     /// <summary>The version this code writes.</summary>
-    public const uint Version = 3;
+    public const uint Version = 4;
+
+    /// <summary>The first version whose chain is over leaves and not over the records themselves.</summary>
+    public const uint LeavesVersion = 4;
 
     /// <summary>The oldest version that it reads and calls good: nothing in it is sealed.</summary>
     public const uint OldestVersion = 2;
@@ -20,11 +23,8 @@ internal static class JournalFormat
     /// <summary>Stands in the type of a record whose content is sealed.</summary>
     public const uint SealedFlag = 0x100;
 
-    /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is.</summary>
-    public const string Codec = "json+sealed";
-
-    /// <summary>The same in the version before, where content is kept as it is.</summary>
-    public const string OldestCodec = "json+content";
+    /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is; the chain is over leaves.</summary>
+    public const string Codec = "json+sealed+leaves";
 
     /// <summary>Nothing is sealed.</summary>
     public const string NoDataKey = "none";
@@ -49,6 +49,14 @@ internal static class JournalFormat
 
     /// <summary>The first bytes of every segment.</summary>
     public static ReadOnlySpan<byte> Magic => "PSTNJRNL"u8;
+
+    /// <summary>The codec that a header of this version names; each has its own, so that none passes for another.</summary>
+    public static string CodecOf(uint version) => version switch
+    {
+        OldestVersion => "json+content", // kept as it is
+        < LeavesVersion => "json+sealed",
+        _ => Codec,
+    };
 
     /// <summary><c>journal-000001.pjl</c>.</summary>
     public static string SegmentName(int number) => $"journal-{number:D6}.pjl";

@@ -162,6 +162,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         Seed = seed;
         Segment = number;
         Version = scanner.Version;
+        chain.Use(scanner.Version);
         Take(scanner, chain);
 
         while (true)
@@ -197,7 +198,9 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
 
     private void Take(SegmentScanner scanner, JournalChain chain)
     {
-        chain.Add(scanner.Stored[..^scanner.Head.ContentLength], scanner.Head.ContentLength == 0 ? null : Digest.Of(scanner.Content));
+        var headAndJson = scanner.Stored[..^scanner.Head.ContentLength];
+        if (scanner.Head.ContentLength == 0) chain.Add(headAndJson, content: null);
+        else chain.AddUnhashed(headAndJson, scanner.Content);
         Sequence++;
         Offset = scanner.Next;
         Unsigned = scanner.Head.Type == RecordType.Checkpoint ? 0 : Unsigned + 1;

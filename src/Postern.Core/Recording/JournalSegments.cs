@@ -110,7 +110,9 @@ internal sealed class JournalSegments : IDisposable
         slot.Sequence = ++Sequence;
         JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed, slot.IsSealed), _seed);
         Append(slot.Record);
-        _chain.Add(slot.Record[..^slot.ContentLength], slot.ContentDigest);
+        var headAndJson = slot.Record[..^slot.ContentLength];
+        if (slot.ContentLength > 0 && slot.ContentDigest is null) _chain.AddUnhashed(headAndJson, slot.Record[^slot.ContentLength..]);
+        else _chain.Add(headAndJson, slot.ContentDigest);
         if (slot.Type == RecordType.Intent) _open[slot.Operation] = Sequence;
         else if (slot.Type == RecordType.Ending) _open.Remove(slot.Operation);
         Unsigned++;
@@ -169,6 +171,7 @@ internal sealed class JournalSegments : IDisposable
         _file = _storage.Create(JournalFormat.SegmentName(_segment));
         _fileLength = 0;
         Append(bytes);
+        _chain.Use(JournalFormat.Version);
         _chain.Add(bytes, content: null);
         WriteBatch();
         // INVARIANT: the header, and the file's name, are durable before any record follows; recovery relies on it.

@@ -31,7 +31,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     /// <summary>How many of them are content.</summary>
     public int ContentLength { get; private set; }
 
-    /// <summary>SHA-256 of the content; null when there is none.</summary>
+    /// <summary>SHA-256 of the content; null when there is none, or the chain is to hash it.</summary>
     public Digest? ContentDigest { get; private set; }
 
     /// <summary>The operation that an intent opens or an ending closes.</summary>
@@ -96,7 +96,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         var box = _buffer.AsSpan(JournalFormat.HeadBytes + _boxed, Length - _boxed);
         key.Seal(box, about);
         ContentLength = box.Length;
-        ContentDigest = Digest.Of(box);
+        if (!JournalChain.TakesContentOf(box.Length)) ContentDigest = Digest.Of(box);
     }
 
     /// <summary>Copies the content behind the JSON; once, and last.</summary>

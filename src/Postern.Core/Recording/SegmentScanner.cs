@@ -92,7 +92,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (Head.Type != RecordType.Header || Head.ContentLength != 0) return Fail("the first record is not a header");
         if (!PayloadReader.TryRead(RecordType.Header, Json, out var payload, out var problem)) return Fail(problem);
         header = (RecordedHeader)payload;
-        var codec = version == JournalFormat.OldestVersion ? JournalFormat.OldestCodec : JournalFormat.Codec;
+        var codec = JournalFormat.CodecOf(version);
         if (!string.Equals(header.Codec, codec, StringComparison.Ordinal)) return Fail($"payload codec `{header.Codec}` is not that of version {version}; expected `{codec}`");
         if (header.DataKey is not JournalFormat.NoDataKey && (version == JournalFormat.OldestVersion || header.DataKey is not JournalFormat.SessionDataKey)) return Fail($"data key `{header.DataKey}` is not known; expected `{JournalFormat.NoDataKey}` or `{JournalFormat.SessionDataKey}`");
         if (header.Journal.Length != 32 || !TrySeed(header.Journal, out _seed)) return Fail("the journal id is not 32 hexadecimal characters");

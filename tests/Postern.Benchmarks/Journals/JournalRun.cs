@@ -23,7 +23,8 @@ internal static class JournalRun
 {
     private static readonly int[] Writers = [1, 16, 64, 256];
 
-    public static async Task RunAsync(int rounds, double seconds)
+    /// <summary>The whole table, or only the cases of these numbers of writers, which are printed and not kept.</summary>
+    public static async Task RunAsync(int rounds, double seconds, int[]? only = null)
     {
         var machine = Machine.Describe();
         var folder = Directory.CreateTempSubdirectory("postern-journal-");
@@ -33,7 +34,7 @@ internal static class JournalRun
             var intent = Intent();
             var sizes = await SizesAsync(Path.Combine(folder.FullName, "sizes"), intent, reply);
             var cases = new List<JournalCase>();
-            foreach (var writers in Writers)
+            foreach (var writers in only ?? Writers)
             {
                 await using var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = Path.Combine(folder.FullName, $"journal-{writers}") }, TimeProvider.System, CancellationToken.None);
                 using var bare = new BareWriter(Path.Combine(folder.FullName, $"bare-{writers}"));
@@ -63,10 +64,12 @@ internal static class JournalRun
                 var one = new JournalCase(
                     writers, Side(theirs), Side(ours),
                     Median(theirs.Zip(ours, (their, our) => their.PerSecond / our.PerSecond)), Median(theirs.Zip(ours, (their, our) => our.Cpu / their.Cpu)));
-                Console.Error.WriteLine(one);
+                Console.Error.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{writers,4} writers: {one.TimeRatio:0.00} of its time, {one.CpuRatio:0.00} of its CPU; least CPU {theirs.Min(round => round.Cpu):0.0} and {ours.Min(round => round.Cpu):0.0} µs; most {theirs.Max(round => round.PerSecond):N0} and {ours.Max(round => round.PerSecond):N0} a second"));
                 cases.Add(one);
             }
-            Report.Write("journal", new { machine, bytes = sizes, rounds, seconds, cases }, Table(machine, sizes, cases));
+            if (only is null) Report.Write("journal", new { machine, bytes = sizes, rounds, seconds, cases }, Table(machine, sizes, cases));
         }
         finally
         {

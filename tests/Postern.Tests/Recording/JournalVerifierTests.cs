@@ -196,11 +196,11 @@ public sealed class JournalVerifierTests
         var occurrence = records.First(record => record.Head.Type == RecordType.Occurrence);
 
         var version = storage.Bytes(First);
-        version[8] = 4;
+        version[8] = 5;
         var older = storage.Bytes(First);
         older[8] = 1;
         var codec = storage.Bytes(First);
-        Replace(codec, header, "json+sealed", "json+brotli");
+        Replace(codec, header, "json+sealed+leaves", "json+brotli+leaves");
         Seal(storage, codec, header);
         var dataKey = storage.Bytes(First);
         Replace(dataKey, header, "\"none\"", "\"k123\"");
@@ -212,7 +212,7 @@ public sealed class JournalVerifierTests
         Replace(member, occurrence, "\"facts\"", "\"fact5\"");
         Seal(storage, member, occurrence);
 
-        Assert.Contains("version 4", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
+        Assert.Contains("version 5", Verdict(version).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("version 1", Verdict(older).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("codec", Verdict(codec).Bad!.Problem, StringComparison.Ordinal);
         Assert.Contains("data key", Verdict(dataKey).Bad!.Problem, StringComparison.Ordinal);
@@ -238,8 +238,8 @@ public sealed class JournalVerifierTests
                 checkpoints++;
                 Assert.Contains($"\"chain\":\"{Convert.ToHexStringLower(link)}\"", Encoding.UTF8.GetString(stored), StringComparison.Ordinal);
             }
-            covered.Write(stored[..^record.Head.ContentLength]);
-            if (record.Head.ContentLength > 0) covered.Write(SHA256.HashData(stored[^record.Head.ContentLength..]));
+            var headAndJson = stored[..^record.Head.ContentLength];
+            covered.Write(SHA256.HashData(record.Head.ContentLength == 0 ? headAndJson : [.. headAndJson, .. SHA256.HashData(stored[^record.Head.ContentLength..])]));
         }
 
         Assert.True(checkpoints > 1);

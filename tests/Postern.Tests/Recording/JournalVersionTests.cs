@@ -4,39 +4,45 @@ using Postern.Core.Recording;
 
 namespace Postern.Tests.Recording;
 
-/// <summary>A journal of the version before, as a gateway of then wrote it: read, verified, and gone on with.</summary>
+/// <summary>Journals of the versions before, as gateways of then wrote them: read, verified, and gone on with.</summary>
 public sealed class JournalVersionTests
 {
     private const string Name = "journal-000001.pjl";
 
-    // The key of that one file, made for it.
+    // The key of these files, made for them.
     private const string Key = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg9OhCGjDQhidnAy44R+Sl72sAKJXI8DV2gPFVXVCkWEmhRANCAAS2nzSpVqSEsj8SJV53nzelcxsR1O9F2wyrtTPfrL3yGREuStMc/ss4zZJiZAckSC402vRYr1zag2VtoBX0Tf2n";
 
-    [Fact]
-    public void It_is_verified()
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void It_is_verified(int version)
     {
         using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
 
-        var verdict = JournalVerifier.VerifyJournal(Storage(), keys, [], CancellationToken.None);
+        var verdict = JournalVerifier.VerifyJournal(Storage(version), keys, [], CancellationToken.None);
 
         Assert.Null(verdict.Bad);
         Assert.Empty(verdict.OpenIntents);
     }
 
-    [Fact]
-    public void It_is_read()
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void It_is_read(int version)
     {
-        var read = Given.Read(Storage(), keys: null).ToList();
+        var read = Given.Read(Storage(version), new KeyOfThen()).ToList();
 
         Assert.Equal(["refund", "refund", "refund"], read.Select(record => record.Payload).OfType<RecordedIntent>().Select(intent => intent.Parts[0].Facts[0].Values[0]));
         Assert.Contains(read, record => Encoding.UTF8.GetString(record.Content.Span) == """{"ok":true}""");
         Assert.All(read, record => Assert.Null(record.Closed));
     }
 
-    [Fact, Guarantee("G4")]
-    public async Task It_is_gone_on_with_in_a_segment_of_its_own_and_the_chain_holds()
+    [Theory, Guarantee("G4")]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task It_is_gone_on_with_in_a_segment_of_its_own_and_the_chain_holds(int version)
     {
-        var storage = Storage();
+        var storage = Storage(version);
         var keys = new MemoryDataKeys();
         await using (var recorder = await Recorder.OpenAsync(storage, Signer(), Given.Options() with { DataKeys = keys }, TimeProvider.System, CancellationToken.None))
         {
@@ -45,7 +51,7 @@ public sealed class JournalVersionTests
 
         using var ring = JournalKeyring.Read(Signer().PublicKeyPem);
         Assert.Null(JournalVerifier.VerifyJournal(storage, ring, [], CancellationToken.None).Bad);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), "version-2.pjl")), storage.Bytes(Name));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), $"version-{version}.pjl")), storage.Bytes(Name));
         Assert.Equal(2, storage.List().Count);
         Assert.Single(Given.Read(storage, keys, segment: 2).Select(record => record.Payload).OfType<RecordedIntent>());
     }
@@ -69,10 +75,22 @@ public sealed class JournalVersionTests
         Assert.Contains("the record's head is not one that any writer makes", bad.Problem, StringComparison.Ordinal);
     }
 
-    private static MemoryStorage Storage()
+    [Fact]
+    public void Which_version_it_is_cannot_be_changed()
+    {
+        var storage = Storage(3);
+        var bytes = storage.Bytes(Name);
+        bytes[JournalFormat.Magic.Length] = 4;
+        storage.Put(Name, bytes);
+
+        using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
+        Assert.Contains("codec `json+sealed`", JournalVerifier.VerifyJournal(storage, keys, [], CancellationToken.None).Bad!.Problem, StringComparison.Ordinal);
+    }
+
+    private static MemoryStorage Storage(int version = 2)
     {
         var storage = new MemoryStorage();
-        storage.Put(Name, File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), "version-2.pjl")));
+        storage.Put(Name, File.ReadAllBytes(Path.Combine(Specs.Folder("journals"), $"version-{version}.pjl")));
         return storage;
     }
 
@@ -81,5 +99,16 @@ public sealed class JournalVersionTests
         using var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(Convert.FromBase64String(Key), out _);
         return JournalSigner.FromPem(key.ExportPkcs8PrivateKeyPem(), "the key of then");
+    }
+
+    /// <summary>The data key of the third version's file: its id and itself, in hex.</summary>
+    private sealed class KeyOfThen : IDataKeys
+    {
+        private readonly string[] _words = File.ReadAllText(Path.Combine(Specs.Folder("journals"), "version-3.key")).Split((char[])[' ', '\n']);
+
+        public int Generation => 0;
+
+        public DataKeyFinding Find(UInt128 id) =>
+            id == UInt128.Parse(_words[0], System.Globalization.NumberStyles.HexNumber, null) ? new DataKeyFinding(Convert.FromHexString(_words[1]), null) : default;
     }
 }
