@@ -35,6 +35,12 @@ switch (args)
     case ["allocation"]:
         await AllocationRun.RunAsync();
         return 0;
+    case ["index"]:
+        await IndexRun.RunAsync(count: 200_000);
+        return 0;
+    case ["index", var count]:
+        await IndexRun.RunAsync(Number(count));
+        return 0;
     case ["search"]:
         await SearchRun.RunAsync(count: 1_000_000);
         return 0;
@@ -108,7 +114,7 @@ switch (args)
         await EchoUpstream.RunAsync();
         return 0;
     default:
-        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | journal [ROUNDS SECONDS [WRITERS...]] | clusterlook pod|list CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
+        Console.Error.WriteLine("usage: Postern.Benchmarks steps | decisions | simulate | search [COUNT] | index [COUNT] | masks [PART OF A LINE] | allocation | held [CALLERS] | streams | echo [ROUNDS SECONDS] | look SIZE CLIENTS ROUNDS SECONDS PEER... | http | httplook SIZE CLIENTS ROUNDS SECONDS PEER... | journal [ROUNDS SECONDS [WRITERS...]] | clusterlook pod|list CLIENTS ROUNDS SECONDS PEER... | kubernetes [ROUNDS SECONDS] | postgres [ROUNDS SECONDS] | pglook WORK|rows CLIENTS ROUNDS SECONDS PEER... | pgunit");
         return 2;
 }
 

@@ -19,14 +19,11 @@ public sealed partial class RecordingIndex : IDisposable
 
     private const int RecordsPerTransaction = 12_000;
 
-    private const long MostReadThrough = 1L << 30;
-
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>A search answers with what is indexed rather than wait longer for the rest; it says so.</summary>
     private static readonly TimeSpan SearchWaits = TimeSpan.FromMilliseconds(100);
 
-    private readonly string _path;
     private readonly SqliteFile _file;
     private readonly SqliteReading _reading;
     private readonly JournalReader _journal;
@@ -34,9 +31,8 @@ public sealed partial class RecordingIndex : IDisposable
     private readonly SemaphoreSlim _catchingUp = new(1, 1);
     private long _indexed = -1;
 
-    private RecordingIndex(string path, SqliteFile file, SqliteReading reading, JournalReader journal, Recorder? live)
+    private RecordingIndex(SqliteFile file, SqliteReading reading, JournalReader journal, Recorder? live)
     {
-        _path = path;
         _file = file;
         _reading = reading;
         _journal = journal;
@@ -63,7 +59,8 @@ public sealed partial class RecordingIndex : IDisposable
         }
         try
         {
-            return new RecordingIndex(path, file, new SqliteReading(path, "busy_timeout = 5000", "trusted_schema = off", "mmap_size = 1073741824"), new JournalReader(recording.JournalFolder, recording.DataKeys), live);
+            // Not mapped into memory: a page that is not there would bring as much with it as the disk reads ahead, megabytes for each.
+            return new RecordingIndex(file, new SqliteReading(path, "busy_timeout = 5000", "trusted_schema = off"), new JournalReader(recording.JournalFolder, recording.DataKeys), live);
         }
         catch
         {
@@ -81,8 +78,6 @@ public sealed partial class RecordingIndex : IDisposable
         using var timer = new PeriodicTimer(FollowInterval, clock);
         try
         {
-            // Once, in order, so that the first search after a start does not fetch its pages from the disk one by one.
-            await Task.Run(ReadThrough, cancellationToken).ConfigureAwait(false);
             do
             {
                 try
@@ -272,20 +267,6 @@ public sealed partial class RecordingIndex : IDisposable
         }
         if (last is { } newest) writer.Finish(journal, newest);
         return (taken, last?.Sequence ?? cursor?.Sequence ?? 0);
-    }
-
-    private void ReadThrough()
-    {
-        try
-        {
-            using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1, FileOptions.SequentialScan);
-            var pages = new byte[1024 * 1024];
-            for (var read = 0L; read < MostReadThrough && file.Read(pages) is > 0 and var count;) read += count;
-        }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
-        {
-            // Only speed is lost.
-        }
     }
 
     private async ValueTask ForgetAsync()

@@ -1,10 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using Postern.Benchmarks.Measuring;
-using Postern.Core.Masking;
-using Postern.Core.Operations;
-using Postern.Core.Policy;
 using Postern.Core.Recording;
 using Postern.Gateway.Recordings;
 using Postern.Gateway.Recordings.Search;
@@ -17,14 +13,8 @@ namespace Postern.Benchmarks.Search;
 /// </summary>
 internal static class SearchRun
 {
-    private const int Writers = 64;
     private const int ColdRounds = 7;
     private const int WarmRounds = 200;
-    private static readonly DateTimeOffset Begin = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly string[] Tools = ["list_orders", "get_order", "get_customer", "refund", "export_customers", "search_docs", "create_ticket", "close_ticket"];
-    private static readonly string[] Tables = ["public.orders", "public.customers", "public.payments", "audit.events", "public.tickets", "public.products", "hr.salaries"];
-    private static readonly string[] Words = ["damaged", "late", "wrong", "missing", "broken", "duplicate", "goodwill", "fraud", "return", "parcel", "invoice", "urgent"];
-
     /// <summary>The questions: each condition alone, pairs that seldom or never meet, and all at once.</summary>
     private static (string Name, OperationFilter Filter)[] Questions(int count) =>
     [
@@ -39,7 +29,7 @@ internal static class SearchRun
         ("outcome", new OperationFilter { Outcome = "failed" }),
         ("connection", new OperationFilter { Connection = "orders-db" }),
         ("rule", new OperationFilter { Rule = "rule-9" }),
-        ("time, in the middle", new OperationFilter { Since = Begin.AddSeconds(count / 2), Until = Begin.AddSeconds((count / 2) + 3_600) }),
+        ("time, in the middle", new OperationFilter { Since = SearchedJournal.Begin.AddSeconds(count / 2), Until = SearchedJournal.Begin.AddSeconds((count / 2) + 3_600) }),
         ("words", new OperationFilter { Words = "damaged parcel" }),
         ("a word that is nowhere", new OperationFilter { Words = "xyzzy" }),
         ("person and table", new OperationFilter { Person = "corp:person-17", Arguments = ["table=public.orders"] }),
@@ -50,7 +40,7 @@ internal static class SearchRun
         ("all at once", new OperationFilter
         {
             Person = "corp:person-17", Agent = "agent-7", Connection = "orders-db", Action = "postgres.select", Arguments = ["table=public.payments", "statement=select"], Decision = "allow", Outcome = "done",
-            Words = "select from", Since = Begin, Until = Begin.AddSeconds(count),
+            Words = "select from", Since = SearchedJournal.Begin, Until = SearchedJournal.Begin.AddSeconds(count),
         }),
         ("the last page of a person's", new OperationFilter { Person = "corp:person-17", Before = count / 200 }),
     ];
@@ -64,11 +54,7 @@ internal static class SearchRun
             var options = new RecorderOptions { DataFolder = folder.FullName, Durability = Durability.Relaxed };
             await using (var recorder = await Recorder.OpenAsync(options, TimeProvider.System, CancellationToken.None))
             {
-                var next = -1;
-                await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => Task.Run(async () =>
-                {
-                    for (int i; (i = Interlocked.Increment(ref next)) < count;) await WriteAsync(recorder, i);
-                })));
+                await SearchedJournal.WriteAsync(recorder, 0, count);
             }
             var journal = Directory.EnumerateFiles(options.JournalFolder).Sum(file => new FileInfo(file).Length) / 1e6;
             var begun = Stopwatch.GetTimestamp();
@@ -131,35 +117,6 @@ internal static class SearchRun
         using var dd = Process.Start(new ProcessStartInfo("dd") { ArgumentList = { $"if={path}", "of=/dev/null", "iflag=nocache", "count=0", "status=none" } })!;
         dd.WaitForExit();
         if (dd.ExitCode != 0) throw new InvalidOperationException($"`dd` could not drop `{path}` from the cache");
-    }
-
-    private static async Task WriteAsync(Recorder recorder, int i)
-    {
-        // Numbers that look drawn and are the same in every run.
-        var draw = (uint)(i * 2654435761L >> 7);
-        var isSql = draw % 3 == 0;
-        var person = $"person-{draw % 200}";
-        var at = Begin.AddSeconds(i);
-        var word = $"{Words[draw % 12]} {Words[draw / 12 % 12]}";
-        var table = Tables[draw % 97 == 0 ? 6 : draw / 5 % 6];
-        var tool = Tools[draw / 7 % 8];
-        var text = isSql
-            ? string.Create(CultureInfo.InvariantCulture, $"select id, amount from {table} where id = {draw % 90_000} and note = '{word}'")
-            : string.Create(CultureInfo.InvariantCulture, $$$"""{"jsonrpc":"2.0","id":{{{i}}},"method":"tools/call","params":{"name":"{{{tool}}}","arguments":{"order":{{{draw % 90_000}}},"amount":{{{draw % 700}}},"reason":"{{{word}}}" } }}""");
-        var request = Encoding.UTF8.GetBytes(text);
-        var version = new PolicyVersion(14, Digest.Of("policy"u8));
-        var isDenied = draw % 23 == 0;
-        Decision decision = isDenied
-            ? new Decision.Deny(version, [], "no rule permits it", "policy.not_permitted")
-            : new Decision.Allow(version, [new RuleMatch($"rule-{draw % 40}", RuleEffect.Allow)], "a rule allows it");
-        var intent = new Intent(
-            OperationId.New(at), $"S{i / 2_000:0000}{draw % 100:00}", at,
-            new Identity { Issuer = "corp", Subject = person, Kind = IdentityKind.Person, Agent = $"agent-{draw % 10}", Groups = ["support"] },
-            isSql ? new Connection("orders-db", "postgres", "db:5432", []) : new Connection($"shop-{draw % 4}", "mcp", "http://127.0.0.1:9/", []),
-            [isSql ? new Part { Action = "postgres.select", Facts = [Fact.Of("statement", "select"), Fact.Of("table", table)] } : new Part { Action = "mcp.tools.call", Facts = [Fact.Of("tool", tool)] }],
-            "desk 1.0", new Masked<ReadOnlyMemory<byte>>(request), request.Length, Digest.Of(request), null, decision, null);
-        var account = await recorder.BeginAsync(intent, CancellationToken.None);
-        await account.EndAsync(new Ending(isDenied ? Outcome.Denied : draw % 101 == 0 ? Outcome.Failed : Outcome.Done, isDenied ? "policy.not_permitted" : null, null, null, at));
     }
 
     private sealed record Measured(string Name, int Found, double ColdMedian, double ColdMax, double WarmMedian, double WarmP99, double WarmMax);
