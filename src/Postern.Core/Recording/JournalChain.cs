@@ -33,6 +33,12 @@ internal sealed class JournalChain : IDisposable
     /// <summary>True when content of this length may be given to <see cref="AddUnhashed"/> by the writer; otherwise whoever produces it hashes it.</summary>
     public static bool TakesContentOf(int length) => length <= MostDeferred && Sha256Lanes.IsSupported;
 
+    /// <summary>
+    /// True for whoever checks a journal: the system's library hashes everything, so that what was hashed side by side is compared with what
+    /// other code says.
+    /// </summary>
+    public bool IsProof { get; set; }
+
     /// <summary>Goes on behind a link; a chain that is new goes on behind 32 zero bytes.</summary>
     public void Begin(Digest link)
     {
@@ -129,11 +135,17 @@ internal sealed class JournalChain : IDisposable
         _used += room;
     }
 
+    private void Hash(Span<LaneMessage> messages)
+    {
+        if (IsProof) Sha256Lanes.HashByLibrary(_memory, messages);
+        else Sha256Lanes.Hash(_memory, messages);
+    }
+
     private void HashLeaves()
     {
         if (_recordCount == 0) return;
-        Sha256Lanes.Hash(_memory, _contents.AsSpan(0, _contentCount));
-        Sha256Lanes.Hash(_memory, _records.AsSpan(0, _recordCount));
+        Hash(_contents.AsSpan(0, _contentCount));
+        Hash(_records.AsSpan(0, _recordCount));
         _hash.AppendData(_memory.AsSpan(0, _recordCount * Digest.Size));
         (_recordCount, _contentCount, _used) = (0, 0, MessagesFrom);
     }

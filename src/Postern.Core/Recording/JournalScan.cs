@@ -26,7 +26,7 @@ internal sealed record ScanProblem(string File, long Offset, long Sequence, stri
 internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, bool strict) : IDisposable
 {
     private readonly KeySuccession _signers = new(keys);
-    private JournalChain? _chain = new();
+    private JournalChain? _chain = new() { IsProof = true };
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly HashSet<OperationId> _closed = [];
     private bool _isPartial;
@@ -75,6 +75,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
     {
         var chain = _chain ?? throw new InvalidOperationException("the chain was taken before");
         _chain = null;
+        chain.IsProof = false;
         return chain;
     }
 

@@ -42,12 +42,18 @@ internal static class Sha256Lanes
     {
         if (!IsSupported || messages.Length < 3)
         {
-            foreach (ref readonly var message in messages) SHA256.HashData(memory.AsSpan(message.From, message.Length), memory.AsSpan(message.To, Digest.Size));
+            HashByLibrary(memory, messages);
             return;
         }
         // Lanes that run out are filled again; with the longest first they run out together at the end.
         messages.Sort(static (one, other) => other.Length.CompareTo(one.Length));
         Fill(memory, messages);
+    }
+
+    /// <summary>The same, one after another, by the system's library.</summary>
+    public static void HashByLibrary(byte[] memory, ReadOnlySpan<LaneMessage> messages)
+    {
+        foreach (ref readonly var message in messages) SHA256.HashData(memory.AsSpan(message.From, message.Length), memory.AsSpan(message.To, Digest.Size));
     }
 
     private static void Fill(byte[] memory, ReadOnlySpan<LaneMessage> messages)

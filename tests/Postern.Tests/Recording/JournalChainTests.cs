@@ -9,17 +9,18 @@ namespace Postern.Tests.Recording;
 public sealed class JournalChainTests
 {
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(63)]
-    [InlineData(64)]
-    [InlineData(65)]
-    [InlineData(500)]
-    public void A_link_is_over_the_link_before_and_the_leaf_of_each_record(int count)
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(63, false)]
+    [InlineData(64, false)]
+    [InlineData(65, false)]
+    [InlineData(500, false)]
+    [InlineData(500, true)]
+    public void A_link_is_over_the_link_before_and_the_leaf_of_each_record(int count, bool isProof)
     {
         var sizes = new Random(count);
         var previous = Digest.Of("before"u8);
-        using var chain = new JournalChain();
+        using var chain = new JournalChain { IsProof = isProof };
         chain.Begin(previous);
         var hashed = Bytes(previous);
 
