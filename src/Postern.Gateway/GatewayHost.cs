@@ -307,7 +307,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             await Task.WhenAll(leash.StopAsync(options.Limits.Drain).AsTask(), server.StopAsync(patience.Token), sessions?.StopAsync(options.Limits.Drain + StopMargin) ?? Task.CompletedTask).ConfigureAwait(false);
         });
         sessions?.Start();
-        teardown.Own(new RetentionRounds(retention, eraser, clock, logs.CreateLogger("Postern.Recordings")));
+        teardown.Own(new RetentionRounds(retention, eraser, new FoldingPass(keys, index, recorder, recording.JournalFolder, clock), clock, logs.CreateLogger("Postern.Recordings")));
         var isOfUse = policies.Status.Applied is { Files: { IsDefault: false } files } && files.Any(file => file.Text.Contains(Administrators.Group, StringComparison.Ordinal));
         if (await administrators.OfferAsync(surroundings.WantsSetupCode, isOfUse, cancellationToken).ConfigureAwait(false) is { } code)
         {

@@ -52,6 +52,8 @@ internal static class VerifyCommand
         }
         foreach (var problem in report.Problems) surroundings.Error.WriteLine("postern: " + problem);
         if (!report.IsGood) return ExitCode.Failure;
+        var folded = report.Journals.Sum(journal => journal.Folded);
+        if (folded > 0) surroundings.Error.WriteLine($"of {folded} records what was said was taken out: their sessions were erased, and signed tombstones say so");
         var unsigned = report.Journals.Sum(journal => journal.Unanchored);
         if (unsigned > 0) surroundings.Error.WriteLine($"the last {unsigned} records carry no signature yet: a running gateway signs every second, a stopped one has none left");
         return ExitCode.Ok;
@@ -69,6 +71,7 @@ internal static class VerifyCommand
         ["chain"] = verdict.LastCheckpoint?.Chain,
         ["unsigned"] = verdict.Unanchored,
         ["open"] = verdict.OpenIntents.Length,
+        ["folded"] = verdict.Folded,
         ["firstBad"] = verdict.Bad is not { } bad ? null : new JsonObject
         {
             ["sequence"] = bad.Sequence, ["file"] = bad.File, ["offset"] = bad.Offset, ["problem"] = bad.Problem, ["suspectFrom"] = bad.SuspectFrom,

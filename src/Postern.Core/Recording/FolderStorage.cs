@@ -51,7 +51,7 @@ public sealed class FolderStorage : IJournalStorage
     {
         var path = Path.Combine(Name, name);
         if (!File.Exists(path)) MovedSegment.Recall(Name, name);
-        return new DiskFile(File.OpenHandle(path, FileMode.Open, _lock is null ? FileAccess.Read : FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+        return FoldedFile.Unfold(new DiskFile(File.OpenHandle(path, FileMode.Open, _lock is null ? FileAccess.Read : FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete)), name);
     }
 
     /// <inheritdoc/>
@@ -128,6 +128,24 @@ public sealed class FolderStorage : IJournalStorage
     [DllImport("libc", EntryPoint = "close", SetLastError = true)]
     private static extern int NativeClose(int descriptor);
 #pragma warning restore SYSLIB1054, CA5392
+
+    /// <summary>How long the segment in a file is, folded or not; null when there is none.</summary>
+    internal static long? LengthOf(string path)
+    {
+        try
+        {
+            using var file = FoldedFile.Unfold(new DiskFile(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)), Path.GetFileName(path));
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
 
     private sealed class DiskFile(SafeFileHandle handle) : IJournalFile
     {

@@ -23,6 +23,9 @@ internal static class JournalFormat
     /// <summary>Stands in the type of a record whose content is sealed.</summary>
     public const uint SealedFlag = 0x100;
 
+    /// <summary>Stands in the type of a record besides when its sealed content was taken out of it (<see cref="FoldedRecord"/>).</summary>
+    public const uint FoldedFlag = 0x200;
+
     /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is; the chain is over leaves.</summary>
     public const string Codec = "json+sealed+leaves";
 
@@ -95,10 +98,11 @@ internal static class JournalFormat
     public static RecordHead ReadHead(ReadOnlySpan<byte> record) => new(
         BinaryPrimitives.ReadInt32LittleEndian(record[4..]),
         BinaryPrimitives.ReadInt32LittleEndian(record[8..]),
-        (RecordType)(BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & ~SealedFlag),
+        (RecordType)(BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & ~(SealedFlag | FoldedFlag)),
         BinaryPrimitives.ReadInt64LittleEndian(record[16..]),
         BinaryPrimitives.ReadInt64LittleEndian(record[24..]),
-        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & SealedFlag) != 0);
+        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & SealedFlag) != 0,
+        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & FoldedFlag) != 0);
 
     /// <summary>True when the record's bytes are those that its checksum was made over.</summary>
     public static bool IsIntact(ReadOnlySpan<byte> record, uint seed) =>
@@ -159,12 +163,14 @@ public enum RecordType
 /// <param name="Sequence">Counts every record of the journal from 1, without a gap, across segments.</param>
 /// <param name="Flushed">The last sequence known to be durable when this record was written; tells a torn tail from damage.</param>
 /// <param name="IsSealed">True when the content is sealed with a key that it names.</param>
+/// <param name="IsFolded">True when that content was taken out; no writer writes such a record.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed, bool IsSealed = false)
+internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed, bool IsSealed = false, bool IsFolded = false)
 {
     /// <summary>False for lengths and types that no writer of this version makes.</summary>
     public bool IsPlausible =>
         Length is > 0 and <= JournalFormat.MaxPayloadBytes && ContentLength >= 0 && ContentLength < Length
         && Type is >= RecordType.Header and <= RecordType.Denials && Sequence > 0 && Flushed >= 0 && Flushed < Sequence
-        && (!IsSealed || (Type is RecordType.Intent or RecordType.Frame or RecordType.Ending or RecordType.Denials && ContentLength >= SessionKey.OverheadBytes));
+        && (!IsSealed || (Type is RecordType.Intent or RecordType.Frame or RecordType.Ending or RecordType.Denials && ContentLength >= SessionKey.OverheadBytes))
+        && (!IsFolded || (IsSealed && Type != RecordType.Denials && ContentLength >= FoldedRecord.LeastContent));
 }

@@ -147,6 +147,9 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         }
     }
 
+    /// <summary>How long a segment is, wherever it is kept and folded or not; null when there is none.</summary>
+    public long? LengthOf(int segment) => MovedSegment.LengthOf(folder, segment);
+
     /// <summary>The file name of a segment.</summary>
     public static string SegmentFile(int number) => JournalFormat.SegmentName(number);
 

@@ -29,6 +29,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
     private JournalChain? _chain = new() { IsProof = true };
     private readonly Dictionary<OperationId, long> _open = [];
     private readonly HashSet<OperationId> _closed = [];
+    private readonly Tombstones _tombstones = new();
     private bool _isPartial;
 
     /// <summary>The journal's id; empty when there is no segment.</summary>
@@ -86,8 +87,19 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         _signers.Dispose();
     }
 
+    /// <summary>Records whose content was taken out because their session was erased.</summary>
+    public long Folded => _tombstones.Folded;
+
     /// <summary>Walks to the end, or to the first problem.</summary>
     public void Run(CancellationToken cancellationToken)
+    {
+        Walk(cancellationToken);
+        // INVARIANT: content is out of a record only where a signature stands over a tombstone of its session. Otherwise whoever can write to
+        // the disk could take out what somebody said, and call it an erasure.
+        if (strict) Problem ??= _tombstones.Missing;
+    }
+
+    private void Walk(CancellationToken cancellationToken)
     {
         var names = storage.List().Where(name => name.EndsWith(".pjl", StringComparison.Ordinal)).ToList();
         var chain = _chain ?? throw new InvalidOperationException("the chain was taken before");
@@ -193,15 +205,14 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
             {
                 return Stop(wrong);
             }
+            if (strict && _tombstones.Problem(scanner, name) is { } unnamed) return Stop(unnamed);
             Take(scanner, chain);
         }
     }
 
     private void Take(SegmentScanner scanner, JournalChain chain)
     {
-        var headAndJson = scanner.Stored[..^scanner.Head.ContentLength];
-        if (scanner.Head.ContentLength == 0) chain.Add(headAndJson, content: null);
-        else chain.AddUnhashed(headAndJson, scanner.Content);
+        scanner.AddTo(chain);
         Sequence++;
         Offset = scanner.Next;
         Unsigned = scanner.Head.Type == RecordType.Checkpoint ? 0 : Unsigned + 1;
@@ -225,6 +236,7 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         Checkpoints++;
         LastCheckpoint = checkpoint;
         _signers.Signed();
+        _tombstones.Signed();
         OnCheckpoint?.Invoke(checkpoint);
         return null;
     }
@@ -235,7 +247,15 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         if (strict || type == RecordType.Occurrence)
         {
             if (!PayloadReader.TryRead(type, scanner.Json, out var payload, out var problem)) return problem;
-            if (payload is RecordedOccurrence occurrence) _signers.Read(occurrence.Kind, occurrence.Facts);
+            if (payload is RecordedOccurrence occurrence)
+            {
+                _signers.Read(occurrence.Kind, occurrence.Facts);
+                if (strict) _tombstones.Read(occurrence);
+            }
+            else if (payload is RecordedIntent intent)
+            {
+                _tombstones.Begin(intent);
+            }
         }
         if (scanner.Head.ContentLength != 0 && type is not (RecordType.Intent or RecordType.Frame) && !scanner.Head.IsSealed) return "a record of this type carries no content";
         if (type is RecordType.Occurrence or RecordType.Denials) return null;

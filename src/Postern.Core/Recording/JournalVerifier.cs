@@ -85,6 +85,7 @@ public static class JournalVerifier
             LastCheckpoint = last is null ? null : new JournalAnchor(last.Journal, last.Through, last.Chain),
             LastCheckpointAt = last?.At,
             Unanchored = scan.Unsigned,
+            Folded = scan.Folded,
             OpenIntents = [.. scan.Open.OrderBy(pair => pair.Value).Select(pair => pair.Key.ToString())],
             Bad = bad,
         };

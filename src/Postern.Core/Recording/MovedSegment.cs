@@ -68,7 +68,7 @@ public sealed record MovedSegment(long Bytes, string Sha256)
 
     /// <summary>How long the segment is, here or elsewhere; null when there is none.</summary>
     internal static long? LengthOf(string folder, int segment) =>
-        new FileInfo(Path.Combine(folder, JournalFormat.SegmentName(segment))) is { Exists: true } file ? file.Length : Read(folder, segment)?.Bytes;
+        FolderStorage.LengthOf(Path.Combine(folder, JournalFormat.SegmentName(segment))) ?? Read(folder, segment)?.Bytes;
 
     /// <summary>The segment that a file in the folder stands for; other names are as they are.</summary>
     internal static string NameOf(string file) => file.EndsWith(Ending, StringComparison.Ordinal) && JournalFormat.TryReadSegmentName(file[..^Ending.Length], out _) ? file[..^Ending.Length] : file;

@@ -38,6 +38,11 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
             if (withContent) content = scanner.Content.ToArray();
             return true;
         }
+        if (scanner.Head.IsFolded)
+        {
+            problem = null;
+            return TryExplain(scanner.Content, out closed, ref problem);
+        }
         if (!TryOpen(type, json, scanner.Content, out var opened, out closed))
         {
             problem = "what is sealed was not sealed with its key, or was changed since";
@@ -52,6 +57,15 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
         }
         if (withContent) content = opened.Content;
         return true;
+    }
+
+    /// <summary>Why a record is folded; false when its key was not destroyed.</summary>
+    private bool TryExplain(ReadOnlySpan<byte> content, [NotNullWhen(true)] out ClosedContent? closed, [NotNullWhen(false)] ref string? problem)
+    {
+        var (aes, why) = Find(BinaryPrimitives.ReadUInt128BigEndian(content));
+        closed = why;
+        if (aes is not null) problem = "its content was taken out, and the key that it was sealed with was not destroyed";
+        return aes is null;
     }
 
     /// <summary>Opens the content of a record that is sealed.</summary>

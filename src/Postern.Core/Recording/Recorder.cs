@@ -26,6 +26,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private readonly AccountOptions _accounts;
     private readonly SessionKeys? _sessions;
     private readonly DenialCounter _denials;
+    private long _signedSequence;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _healGate = new();
     private volatile Journal _journal;
@@ -51,6 +52,9 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
 
     /// <summary>The last sequence that survives a power loss; readers go no further.</summary>
     public long DurableSequence => _journal.DurableSequence;
+
+    /// <summary>The last sequence under a signature that survives a power loss.</summary>
+    public long SignedSequence => Volatile.Read(ref _signedSequence);
 
     /// <summary>Why nothing can be written any more, or null while all is well; for readiness.</summary>
     public string? Fault => _journal.Fault is not { } fault ? _heldBack : _stillNot is { } why && why != fault.Message ? $"{fault.Message}; at the last try: {why}" : fault.Message;
@@ -329,7 +333,11 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
     private static JournalKeyring KeysOf(JournalSigners signers, RecorderOptions options) =>
         JournalKeyring.Read($"{JournalKeys.Published(options.DataFolder)}\n{signers.Current.PublicKeyPem}\n{signers.Previous?.PublicKeyPem}");
 
-    private void TellSigned(RecordedCheckpoint checkpoint) => Signed?.Invoke(checkpoint);
+    private void TellSigned(RecordedCheckpoint checkpoint)
+    {
+        Volatile.Write(ref _signedSequence, checkpoint.Through);
+        Signed?.Invoke(checkpoint);
+    }
 
     private static ImmutableArray<KeyValuePair<string, string>> Facts(params ReadOnlySpan<(string Name, string Value)> facts)
     {

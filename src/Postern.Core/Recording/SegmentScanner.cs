@@ -56,6 +56,17 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     /// <summary>The kept content. Valid until the next read.</summary>
     public ReadOnlySpan<byte> Content => _buffer.AsSpan(_start - Head.ContentLength, Head.ContentLength);
 
+    /// <summary>Gives the record just read to a chain, as it was when it was written.</summary>
+    public void AddTo(JournalChain chain)
+    {
+        var headAndJson = Stored[..^Head.ContentLength];
+        if (Head.IsFolded) chain.Add(FoldedRecord.AsWritten(headAndJson), FoldedRecord.DigestOf(Content));
+        else chain.Add(headAndJson, Head.ContentLength == 0 ? null : Digest.Of(Content));
+    }
+
+    /// <summary>What checksums start from.</summary>
+    public uint Seed => _seed;
+
     /// <summary>Bytes in the file.</summary>
     public long Length => file.Length;
 
@@ -163,7 +174,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         if (!head.IsPlausible || (head.IsSealed && Version == JournalFormat.OldestVersion)) return Fail("the record's head is not one that any writer makes", isTorn: true);
         if (!Fill(prefix + JournalFormat.HeadBytes + head.Length)) return Fail("the file ends inside a record", isTorn: true);
         var record = _buffer.AsSpan(_start + prefix, JournalFormat.HeadBytes + head.Length);
-        if (!JournalFormat.IsIntact(record, _seed)) return Fail("the record's checksum does not match its bytes", isTorn: true);
+        if (!(head.IsFolded ? FoldedRecord.IsIntact(record, head, _seed) : JournalFormat.IsIntact(record, _seed))) return Fail("the record's checksum does not match its bytes", isTorn: true);
         Head = head;
         _start += prefix + record.Length;
         Next = offset + prefix + record.Length;

@@ -46,6 +46,9 @@ public sealed record JournalVerdict
     /// </summary>
     public required int Unanchored { get; init; }
 
+    /// <summary>Good records whose content was taken out because their session was erased; a signed tombstone of each stands in the journal.</summary>
+    public long Folded { get; init; }
+
     /// <summary>Operations without an ending: in flight, if the gateway runs; else its next start ends them as unknown.</summary>
     public required ImmutableArray<string> OpenIntents { get; init; }
 

@@ -130,6 +130,14 @@ internal sealed class DataKeyFile : IDataKeyStore, IDisposable
     public async ValueTask ToldAsync(string session) =>
         await _file.InTransactionAsync((sql, transaction) => sql.Execute("update erasures set told = 1 where session = @session", new { session }, transaction), CancellationToken.None).ConfigureAwait(false);
 
+    /// <summary>Erased sessions of which the journal says so, and of whose disk nothing was given back yet.</summary>
+    public ValueTask<ImmutableArray<string>> UnfoldedAsync() => _file.InTransactionAsync((sql, transaction) =>
+        sql.Query<string>("select session from erasures where told = 1 order by at, session", transaction: transaction).ToImmutableArray(), CancellationToken.None);
+
+    /// <summary>What a session took of the disk was given back, as far as it can be.</summary>
+    public async ValueTask FoldedAsync(string session) =>
+        await _file.InTransactionAsync((sql, transaction) => sql.Execute("update erasures set told = 2 where session = @session", new { session }, transaction), CancellationToken.None).ConfigureAwait(false);
+
     /// <summary>How a session was erased; null when it was not.</summary>
     public ValueTask<Erasure?> ErasureOfAsync(string session) => _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<ErasureRow>(
         "select session as Session, at as At, by as By, why as Why, expiry as Expiry, operations as Operations from erasures where session = @session", new { session }, transaction)?.ToErasure(), CancellationToken.None);

@@ -5,7 +5,7 @@ internal static class DataKeyRows
 {
     /// <summary>
     /// <c>keys</c>: the wrapped keys; <c>gone</c>: which keys a session had that was erased; <c>erasures</c>: by whom and why, and whether the journal
-    /// says so yet; <c>legal_holds</c>: what may not be erased;
+    /// says so yet (0 not, 1 it does, 2 and the disk was given back); <c>legal_holds</c>: what may not be erased;
     /// <c>seen</c>: the latest instant at which age was judged.
     /// </summary>
     public const string Schema = """

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Postern.Gateway.Recordings.Retention;
 
-/// <summary>Makes a retention pass at the start and every hour, and finishes erasures that could not be.</summary>
+/// <summary>Makes a retention pass at the start and every hour, finishes erasures that could not be, and gives back the disk of those that are done.</summary>
 internal sealed partial class RetentionRounds : IAsyncDisposable
 {
     /// <summary>Between two passes.</summary>
@@ -11,7 +11,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _rounds;
 
-    public RetentionRounds(RetentionPass pass, SessionEraser eraser, TimeProvider clock, ILogger log) => _rounds = Task.Run(() => RunAsync(pass, eraser, clock, log, _stopping.Token));
+    public RetentionRounds(RetentionPass pass, SessionEraser eraser, FoldingPass folding, TimeProvider clock, ILogger log) => _rounds = Task.Run(() => RunAsync(pass, eraser, folding, clock, log, _stopping.Token));
 
     public async ValueTask DisposeAsync()
     {
@@ -20,7 +20,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static async Task RunAsync(RetentionPass pass, SessionEraser eraser, TimeProvider clock, ILogger log, CancellationToken stopping)
+    private static async Task RunAsync(RetentionPass pass, SessionEraser eraser, FoldingPass folding, TimeProvider clock, ILogger log, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Interval, clock);
         try
@@ -32,6 +32,7 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
                     await eraser.FinishAllAsync(stopping).ConfigureAwait(false);
                     if (await pass.RunAsync(stopping).ConfigureAwait(false) is > 0 and var expired) Expired(log, expired);
                     if (pass.Complaint is { } complaint) NotExpired(log, complaint);
+                    if (await folding.RunAsync(stopping).ConfigureAwait(false) is > 0 and var bytes) GivenBack(log, bytes);
                 }
                 catch (Exception fault) when (fault is not OperationCanceledException)
                 {
@@ -50,9 +51,12 @@ internal sealed partial class RetentionRounds : IAsyncDisposable
     [LoggerMessage(EventId = 165, Level = LogLevel.Information, Message = "{Sessions} sessions were past their time, and what was said in them is erased")]
     private static partial void Expired(ILogger log, int sessions);
 
+    [LoggerMessage(EventId = 168, Level = LogLevel.Information, Message = "{Bytes} bytes of disk that erased sessions took are given back")]
+    private static partial void GivenBack(ILogger log, long bytes);
+
     [LoggerMessage(EventId = 166, Level = LogLevel.Error, Message = "nothing is erased because of its age: {Why}")]
     private static partial void NotExpired(ILogger log, string why);
 
-    [LoggerMessage(EventId = 167, Level = LogLevel.Error, Message = "what is past its time could not be erased: {Fault}")]
+    [LoggerMessage(EventId = 167, Level = LogLevel.Error, Message = "what is past its time could not be erased, or its disk not given back: {Fault}")]
     private static partial void Faulted(ILogger log, string fault);
 }

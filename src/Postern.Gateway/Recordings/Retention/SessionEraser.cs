@@ -42,10 +42,10 @@ internal sealed class SessionEraser(ErasingParts parts) : IDisposable
     private readonly SemaphoreSlim _turn = new(1, 1);
 
     /// <summary>Kind of the tombstone of a session that somebody erased.</summary>
-    public const string ErasedKind = "session.erased";
+    public const string ErasedKind = SegmentFolding.ErasedKind;
 
     /// <summary>Kind of the tombstone of a session whose time was over.</summary>
-    public const string ExpiredKind = "session.expired";
+    public const string ExpiredKind = SegmentFolding.ExpiredKind;
 
     /// <summary>Kind of the occurrence that forbids to erase a session.</summary>
     public const string HeldKind = "session.held";

@@ -10,7 +10,7 @@ internal sealed class JournalPieces(string folder)
 
     /// <summary>True when something stands behind the position in its segment, and nothing will be added to it there.</summary>
     public bool IsRestOfClosed(JournalPosition position) =>
-        File.Exists(Path.Combine(folder, JournalReader.SegmentFile(position.Segment + 1))) && new FileInfo(Path.Combine(folder, JournalReader.SegmentFile(position.Segment))) is { Exists: true } file && file.Length > position.Offset;
+        File.Exists(Path.Combine(folder, JournalReader.SegmentFile(position.Segment + 1))) && _journal.LengthOf(position.Segment) > position.Offset;
 
     /// <summary>The next piece behind a cursor; null when there is nothing.</summary>
     /// <param name="cursor">What is uploaded.</param>
@@ -39,8 +39,8 @@ internal sealed class JournalPieces(string folder)
     }
 
     /// <summary>
-    /// The piece that a store has under a name, if its bytes are the journal's and end with a record; null when they are others, or more
-    /// than the journal has.
+    /// The piece that a store has under a name, if its records are the journal's, but for what was erased and taken out since; null when they are
+    /// others, or more than the journal has.
     /// </summary>
     /// <param name="piece">What begins there in the journal.</param>
     /// <param name="cursor">What is uploaded.</param>
@@ -49,7 +49,7 @@ internal sealed class JournalPieces(string folder)
     public ExportCursor? Recognise(JournalPiece piece, ExportCursor cursor, byte[] stored, long through)
     {
         var end = piece.Name.Offset + stored.Length;
-        if (stored.Length == 0 || Bytes(piece.Name.Segment, piece.Name.Offset, stored.Length) is not { } bytes || !bytes.AsSpan().SequenceEqual(stored)) return null;
+        if (stored.Length == 0 || Bytes(piece.Name.Segment, piece.Name.Offset, stored.Length) is not { } bytes || !SegmentFolding.IsSame(bytes, stored, piece.Name.Offset == 0, cursor.Journal)) return null;
         foreach (var record in _journal.Read(cursor.Position, through, static _ => false))
         {
             if (record.Position.Segment == piece.Name.Segment && record.Next.Offset == end) return new ExportCursor(cursor.Journal, record.Sequence, record.Next);
@@ -59,7 +59,7 @@ internal sealed class JournalPieces(string folder)
     }
 
     /// <summary>So many bytes of a segment; null when it is shorter.</summary>
-    private byte[]? Bytes(int segment, long offset, int length)
+    public byte[]? Bytes(int segment, long offset, int length)
     {
         using var storage = FolderStorage.ForReading(folder);
         using var file = storage.Open(JournalReader.SegmentFile(segment));

@@ -71,16 +71,15 @@ internal sealed partial class LocalCopies : IAsyncDisposable
             }
             var isTooOld = _options.Age is { } age && now - Closed(segment) >= age;
             if (!isTooOld && !(_options.Bytes is { } most && total > most)) continue;
-            var length = file.Length;
-            var digest = await DigestOfKeptAsync(segment, length, cancellationToken).ConfigureAwait(false);
-            if (digest != await DigestOfFileAsync(segment, cancellationToken).ConfigureAwait(false))
+            var length = _journal.LengthOf(segment) ?? file.Length;
+            if (await DigestOfKeptAsync(segment, length, cancellationToken).ConfigureAwait(false) is not { } digest)
             {
                 throw new StoreException($"the {_store.Place} does not hold `{JournalReader.SegmentFile(segment)}` as it is here; it stays here");
             }
             // First said, then done: a removal that the record does not know of would look like a theft.
             await _recorder.NoteAsync(new Occurrence("store.moved", now, [new("segment", segment.ToString(CultureInfo.InvariantCulture)), new("bytes", length.ToString(CultureInfo.InvariantCulture)), new("sha256", digest)]), cancellationToken).ConfigureAwait(false);
             new MovedSegment(length, digest).Replace(_folder, segment);
-            total -= length;
+            total -= file.Length;
             left++;
         }
         _complaint = null;
@@ -160,23 +159,20 @@ internal sealed partial class LocalCopies : IAsyncDisposable
     private async Task<List<(PieceName Name, long Length)>> PiecesAsync(int segment, CancellationToken cancellationToken) =>
         await JournalFetch.PiecesAsync(_store, $"{JournalId()}/{JournalReader.SegmentFile(segment)}/", cancellationToken).ConfigureAwait(false);
 
-    private async Task<string> DigestOfKeptAsync(int segment, long length, CancellationToken cancellationToken)
+    /// <summary>The digest of what the store has, which is what would come back; null when that is not what is here, but for what was erased and taken out here since.</summary>
+    private async Task<string?> DigestOfKeptAsync(int segment, long length, CancellationToken cancellationToken)
     {
+        var here = new JournalPieces(_folder);
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var at = 0L;
         foreach (var (name, bytes) in await PiecesAsync(segment, cancellationToken).ConfigureAwait(false))
         {
             if (name.Offset != at || await _store.ReadAsync(name.ToString(), cancellationToken).ConfigureAwait(false) is not { } piece || piece.Length != bytes) throw new StoreException($"the {_store.Place} lacks a piece of `{JournalReader.SegmentFile(segment)}` at byte {at}; it stays here");
+            if (here.Bytes(segment, at, piece.Length) is not { } own || !SegmentFolding.IsSame(own, piece, at == 0, name.Journal)) return null;
             digest.AppendData(piece);
             at += bytes;
         }
-        return at == length ? Convert.ToHexStringLower(digest.GetHashAndReset()) : "";
-    }
-
-    private async Task<string> DigestOfFileAsync(int segment, CancellationToken cancellationToken)
-    {
-        var file = new FileStream(PathOf(segment), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        await using (file.ConfigureAwait(false)) return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false));
+        return at == length ? Convert.ToHexStringLower(digest.GetHashAndReset()) : null;
     }
 
     private int Newest()

@@ -229,12 +229,12 @@ public sealed class SessionEraserTests : IAsyncLifetime
 
         public required SessionEraser Eraser { get; init; }
 
-        public static async Task<Parts> OpenAsync(string folder, TimeProvider? clock = null)
+        public static async Task<Parts> OpenAsync(string folder, TimeProvider? clock = null, long segmentBytes = 64 * 1024 * 1024)
         {
             var time = clock ?? TimeProvider.System;
             var keys = await DataKeyFile.OpenAsync(folder, null, time);
             // A clock that is moved by months would be asked for a checkpoint of every minute of them.
-            var options = new RecorderOptions { DataFolder = folder, DataKeys = keys, Heartbeat = TimeSpan.FromDays(1) };
+            var options = new RecorderOptions { DataFolder = folder, DataKeys = keys, Heartbeat = TimeSpan.FromDays(1), SegmentBytes = segmentBytes };
             var recorder = await Recorder.OpenAsync(options, time, CancellationToken.None);
             var index = RecordingIndex.Open(options, recorder);
             index.ErasureOf = keys.FindErasure;
