@@ -12,7 +12,7 @@ internal static class SessionsCommand
         {
             SessionsListCommand.Create(surroundings, shared),
             SessionsSearchCommand.Create(surroundings, shared),
-            SessionsShowCommand.Create(shared),
+            SessionsShowCommand.Create(surroundings, shared),
             SessionsWatchCommand.Create(surroundings, shared),
             SessionsEndCommand.Create(surroundings, shared),
             SessionsReplayCommand.Create(surroundings, shared),

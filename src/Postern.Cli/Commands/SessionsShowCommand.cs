@@ -21,21 +21,29 @@ internal static class SessionsShowCommand
         Column.Of("Masked", "maskedValues"),
     ];
 
-    public static Command Create(SharedOptions shared)
+    public static Command Create(Surroundings surroundings, SharedOptions shared)
     {
         var session = new Argument<string>("session") { Description = "The session's id." };
         var journal = new Option<string?>("--journal") { Description = "Read this journal folder instead of asking a gateway.", HelpName = "folder" };
         var command = new Command("show", "Show the operations of a session; `replay` shows what was said.") { session, journal };
+        var source = new KeySource();
+        source.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var id = parsed.GetRequiredValue(session);
             var operations = parsed.GetValue(journal) is { } folder
-                ? [.. SessionSource.FromJournal(folder, id).Select(Item)]
+                ? FromJournal(surroundings, source, parsed, folder, id)
                 : await FromGatewayAsync(shared, parsed, id, cancellationToken);
             shared.Renderer(parsed).WriteList(operations, "the session holds no operations", Columns);
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static List<JsonObject> FromJournal(Surroundings surroundings, KeySource source, ParseResult parsed, string folder, string session)
+    {
+        using var keys = source.Open(surroundings, parsed, JournalSessions.FolderOf(folder));
+        return [.. SessionSource.FromJournal(folder, session, keys).Select(Item)];
     }
 
     private static async Task<IReadOnlyList<JsonObject>> FromGatewayAsync(SharedOptions shared, ParseResult parsed, string session, CancellationToken cancellationToken)

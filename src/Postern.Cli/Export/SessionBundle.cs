@@ -5,7 +5,6 @@ using Postern.Cli.Output;
 using Postern.Cli.Replay;
 using Postern.Core.Evidence;
 using Postern.Core.Recording;
-using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Cli.Export;
 
@@ -54,14 +53,13 @@ internal static class SessionBundle
         var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
         var data = journal == folder ? Path.GetDirectoryName(Path.GetFullPath(folder))! : folder;
         if (configuration is null && !File.Exists(Path.Combine(data, JournalKeys.KeyFile))) throw new CommandException(ExitCode.Failure, $"`{data}` holds no signing key; give `--config` the gateway's configuration, whose `record.signingKey` says where it is");
-        var masterKey = source.MasterKey(parsed, configuration);
+        using var keys = source.Keys(surroundings, parsed, data);
         // Only what the records say themselves: whoever verifies makes the same of them.
-        var steps = SessionSource.FromJournal(folder, session, masterKey);
+        var steps = SessionSource.FromJournal(folder, session, keys);
         try
         {
             using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data, Key = configuration?.Record.Key });
             using var bundle = new MemoryStream();
-            using var keys = RecordedKeys.Open(data, masterKey);
             var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], keys, surroundings.Clock.GetUtcNow(), cancellationToken)!;
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

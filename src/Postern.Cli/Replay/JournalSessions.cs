@@ -1,6 +1,5 @@
 using Postern.Core.Operations;
 using Postern.Core.Recording;
-using Postern.Gateway.Recordings.Keys;
 
 namespace Postern.Cli.Replay;
 
@@ -18,17 +17,16 @@ internal sealed class JournalSessions
 
     /// <summary>Reads a journal folder, or the journal of a data folder.</summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="masterKey">A file with the master key, where it is not in the folder.</param>
+    /// <param name="keys">Opens what is sealed; null to read what is said of it alone.</param>
     /// <param name="today">What a policy says of an operation today; null for nothing.</param>
     /// <param name="only">The session that it is asked about; null for all.</param>
     /// <exception cref="CommandException">There is no journal, or it cannot be read.</exception>
-    public static JournalSessions Read(string folder, string? masterKey = null, Func<RecordedOperation, ReplayToday?>? today = null, string? only = null)
+    public static JournalSessions Read(string folder, IDataKeys? keys = null, Func<RecordedOperation, ReplayToday?>? today = null, string? only = null)
     {
-        var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
+        var journal = FolderOf(folder);
         var sessions = new JournalSessions(today, only);
         try
         {
-            using var keys = RecordedKeys.Open(journal, masterKey);
             var reader = new JournalReader(journal, keys);
             if (reader.ReadJournalId() is null) throw new CommandException(ExitCode.NotFound, $"`{folder}` holds no journal; expected a folder with files like `journal-000001.pjl`");
             sessions.Take(reader.Read(JournalPosition.Begin));
@@ -39,6 +37,9 @@ internal sealed class JournalSessions
         }
         return sessions;
     }
+
+    /// <summary>A journal folder, or the journal of a data folder.</summary>
+    public static string FolderOf(string folder) => Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
 
     private void Take(IEnumerable<JournalRecord> records)
     {

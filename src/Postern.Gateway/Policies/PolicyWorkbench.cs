@@ -57,7 +57,7 @@ public static class PolicyWorkbench
         problems = loaded.Problems;
         if (loaded.Set is not { } set) return null;
         var simulation = new Simulation(set, static (_, _) => null);
-        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey?.File);
+        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey);
         simulation.Take(new JournalReader(journal, keys).ReadQuestions(JournalPosition.Begin), from, until, cancellationToken);
         return SimulationDocument.Of(simulation.Result());
     }
@@ -93,7 +93,7 @@ public static class PolicyWorkbench
         var loaded = PolicyLoader.Load(files, environment, versionNumber: 1);
         problems = loaded.Problems;
         if (loaded.Set is null) return null;
-        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey?.File);
+        using var keys = RecordedKeys.Open(journal, options.Record.MasterKey);
         var records = new JournalReader(journal, keys).ReadQuestions(JournalPosition.Begin);
         var suggester = new Suggester(environment);
         suggester.Take(records, from, until, cancellationToken);

@@ -51,6 +51,53 @@ public sealed class SealedFolderTests : IAsyncLifetime
         Assert.Contains("Mia", replayed.Out, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_master_key_from_the_environment_opens_it_as_it_does_for_the_gateway()
+    {
+        var value = Convert.ToHexStringLower(await File.ReadAllBytesAsync(Path.Combine(_recorded.Path, MasterKeys.OwnName), TestContext.Current.CancellationToken));
+        File.Delete(Path.Combine(_recorded.Path, MasterKeys.OwnName));
+        using var elsewhere = new Gateway.TemporaryFolder();
+        var configuration = Configuration(elsewhere, "");
+        var variables = new Dictionary<string, string> { ["POSTERN__RECORD__MASTERKEY__VALUE"] = value };
+
+        var replayed = await CommandLine.RunAsync(variables, "sessions", "replay", RecordedFolder.Session, "--journal", _recorded.Path, "--config", configuration);
+        var shown = await CommandLine.RunAsync(variables, "sessions", "show", RecordedFolder.Session, "--journal", _recorded.Path, "--config", configuration);
+        var bundle = Path.Combine(elsewhere.Path, "session.zip");
+        var exported = await CommandLine.RunAsync(variables, "sessions", "export", RecordedFolder.Session, "--as", "bundle", "--journal", _recorded.Path, "--config", configuration, "--to", bundle);
+
+        Assert.True(replayed.ExitCode == 0, replayed.Error);
+        Assert.Contains("Mia", replayed.Out, StringComparison.Ordinal);
+        Assert.Contains("get_customer", shown.Out, StringComparison.Ordinal);
+        Assert.True(exported.ExitCode == 0, exported.Error);
+        Assert.Equal(0, (await CommandLine.RunAsync("verify", bundle, "--key", _recorded.Key)).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("", null, "holds data keys and no master key")]
+    [InlineData("record: { masterKey: { previousFile: before.key } }", null, "expected `file` or `value`")]
+    [InlineData("", "not-a-key", "the configured master key (`record.masterKey.value`) is no master key")]
+    public async Task A_master_key_that_is_missing_or_none_is_said(string record, string? value, string said)
+    {
+        File.Delete(Path.Combine(_recorded.Path, MasterKeys.OwnName));
+        using var elsewhere = new Gateway.TemporaryFolder();
+        var variables = new Dictionary<string, string>();
+        if (value is not null) variables["POSTERN__RECORD__MASTERKEY__VALUE"] = value;
+
+        var replayed = await CommandLine.RunAsync(variables, "sessions", "replay", RecordedFolder.Session, "--journal", _recorded.Path, "--config", Configuration(elsewhere, record));
+
+        Assert.NotEqual(0, replayed.ExitCode);
+        Assert.Contains(said, replayed.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>The configuration of the gateway whose folder it is, as far as reading it takes one.</summary>
+    private string Configuration(Gateway.TemporaryFolder elsewhere, string record) => elsewhere.Write("postern.yaml",
+        $$"""
+        data: '{{_recorded.Path}}'
+        issuers: { corp: { authority: https://login.example.com } }
+        policy: [policy.yaml]
+        {{record}}
+        """);
+
     [Fact, Row("U11")]
     public async Task An_erased_session_is_replayed_with_who_erased_it_and_why_in_every_form()
     {

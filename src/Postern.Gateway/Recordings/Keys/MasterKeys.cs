@@ -36,8 +36,7 @@ internal static class MasterKeys
     {
         if (options is not null)
         {
-            var given = options.File is { } file ? FromFile(file) : MasterKey.Read(Encoding.ASCII.GetBytes(options.Value ?? ""), "the configured master key");
-            return new MasterKeyPair(given, options.PreviousFile is { } before && File.Exists(before) ? FromFile(before) : null);
+            return new MasterKeyPair(Given(options), options.PreviousFile is { } before && File.Exists(before) ? FromFile(before) : null);
         }
         var (own, previous) = (Path.Combine(folder, OwnName), Path.Combine(folder, PreviousName));
         Undo(own, previous);
@@ -55,6 +54,14 @@ internal static class MasterKeys
         }
         return new MasterKeyPair(FromFile(own), File.Exists(previous) ? FromFile(previous) : null);
     }
+
+    /// <summary>The key that a configuration names: the one reading of it, for the gateway and for whoever reads its folder beside it.</summary>
+    /// <exception cref="RecordingException">It is missing, unreadable, of the wrong kind or open to others.</exception>
+    public static MasterKey Given(MasterKeyOptions options) => options.File is { } file
+        ? FromFile(file)
+        : options.Value is { Length: > 0 } value
+            ? MasterKey.Read(Encoding.ASCII.GetBytes(value), "the configured master key (`record.masterKey.value`)")
+            : throw new RecordingException($"no master key is given; expected {MasterKey.Bytes} random bytes by `record.masterKey.file`, or by `record.masterKey.value`, which the environment gives as `POSTERN__RECORD__MASTERKEY__VALUE`");
 
     /// <summary>Everything is wrapped by the current key: the gateway's own one before is of no more use, and a danger.</summary>
     public static void Passed(MasterKeyOptions? options, string folder)

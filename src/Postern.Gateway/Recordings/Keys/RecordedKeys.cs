@@ -1,4 +1,5 @@
 using Postern.Core.Recording;
+using Postern.Gateway.Configuration;
 
 namespace Postern.Gateway.Recordings.Keys;
 
@@ -13,21 +14,40 @@ public sealed class RecordedKeys : IDataKeys, IDisposable
     /// <inheritdoc/>
     public int Generation => _reading?.Generation ?? 0;
 
-    /// <summary>The keys of a folder; none where it has none, and then what is sealed cannot be read.</summary>
+    /// <summary>The keys of a folder, opened with the gateway's own master key in it; none where it has none, and then what is sealed cannot be read.</summary>
     /// <param name="folder">A data folder, or the journal folder in one.</param>
-    /// <param name="masterKey">A file with the master key, where it is not the gateway's own in the folder.</param>
     /// <exception cref="RecordingException">The keys, or the master key, are there and cannot be used.</exception>
-    public static RecordedKeys Open(string folder, string? masterKey = null)
+    public static RecordedKeys Open(string folder)
     {
-        var data = File.Exists(Path.Combine(folder, DataKeyFile.FileName)) ? folder : Path.GetDirectoryName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar)) ?? folder;
-        var file = Path.Combine(data, DataKeyFile.FileName);
-        var own = Path.Combine(data, MasterKeys.OwnName);
-        if (masterKey is null && !(File.Exists(file) && File.Exists(own))) return new RecordedKeys(null, null);
-        var master = MasterKeys.FromFile(masterKey ?? own);
+        var data = DataOf(folder);
+        return Has(data, DataKeyFile.FileName) && Has(data, MasterKeys.OwnName) ? Open(data, MasterKeys.FromFile(Path.Combine(data, MasterKeys.OwnName))) : new RecordedKeys(null, null);
+    }
+
+    /// <summary>The keys of a folder, opened as its gateway opens them.</summary>
+    /// <param name="folder">A data folder, or the journal folder in one.</param>
+    /// <param name="masterKey">Where its configuration says that the master key is; null when it is the gateway's own in the folder.</param>
+    /// <exception cref="RecordingException">The master key is missing, or keys cannot be used.</exception>
+    public static RecordedKeys Open(string folder, MasterKeyOptions? masterKey)
+    {
+        var data = DataOf(folder);
+        if (masterKey is not null) return Open(data, MasterKeys.Given(masterKey));
+        if (Has(data, DataKeyFile.FileName) && !Has(data, MasterKeys.OwnName))
+        {
+            throw new RecordingException($"`{data}` holds data keys and no master key (`{MasterKeys.OwnName}`), and the configuration names none; set `POSTERN__RECORD__MASTERKEY__VALUE` as its gateway has it, or `record.masterKey.file`");
+        }
+        return Open(folder);
+    }
+
+    private static bool Has(string folder, string name) => File.Exists(Path.Combine(folder, name));
+
+    private static string DataOf(string folder) => Has(folder, DataKeyFile.FileName) ? folder : Path.GetDirectoryName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar)) ?? folder;
+
+    private static RecordedKeys Open(string data, MasterKey master)
+    {
         try
         {
-            if (!File.Exists(file)) throw new RecordingException($"`{data}` holds no data keys (`{DataKeyFile.FileName}`) for the master key to open");
-            return new RecordedKeys(master, DataKeyReading.Open(file, master));
+            if (!Has(data, DataKeyFile.FileName)) throw new RecordingException($"`{data}` holds no data keys (`{DataKeyFile.FileName}`) for the master key to open");
+            return new RecordedKeys(master, DataKeyReading.Open(Path.Combine(data, DataKeyFile.FileName), master));
         }
         catch
         {

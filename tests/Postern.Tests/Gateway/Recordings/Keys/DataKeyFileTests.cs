@@ -100,9 +100,9 @@ public sealed class DataKeyFileTests : IDisposable
         Assert.Contains("record.masterKey.previousFile", refused.Message, StringComparison.Ordinal);
         using (var keys = await OpenAsync(new MasterKeyOptions(second, null, first))) Assert.Equal(key, keys.Find(7).Key);
         using (var keys = await OpenAsync(new MasterKeyOptions(second, null, null))) Assert.Equal(key, keys.Find(7).Key);
-        using var before = RecordedKeys.Open(_folder, first);
+        using var before = RecordedKeys.Open(_folder, new MasterKeyOptions(first, null, null));
         Assert.Equal(default, before.Find(7));
-        using var now = RecordedKeys.Open(_folder, second);
+        using var now = RecordedKeys.Open(_folder, new MasterKeyOptions(second, null, null));
         Assert.Equal(key, now.Find(7).Key);
     }
 
