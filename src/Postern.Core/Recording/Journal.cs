@@ -289,17 +289,20 @@ internal sealed class Journal : IDisposable
     {
         lock (_gate)
         {
+            // Who has just written looks again by himself once more: what nobody waits for often follows, and need not wake him.
+            var isDozing = true;
             while (_fault is null && (_isPenTaken || (_urgent == 0 && _next == _taken.Count && !_checkpointDue && !_closing && _change is null)))
             {
-                if (_isPenTaken || _waiting.Count == 0)
+                if (_isPenTaken || (_waiting.Count == 0 && !isDozing))
                 {
                     _isAsleep = true;
                     Monitor.Wait(_gate);
                     _isAsleep = false;
                 }
-                else if (!Monitor.Wait(_gate, Patience) && !_isPenTaken && _waiting.Count > 0)
+                else if (!Monitor.Wait(_gate, Patience))
                 {
-                    break;
+                    if (!_isPenTaken && _waiting.Count > 0) break;
+                    isDozing = false;
                 }
             }
             _isPenTaken = true;
