@@ -130,7 +130,7 @@ public static class BundleVerifier
             if (sequence <= last) { problem = $"record {sequence} stands behind record {last}"; return []; }
             if (!EvidenceBundle.IsOf(scanner, manifest.Session, open)) { problem = $"record {sequence} is not of session {manifest.Session}"; return []; }
             if (covered.Count == 0 || sequence > covered[^1]) { problem = $"no checkpoint covers record {sequence}"; return []; }
-            if (!opener.TryRead(scanner, memo: null, withContent: true, out var payload, out var content, out var closed, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
+            if (!opener.TryRead(scanner, memo: null, withSaid: true, withContent: true, out var payload, out var content, out var closed, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
             _ = JournalScan.TryReadOperation(scanner.Json, out var operation);
             if (!byOperation.TryGetValue(operation, out var records)) byOperation.Add(operation, records = []);
             records.Add(new JournalRecord(default, default, sequence, scanner.Head.Type, payload, content, closed));

@@ -61,7 +61,8 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
 
     /// <summary>
     /// As <see cref="Read(JournalPosition, long, bool)"/>, for those who look for a few types of records: of all others the checksum is
-    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out but for the begin of requests. One such reading at a time.
+    /// checked, their payload is <see cref="RecordedUnread"/>, and content is left out but for the begin of requests. Of endings what was sealed is left out too: how
+    /// an operation ended stands beside it. One such reading at a time.
     /// </summary>
     /// <param name="from">Where to begin.</param>
     /// <param name="through">The last sequence to read.</param>
@@ -160,7 +161,8 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
 
     private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, int contentBytes, string name, PayloadMemo? memo)
     {
-        if (!opener.TryRead(scanner, memo, contentBytes > 0, out var payload, out var content, out var closed, out var problem))
+        var withSaid = contentBytes > 0 || memo is null || scanner.Head.Type != RecordType.Ending;
+        if (!opener.TryRead(scanner, memo, withSaid, contentBytes > 0, out var payload, out var content, out var closed, out var problem))
         {
             throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
         }

@@ -20,13 +20,14 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
     /// <summary>Reads the record that a scanner stands on, as far as it can be read here.</summary>
     /// <param name="scanner">Stands on it.</param>
     /// <param name="memo">What was read before; null to read strictly.</param>
+    /// <param name="withSaid">False leaves sealed what is sealed, and says what the record's JSON does.</param>
     /// <param name="withContent">False leaves content out.</param>
     /// <param name="payload">What it says.</param>
     /// <param name="content">The kept bytes.</param>
     /// <param name="closed">Why what was said cannot be read here; null when it was.</param>
     /// <param name="problem">Why it is no record of its type.</param>
     public bool TryRead(
-        SegmentScanner scanner, PayloadMemo? memo, bool withContent, [NotNullWhen(true)] out RecordedPayload? payload, out ReadOnlyMemory<byte> content, out ClosedContent? closed, [NotNullWhen(false)] out string? problem)
+        SegmentScanner scanner, PayloadMemo? memo, bool withSaid, bool withContent, [NotNullWhen(true)] out RecordedPayload? payload, out ReadOnlyMemory<byte> content, out ClosedContent? closed, [NotNullWhen(false)] out string? problem)
     {
         var type = scanner.Head.Type;
         var json = scanner.Json;
@@ -38,6 +39,7 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
             if (withContent) content = scanner.Content.ToArray();
             return true;
         }
+        if (!withSaid) return true;
         if (scanner.Head.IsFolded)
         {
             problem = null;

@@ -1,24 +1,28 @@
 using System.Collections.Immutable;
 using Postern.Core.Recording;
-using Postern.Gateway.Recordings.Search;
 
 namespace Postern.Gateway.Recordings;
 
 /// <summary>Rows of the index and what they are made from. Times are 100 ns ticks since year 1 in UTC.</summary>
 internal static class IndexRows
 {
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Everything here can be made again from the journal.</summary>
     public const string Schema = """
+        -- Another one whenever what was read of the open chunk is not what stands there any more.
+        create table edition (number integer not null);
+        insert into edition (number) values (1);
         create table cursor (
             journal text not null,
             sequence integer not null,
             segment integer not null,
-            position integer not null
+            position integer not null,
+            next integer not null
         );
         create table sessions (
-            id text primary key,
+            number integer primary key,
+            id text not null unique,
             identity text not null,
             name text,
             agent text,
@@ -27,52 +31,59 @@ internal static class IndexRows
             protocol text not null,
             started integer not null,
             last integer not null,
-            operations integer not null default 0,
-            done integer not null default 0,
-            denied integer not null default 0,
-            pending integer not null default 0,
-            failed integer not null default 0,
-            open integer not null default 0,
-            masked integer not null default 0
+            first integer not null,
+            newest integer not null,
+            operations integer not null,
+            done integer not null,
+            denied integer not null,
+            pending integer not null,
+            failed integer not null,
+            open integer not null,
+            masked integer not null
         );
         create index sessions_by_last on sessions (last);
         create index sessions_by_identity on sessions (identity, last);
         create index sessions_by_connection on sessions (connection, last);
+        -- Blocks of rows, by the number of the first.
         create table operations (
+            first integer primary key,
+            rows blob not null
+        );
+        -- Those that have no ending yet.
+        create table open (
             number integer primary key,
             id text not null unique,
-            session text not null,
-            identity text not null,
-            at integer not null,
-            action text not null,
-            summary text not null,
-            decision text not null,
-            rule text,
-            reason text not null,
-            outcome text,
-            code text,
-            hold text,
-            ended_at integer,
-            reply_bytes integer not null default 0,
-            masked integer not null default 0,
-            segment integer not null,
-            position integer not null,
-            sequence integer not null,
-            last_sequence integer
+            session integer not null
         );
-        create index operations_by_session on operations (session, sequence);
-        create index operations_by_at on operations (at);
+        -- Operations that follow each other. The last one is open while its bits are null: its terms are in `fresh`.
         create table chunks (
             chunk integer primary key,
+            first integer not null,
+            count integer not null,
+            pairs integer not null,
+            bits integer,
             from_at integer not null,
             to_at integer not null
         );
-        create table postings (
-            chunk integer not null,
-            term integer not null,
-            slots blob not null,
-            primary key (chunk, term)
-        ) without rowid;
+        create table times (
+            chunk integer primary key,
+            times blob not null
+        );
+        -- Terms of the open chunk, a block for each transaction.
+        create table fresh (
+            id integer primary key,
+            block blob not null
+        );
+        -- Terms of all others: the block of a term is that of its chunk and its first bits.
+        create table words (
+            key integer primary key,
+            block blob not null
+        );
+        -- What became known of the operations of a chunk after it was closed.
+        create table late (
+            chunk integer primary key,
+            block blob not null
+        );
         create table denials (
             sequence integer primary key,
             identity text not null,
@@ -87,37 +98,24 @@ internal static class IndexRows
         """;
 
     /// <summary>Empties the tables; the next catch-up fills them.</summary>
-    public const string Clear = "delete from cursor; delete from sessions; delete from operations; delete from chunks; delete from postings; delete from denials;";
+    public const string Clear = """
+        delete from cursor; delete from sessions; delete from operations; delete from open; delete from chunks; delete from times; delete from fresh; delete from words; delete from late; delete from denials;
+        update edition set number = number + 1;
+        """;
 
     /// <summary>Sessions that a filter asks for: each condition names an index.</summary>
     public static string Sessions(bool byIdentity, bool byConnection, bool byId)
     {
         var conditions = string.Join(" and ", new[] { byId ? "id = @id" : null, byIdentity ? "identity = @identity" : null, byConnection ? "connection = @connection" : null }.OfType<string>());
         return $"""
-            select id as Id, identity as Identity, name as Name, agent as Agent, client as Client, connection as Connection, protocol as Protocol,
+            select number as Number, first as First, newest as Newest, id as Id, identity as Identity, name as Name, agent as Agent, client as Client, connection as Connection, protocol as Protocol,
                 started as Started, last as Last, operations as Operations, done as Done, denied as Denied, pending as Pending, failed as Failed, open as Open, masked as MaskedValues
             from sessions {(conditions.Length == 0 ? "" : "where " + conditions)} order by last desc, id desc limit @limit
             """;
     }
 
-    public const string Operations = """
-        select id as Id, session as Session, at as At, action as Action, summary as Summary, decision as Decision, rule as Rule, reason as Reason,
-            outcome as Outcome, code as Code, hold as Hold, ended_at as EndedAt, reply_bytes as ReplyBytes, masked as MaskedValues, sequence as Sequence
-        from operations where session = @session and sequence > @after order by sequence limit @limit
-        """;
-
-    /// <summary>One operation for a list of what was found: <c>?1</c> is its number.</summary>
-    public const string Found = """
-        select o.id, o.session, o.at, o.action, o.summary, o.decision, o.rule, o.reason, o.outcome, o.code, o.hold, o.ended_at, o.reply_bytes, o.masked, o.sequence,
-            o.identity, s.name, s.agent, s.client, s.connection, s.protocol
-        from operations o join sessions s on s.id = o.session where o.number = ?1
-        """;
-
-    /// <summary>The first operation that was asked at an instant or later: chunks say where to look.</summary>
-    public static readonly string FirstAt = $"""
-        select segment as Segment, position as Position from operations
-        where number >= (select chunk from chunks where to_at >= @from order by chunk limit 1) * {SlotSet.Size} and at >= @from order by number limit 1
-        """;
+    /// <summary>Whose an operation is, for a list of what was found: <c>?1</c> is the session's number.</summary>
+    public const string SessionOf = "select id, name, agent, client, connection, protocol from sessions where number = ?1";
 
     public const string Denials = """
         select started as Started, ended as Ended, count as Count, identity as Identity, connection as Connection, summary as Summary, code as Code
@@ -149,10 +147,20 @@ internal sealed class CursorRow
     public int Segment { get; set; }
 
     public long Position { get; set; }
+
+    public long Next { get; set; }
 }
 
 internal sealed class SessionRow
 {
+    public long Number { get; set; }
+
+    /// <summary>The number of its first operation.</summary>
+    public long First { get; set; }
+
+    /// <summary>The number of its newest operation.</summary>
+    public long Newest { get; set; }
+
     public string Id { get; set; } = "";
 
     public string Identity { get; set; } = "";
@@ -189,43 +197,6 @@ internal sealed class SessionRow
         Id, Identity, Name, Agent, Client, Connection, Protocol, IndexRows.Time(Started), IndexRows.Time(Last), Operations, Done, Denied, Pending, Failed, Open, MaskedValues);
 }
 
-internal sealed class OperationRow
-{
-    public string Id { get; set; } = "";
-
-    public string Session { get; set; } = "";
-
-    public long At { get; set; }
-
-    public string Action { get; set; } = "";
-
-    public string Summary { get; set; } = "";
-
-    public string Decision { get; set; } = "";
-
-    public string? Rule { get; set; }
-
-    public string Reason { get; set; } = "";
-
-    public string? Outcome { get; set; }
-
-    public string? Code { get; set; }
-
-    public string? Hold { get; set; }
-
-    public long? EndedAt { get; set; }
-
-    public long ReplyBytes { get; set; }
-
-    public long MaskedValues { get; set; }
-
-    public long Sequence { get; set; }
-
-    public OperationSummary ToSummary() => new(
-        Id, Session, IndexRows.Time(At), Action, Summary, Decision, Rule, Reason, Outcome, Code, Hold,
-        EndedAt is { } ended ? IndexRows.Time(ended) : null, ReplyBytes, MaskedValues, Sequence);
-}
-
 internal sealed class DenialRow
 {
     public long Started { get; set; }
@@ -243,13 +214,4 @@ internal sealed class DenialRow
     public string? Code { get; set; }
 
     public DenialSummary ToSummary() => new(IndexRows.Time(Started), IndexRows.Time(Ended), Count, Identity, Connection, Summary, Code);
-}
-
-internal sealed class PlaceRow
-{
-    public int Segment { get; set; }
-
-    public long Position { get; set; }
-
-    public long? LastSequence { get; set; }
 }

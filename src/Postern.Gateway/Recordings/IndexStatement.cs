@@ -30,12 +30,14 @@ internal sealed class IndexStatement : IDisposable
         RunBound();
     }
 
-    /// <summary>Runs it with two numbers and the bytes that come third.</summary>
-    public void Run(long first, long second, ReadOnlySpan<byte> third)
+    /// <summary>Runs it as it is.</summary>
+    public void Run() => RunBound();
+
+    /// <summary>Runs it with a number and the bytes that come second.</summary>
+    public void Run(long first, ReadOnlySpan<byte> second)
     {
         Check(raw.sqlite3_bind_int64(_statement, 1, first));
-        Check(raw.sqlite3_bind_int64(_statement, 2, second));
-        Check(raw.sqlite3_bind_blob(_statement, 3, third));
+        Check(raw.sqlite3_bind_blob(_statement, 2, second));
         RunBound();
     }
 

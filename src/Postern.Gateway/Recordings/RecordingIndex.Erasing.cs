@@ -25,10 +25,10 @@ public sealed partial class RecordingIndex
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         return await _file.InTransactionAsync((sql, transaction) =>
         {
-            if (sql.QueryFirstOrDefault<SessionRow>("select id as Id, connection as Connection, last as Last from sessions where id = @session", new { session }, transaction) is not { } row) return null;
-            var operations = sql.Query<string>("select id from operations where session = @session", new { session }, transaction).ToImmutableArray();
-            var open = sql.ExecuteScalar<int>("select count(*) from operations where session = @session and outcome is null", new { session }, transaction);
-            return new ErasableSession(row.Connection, IndexRows.Time(row.Last), operations, open);
+            if (Find(sql, transaction, session) is not { } row) return null;
+            using var fresh = new FreshTerms();
+            using var search = new OperationSearch(sql, fresh);
+            return new ErasableSession(row.Connection, IndexRows.Time(row.Last), [.. search.Of(row).Select(one => one.Row.Id)], row.Open);
         }, cancellationToken).ConfigureAwait(false);
     }
 
@@ -40,14 +40,11 @@ public sealed partial class RecordingIndex
     {
         // First: what is taken in later is read with the keys gone.
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-        var rows = await _file.InTransactionAsync((sql, transaction) => sql.Query<ErasedRow>(
-            "select number as Number, id as Id, outcome as Outcome, code as Code, segment as Segment, position as Position, sequence as Sequence from operations where session = @session order by sequence",
-            new { session }, transaction).ToDictionary(row => row.Id, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
+        var rows = await _file.InTransactionAsync((sql, transaction) => RowsOf(sql, transaction, session), cancellationToken).ConfigureAwait(false);
         var left = await Task.Run(() => Left(rows), cancellationToken).ConfigureAwait(false);
         await _file.InTransactionAsync((sql, transaction) =>
         {
-            Find(sql, rows, left);
-            sql.Execute("update operations set summary = action where session = @session", new { session }, transaction);
+            Replace(sql, rows.Values, left);
             return sql.Execute(
                 """
                 update denials set summary = '' where exists (
@@ -59,38 +56,54 @@ public sealed partial class RecordingIndex
         await _file.TruncateLogAsync().ConfigureAwait(false);
     }
 
-    /// <summary>By what each operation is found that is erased: what its record says without its key, as an index made anew would read it.</summary>
-    private Dictionary<long, HashSet<long>> Left(Dictionary<string, ErasedRow> rows)
+    private static SessionRow? Find(SqliteConnection sql, SqliteTransaction transaction, string id) =>
+        sql.QueryFirstOrDefault<SessionRow>(IndexRows.Sessions(byIdentity: false, byConnection: false, byId: true), new { id, limit = 1 }, transaction);
+
+    private static Dictionary<string, (long Number, IndexedOperation Row)> RowsOf(SqliteConnection sql, SqliteTransaction transaction, string session)
     {
-        var left = new Dictionary<long, HashSet<long>>(rows.Count);
+        var rows = new Dictionary<string, (long, IndexedOperation)>(StringComparer.Ordinal);
+        if (Find(sql, transaction, session) is not { } row) return rows;
+        using var fresh = new FreshTerms();
+        using var search = new OperationSearch(sql, fresh);
+        foreach (var (number, operation) in search.Of(row)) rows[operation.Id] = (number, operation);
+        return rows;
+    }
+
+    /// <summary>What is left of each operation that is erased, by its number: what its record says without its key, as an index made anew would read it.</summary>
+    private Dictionary<long, Remains> Left(Dictionary<string, (long Number, IndexedOperation Row)> rows)
+    {
+        var left = new Dictionary<long, Remains>(rows.Count);
         if (rows.Count == 0) return left;
-        var first = rows.Values.MinBy(row => row.Sequence)!;
-        foreach (var record in _journal.ReadQuestions(new JournalPosition((int)first.Segment, first.Position), rows.Values.Max(row => row.Sequence)))
+        var first = rows.Values.MinBy(one => one.Row.Sequence).Row;
+        var terms = new TermSet();
+        foreach (var record in _journal.ReadQuestions(new JournalPosition(first.Segment, first.Position), rows.Values.Max(one => one.Row.Sequence)))
         {
-            if (record.Payload is not RecordedIntent intent || !rows.TryGetValue(intent.Op, out var row)) continue;
-            var terms = left[row.Number] = [];
-            IndexTerms.Add(terms, intent, intent.Identity.Key, row.Outcome, row.Code);
+            if (record.Payload is not RecordedIntent intent || !rows.TryGetValue(intent.Op, out var known)) continue;
+            terms.Clear();
+            IndexTerms.Add(terms, intent, intent.Identity.Key, known.Row.Outcome, known.Row.Code);
             IndexTerms.Add(terms, intent.Parts);
+            left[known.Number] = new Remains(terms.Terms.ToArray(), IndexRows.Summarise(intent.Parts), intent.Decision.Reason);
         }
         return left;
     }
 
-    /// <summary>Takes every term from these operations, words and values among them, and gives them those that are left.</summary>
-    private static void Find(SqliteConnection sql, Dictionary<string, ErasedRow> rows, Dictionary<long, HashSet<long>> left)
+    /// <summary>Takes every term from these operations, words and values among them, and gives them those that are left; so with what their rows say.</summary>
+    private void Replace(SqliteConnection sql, IReadOnlyCollection<(long Number, IndexedOperation Row)> rows, Dictionary<long, Remains> left)
     {
-        using var postings = new Postings(sql);
-        foreach (var chunk in rows.Values.GroupBy(row => row.Number >> SlotSet.Bits))
+        var next = sql.ExecuteScalar<long>("select next from cursor");
+        using var chunks = new ChunkWriter(sql, _limits, next);
+        using var writer = new RowWriter(sql);
+        chunks.Replace(rows.ToDictionary(one => one.Number, one => left.TryGetValue(one.Number, out var remains) ? remains.Terms : []));
+        foreach (var (number, _) in rows)
         {
-            var slots = new SlotSet();
-            foreach (var row in chunk) slots.Add((int)(row.Number & (SlotSet.Size - 1)));
-            postings.Forget(chunk.Key, slots);
+            if (writer.Change(number) is not { } row) continue;
+            // What the journal has no record of any more is known by its action alone.
+            var remains = left.GetValueOrDefault(number);
+            row.Summary = remains?.Summary ?? row.Action;
+            row.Reason = remains?.Reason ?? "";
         }
-        foreach (var (number, terms) in left)
-        {
-            foreach (var term in terms) postings.Add(number, term);
-        }
-        postings.Write();
+        writer.Finish();
     }
 
-    private sealed record ErasedRow(long Number, string Id, string? Outcome, string? Code, long Segment, long Position, long Sequence);
+    private sealed record Remains(long[] Terms, string Summary, string Reason);
 }

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Dapper;
 using Postern.Core.Operations;
+using Postern.Gateway.Recordings.Search;
 
 namespace Postern.Gateway.Recordings;
 
@@ -11,14 +11,12 @@ public sealed partial class RecordingIndex
     internal async ValueTask<ImmutableArray<(OperationId Operation, int Segment)>> FindPlacesAsync(string session, CancellationToken cancellationToken)
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-        return await _file.InTransactionAsync((sql, transaction) => sql.Query<OperationPlaceRow>("select id as Id, segment as Segment from operations where session = @session", new { session }, transaction)
-            .Select(row => OperationId.TryParse(row.Id, out var id) ? (id, (int)row.Segment) : throw new InvalidDataException($"the index names an operation `{row.Id}`, which none is")).ToImmutableArray(), cancellationToken).ConfigureAwait(false);
-    }
-
-    private sealed class OperationPlaceRow
-    {
-        public string Id { get; set; } = "";
-
-        public long Segment { get; set; }
+        return await _file.InTransactionAsync((sql, transaction) =>
+        {
+            if (Find(sql, transaction, session) is not { } row) return [];
+            using var fresh = new FreshTerms();
+            using var search = new OperationSearch(sql, fresh);
+            return search.Of(row).Select(one => OperationId.TryParse(one.Row.Id, out var id) ? (id, one.Row.Segment) : throw new InvalidDataException($"the index names an operation `{one.Row.Id}`, which none is")).ToImmutableArray();
+        }, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -17,8 +17,6 @@ public sealed partial class RecordingIndex : IDisposable
     /// <summary>The database's name in the data folder.</summary>
     public const string FileName = "recordings.db";
 
-    private const int RecordsPerTransaction = 12_000;
-
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>A search answers with what is indexed rather than wait longer for the rest; it says so.</summary>
@@ -28,22 +26,28 @@ public sealed partial class RecordingIndex : IDisposable
     private readonly SqliteReading _reading;
     private readonly JournalReader _journal;
     private readonly Recorder? _live;
+    private readonly IndexLimits _limits;
+    private readonly FreshTerms _fresh = new();
     private readonly SemaphoreSlim _catchingUp = new(1, 1);
     private long _indexed = -1;
 
-    private RecordingIndex(SqliteFile file, SqliteReading reading, JournalReader journal, Recorder? live)
+    private RecordingIndex(SqliteFile file, SqliteReading reading, JournalReader journal, Recorder? live, IndexLimits limits)
     {
         _file = file;
         _reading = reading;
         _journal = journal;
         _live = live;
+        _limits = limits;
     }
 
     /// <summary>Opens the index of a data folder, or makes it.</summary>
     /// <param name="recording">The folder and how it is recorded.</param>
     /// <param name="live">The recorder that writes there in this process; null when nobody writes.</param>
     /// <exception cref="InvalidDataException">The file cannot be used, not even made anew.</exception>
-    public static RecordingIndex Open(RecorderOptions recording, Recorder? live)
+    public static RecordingIndex Open(RecorderOptions recording, Recorder? live) => Open(recording, live, new IndexLimits());
+
+    /// <summary>The same with other limits; a file may have been written under others.</summary>
+    internal static RecordingIndex Open(RecorderOptions recording, Recorder? live, IndexLimits limits)
     {
         var path = Path.Combine(recording.DataFolder, FileName);
         SqliteFile file;
@@ -60,7 +64,7 @@ public sealed partial class RecordingIndex : IDisposable
         try
         {
             // Not mapped into memory: a page that is not there would bring as much with it as the disk reads ahead, megabytes for each.
-            return new RecordingIndex(file, new SqliteReading(path, "busy_timeout = 5000", "trusted_schema = off"), new JournalReader(recording.JournalFolder, recording.DataKeys), live);
+            return new RecordingIndex(file, new SqliteReading(path, "busy_timeout = 5000", "trusted_schema = off"), new JournalReader(recording.JournalFolder, recording.DataKeys), live, limits);
         }
         catch
         {
@@ -157,7 +161,13 @@ public sealed partial class RecordingIndex : IDisposable
             // A journal that is being read for the first time takes a while; who follows it goes on.
             isComplete = false;
         }
-        var page = await _reading.ReadAsync((sql, _) => OperationSearch.Find(sql, filter), cancellationToken).ConfigureAwait(false);
+        var page = await _reading.ReadAsync(
+            (sql, _) =>
+            {
+                using var search = new OperationSearch(sql, _fresh);
+                return search.Find(filter);
+            },
+            cancellationToken).ConfigureAwait(false);
         return page with { IsComplete = isComplete };
     }
 
@@ -174,7 +184,8 @@ public sealed partial class RecordingIndex : IDisposable
         {
             var session = sql.QueryFirstOrDefault<SessionRow>(IndexRows.Sessions(identity is not null, byConnection: false, byId: true), new { identity, id, limit = 1 }, transaction);
             if (session is null) return null;
-            var operations = sql.Query<OperationRow>(IndexRows.Operations, new { session = id, after, limit }, transaction).Select(row => row.ToSummary()).ToImmutableArray();
+            using var search = new OperationSearch(sql, _fresh);
+            var operations = search.Of(session, after).Take(limit).Select(one => one.Row.ToSummary(session.Id)).ToImmutableArray();
             var denials = sql.Query<DenialRow>(
                 IndexRows.Denials, new { identity = session.Identity, connection = session.Connection, from = session.Started, to = session.Last }, transaction)
                 .Select(row => row.ToSummary()).ToImmutableArray();
@@ -191,12 +202,16 @@ public sealed partial class RecordingIndex : IDisposable
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         var through = _live?.DurableSequence ?? long.MaxValue;
-        var place = await _reading.ReadAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
-            "select segment as Segment, position as Position, last_sequence as LastSequence from operations where id = @id and (@identity is null or identity = @identity)",
-            new { id = id.ToString(), identity }, transaction), cancellationToken).ConfigureAwait(false);
-        if (place is null) return null;
+        var row = await _reading.ReadAsync(
+            (sql, _) =>
+            {
+                using var search = new OperationSearch(sql, _fresh);
+                return search.Find(id.ToString());
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (row is null || (identity is not null && !string.Equals(identity, row.Identity, StringComparison.Ordinal))) return null;
         return await Task.Run(
-            () => _journal.ReadOperation(id, new JournalPosition(place.Segment, place.Position), place.LastSequence ?? through), cancellationToken).ConfigureAwait(false);
+            () => _journal.ReadOperation(id, new JournalPosition(row.Segment, row.Position), row.LastSequence ?? through), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Reads what was asked from an instant on, straight from the journal.</summary>
@@ -208,15 +223,21 @@ public sealed partial class RecordingIndex : IDisposable
     {
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         var through = _live?.DurableSequence ?? long.MaxValue;
-        var place = await _reading.ReadAsync((sql, transaction) => sql.QueryFirstOrDefault<PlaceRow>(
-            IndexRows.FirstAt, new { from = from.UtcTicks }, transaction), cancellationToken).ConfigureAwait(false);
-        return await Task.Run(() => read(place is null ? [] : _journal.ReadQuestions(new JournalPosition(place.Segment, place.Position), through)), cancellationToken).ConfigureAwait(false);
+        var row = await _reading.ReadAsync(
+            (sql, _) =>
+            {
+                using var search = new OperationSearch(sql, _fresh);
+                return search.FirstAt(from.UtcTicks);
+            },
+            cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => read(row is null ? [] : _journal.ReadQuestions(new JournalPosition(row.Segment, row.Position), through)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _reading.Dispose();
+        _fresh.Dispose();
         _file.Dispose();
         _catchingUp.Dispose();
     }
@@ -229,7 +250,7 @@ public sealed partial class RecordingIndex : IDisposable
         var journal = _journal.ReadJournalId();
         if (journal is null) return false;
         var cursor = await _file.InTransactionAsync((sql, transaction) => sql.QueryFirstOrDefault<CursorRow>(
-            "select journal as Journal, sequence as Sequence, segment as Segment, position as Position from cursor", transaction: transaction), cancellationToken).ConfigureAwait(false);
+            "select journal as Journal, sequence as Sequence, segment as Segment, position as Position, next as Next from cursor", transaction: transaction), cancellationToken).ConfigureAwait(false);
         if (cursor is not null && (!string.Equals(cursor.Journal, journal, StringComparison.Ordinal) || cursor.Sequence > through))
         {
             // Another journal, or one that lost its tail: what is indexed is not what is written.
@@ -248,7 +269,7 @@ public sealed partial class RecordingIndex : IDisposable
             return true;
         }
         Volatile.Write(ref _indexed, batch.Sequence);
-        return batch.Taken == RecordsPerTransaction;
+        return batch.Taken == _limits.RecordsPerTransaction;
     }
 
     private (int Taken, long Sequence) Take(SqliteConnection sql, SqliteTransaction transaction, string journal, CursorRow? cursor, long through)
@@ -256,8 +277,8 @@ public sealed partial class RecordingIndex : IDisposable
         var from = cursor is null ? JournalPosition.Begin : new JournalPosition(cursor.Segment, cursor.Position);
         JournalRecord? last = null;
         var taken = 0;
-        using var writer = new IndexWriter(sql, transaction);
-        foreach (var record in _journal.Read(from, through, IndexWriter.Takes, RequestTerms.RequestBytes).Take(RecordsPerTransaction))
+        using var writer = new IndexWriter(sql, transaction, _limits, cursor?.Next ?? 0);
+        foreach (var record in _journal.Read(from, through, IndexWriter.Takes, RequestTerms.RequestBytes).Take(_limits.RecordsPerTransaction))
         {
             var expected = (last?.Sequence ?? cursor?.Sequence ?? 0) + 1;
             if (record.Sequence != expected) throw new RecordingException($"the index expected sequence {expected} and found {record.Sequence}; run `postern verify` on the journal");

@@ -73,7 +73,7 @@ internal static class Given
         Assert.Equal(ScanStep.Record, scanner.ReadHeader(out _));
         while (scanner.Read() == ScanStep.Record)
         {
-            Assert.True(opener.TryRead(scanner, memo, withContent: true, out var payload, out var content, out var closed, out var problem), problem);
+            Assert.True(opener.TryRead(scanner, memo, withSaid: true, withContent: true, out var payload, out var content, out var closed, out var problem), problem);
             yield return new JournalRecord(default, default, scanner.Head.Sequence, scanner.Head.Type, payload, content, closed);
         }
     }

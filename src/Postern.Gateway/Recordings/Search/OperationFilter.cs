@@ -62,10 +62,13 @@ public sealed record OperationFilter
     /// <summary>Where the page before ended: its <see cref="FoundPage.Next"/>.</summary>
     public long? Before { get; init; }
 
-    /// <summary>Terms that all have to be there.</summary>
-    internal ImmutableArray<long> Terms()
+    /// <summary>True when only what has no outcome yet is asked for.</summary>
+    internal bool IsOpen => string.Equals(Outcome, IndexTerms.Open, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Terms that all have to be there; and whether each may have become known late.</summary>
+    internal ImmutableArray<(ulong Term, bool IsLate)> Terms()
     {
-        var terms = ImmutableArray.CreateBuilder<long>();
+        var terms = ImmutableArray.CreateBuilder<(ulong, bool)>();
         Add(TermKind.Person, Owner);
         Add(TermKind.Person, Person);
         Add(TermKind.Agent, Agent);
@@ -74,21 +77,24 @@ public sealed record OperationFilter
         Add(TermKind.Action, Action);
         Add(TermKind.Decision, Decision);
         Add(TermKind.Rule, Rule);
-        Add(TermKind.Outcome, Outcome);
+        if (!IsOpen) Add(TermKind.Outcome, Outcome);
         Add(TermKind.Code, Code);
         Add(TermKind.Session, Session);
         Add(TermKind.Trace, Trace);
         foreach (var argument in Arguments)
         {
             var name = argument.IndexOf('=', StringComparison.Ordinal);
-            terms.Add(Term.Of(TermKind.Argument, name < 0 ? "" : argument.AsSpan(0, name), argument.AsSpan(name + 1)));
+            terms.Add(((ulong)Term.Of(TermKind.Argument, name < 0 ? "" : argument.AsSpan(0, name), argument.AsSpan(name + 1)), false));
         }
-        if (Words is { } words) terms.AddRange(RequestTerms.OfWords(words));
+        if (Words is { } words)
+        {
+            foreach (var word in RequestTerms.OfWords(words)) terms.Add(((ulong)word, false));
+        }
         return terms.ToImmutable();
 
         void Add(TermKind kind, string? text)
         {
-            if (text is not null) terms.Add(Term.Of(kind, text));
+            if (text is not null) terms.Add(((ulong)Term.Of(kind, text), kind is TermKind.Outcome or TermKind.Code));
         }
     }
 }

@@ -7,98 +7,152 @@ namespace Postern.Gateway.Recordings.Search;
 /// Finds operations, the latest first. Each chunk is asked for the places of every term; what all of them hold is read row by row until
 /// the page is full. So the work is bounded by chunks times terms, whatever was asked, and not by how many rows one condition alone has.
 /// </summary>
-internal static class OperationSearch
+internal sealed class OperationSearch : IDisposable
 {
-    private const string Chunks = "select chunk, from_at, to_at from chunks where chunk <= ?1 order by chunk desc";
-    private const string Slots = "select slots from postings where chunk = ?1 and term = ?2";
+    private readonly ChunkReading _chunks;
+    private readonly OperationRows _rows;
+    private readonly IndexStatement _sessions;
+    private readonly SqliteConnection _sql;
+    private readonly Dictionary<long, Owner> _owners = [];
+    private readonly SlotSet _set = new();
 
-    private const string Times = "select number from operations indexed by operations_by_at where at >= ?1 and at < ?2 and number >= ?3 and number < ?4";
+    /// <param name="sql">In a transaction.</param>
+    /// <param name="fresh">What earlier searches left.</param>
+    public OperationSearch(SqliteConnection sql, FreshTerms fresh)
+    {
+        _sql = sql;
+        _chunks = new ChunkReading(sql, fresh);
+        _rows = new OperationRows(sql);
+        _sessions = new IndexStatement(sql, IndexRows.SessionOf);
+    }
 
-    /// <summary>The statements that a search runs, for whoever looks at their plans.</summary>
-    internal static ImmutableArray<string> Statements => [Chunks, Slots, Times, IndexRows.Found];
+    /// <summary>The statements that it runs, for whoever looks at their plans.</summary>
+    internal static ImmutableArray<string> Statements => [.. ChunkReading.Statements, OperationRows.Block, IndexRows.SessionOf];
 
     /// <summary>One page.</summary>
-    public static FoundPage Find(SqliteConnection sql, OperationFilter filter)
+    public FoundPage Find(OperationFilter filter)
     {
         var terms = filter.Terms();
         var (since, until) = (filter.Since?.UtcTicks ?? long.MinValue, filter.Until?.UtcTicks ?? long.MaxValue);
         var before = filter.Before ?? long.MaxValue;
         var limit = Math.Clamp(filter.Limit, 1, OperationFilter.MaxLimit);
         var found = ImmutableArray.CreateBuilder<FoundOperation>();
-        var numbers = new List<long>();
-        using var chunks = new IndexStatement(sql, Chunks);
-        using var postings = new IndexStatement(sql, Slots);
-        using var times = new IndexStatement(sql, Times);
-        using var rows = new IndexStatement(sql, IndexRows.Found);
-        var (set, other) = (new SlotSet(), new SlotSet());
-        for (var more = chunks.Begin(before == long.MaxValue ? long.MaxValue : (before - 1) >> SlotSet.Bits); more; more = chunks.Next())
+        var last = 0L;
+        foreach (var chunk in Chunk.UpTo(_sql, before == long.MaxValue ? long.MaxValue : before - 1))
         {
-            if (chunks.Number(1) >= until || chunks.Number(2) < since) continue;
-            var chunk = chunks.Number(0);
-            if (!Intersect(postings, chunk, terms, set, other)) continue;
-            // Of a chunk that lies in the time with a part of it, that part.
-            if ((chunks.Number(1) < since || chunks.Number(2) >= until) && !Intersect(times, chunk, Math.Max(since, chunks.Number(1)), Math.Min(until, chunks.Number(2) + 1), set, other)) continue;
-            for (var slot = set.Below(SlotSet.Size); slot >= 0; slot = set.Below(slot))
+            if (chunk.From >= until || chunk.To < since || !Fill(chunk, terms)) continue;
+            if (filter.IsOpen && !_chunks.KeepOpen(chunk, _set)) continue;
+            if (!_chunks.KeepTime(chunk, since, until, _set)) continue;
+            for (var slot = _set.Below(chunk.Count); slot >= 0; slot = _set.Below(slot))
             {
-                var number = (chunk << SlotSet.Bits) + slot;
+                var number = chunk.First + slot;
                 if (number >= before) continue;
-                if (Read(rows, number, filter, since, until) is not { } operation) continue;
-                if (found.Count == limit)
-                {
-                    chunks.End();
-                    return new FoundPage(found.ToImmutable(), numbers[^1], IsComplete: true);
-                }
+                if (Read(number, filter, since, until) is not { } operation) continue;
+                if (found.Count == limit) return new FoundPage(found.ToImmutable(), last, IsComplete: true);
                 found.Add(operation);
-                numbers.Add(number);
+                last = number;
             }
         }
-        chunks.End();
         return new FoundPage(found.ToImmutable(), Next: null, IsComplete: true);
     }
 
-    private static bool Intersect(IndexStatement postings, long chunk, ImmutableArray<long> terms, SlotSet set, SlotSet other)
+    /// <summary>The row of an operation; null when there is none.</summary>
+    public IndexedOperation? Find(string id)
     {
-        set.Fill();
-        foreach (var term in terms)
+        ImmutableArray<(ulong, bool)> terms = [((ulong)Term.Of(TermKind.Operation, id), false)];
+        foreach (var chunk in Chunk.UpTo(_sql, long.MaxValue))
         {
-            other.Clear();
-            var isFound = postings.Begin(chunk, term);
-            if (isFound) other.Read(postings.Bytes(0));
-            postings.End();
-            if (!isFound) return false;
-            set.And(other);
-            if (set.IsEmpty) return false;
+            if (!Fill(chunk, terms)) continue;
+            for (var slot = _set.Below(chunk.Count); slot >= 0; slot = _set.Below(slot))
+            {
+                if (_rows.Find(chunk.First + slot) is { } row && string.Equals(row.Id, id, StringComparison.Ordinal)) return row;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>The rows of a session in order, with their numbers.</summary>
+    /// <param name="session">The session's number, first and newest operation, and id.</param>
+    /// <param name="after">Only those whose records come behind this sequence.</param>
+    public IEnumerable<(long Number, IndexedOperation Row)> Of(SessionRow session, long after = 0)
+    {
+        ImmutableArray<(ulong, bool)> terms = [((ulong)Term.Of(TermKind.Session, session.Id), false)];
+        var from = after <= 0 ? session.First : _rows.FirstBehind(after, session.First, session.Newest + 1);
+        var chunks = Chunk.UpTo(_sql, session.Newest);
+        chunks.Reverse();
+        foreach (var chunk in chunks)
+        {
+            if (chunk.End <= from || !Fill(chunk, terms)) continue;
+            for (var slot = _set.From((int)Math.Max(0, from - chunk.First)); slot >= 0; slot = _set.From(slot + 1))
+            {
+                if (_rows.Find(chunk.First + slot) is { } row && row.Session == session.Number) yield return (chunk.First + slot, row);
+            }
+        }
+    }
+
+    /// <summary>The first operation that was asked at an instant or later; null when there is none.</summary>
+    public IndexedOperation? FirstAt(long from)
+    {
+        var chunks = Chunk.UpTo(_sql, long.MaxValue);
+        chunks.Reverse();
+        foreach (var chunk in chunks)
+        {
+            if (chunk.To < from) continue;
+            _set.Fill(chunk.Count);
+            _chunks.KeepTime(chunk, from, long.MaxValue, _set);
+            for (var slot = _set.From(0); slot >= 0; slot = _set.From(slot + 1))
+            {
+                if (_rows.Find(chunk.First + slot) is { } row && row.At >= from) return row;
+            }
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _chunks.Dispose();
+        _rows.Dispose();
+        _sessions.Dispose();
+    }
+
+    /// <summary>Makes the set hold where all terms occur; false when that is nowhere.</summary>
+    private bool Fill(in Chunk chunk, ImmutableArray<(ulong Term, bool IsLate)> terms)
+    {
+        _set.Fill(chunk.Count);
+        foreach (var (term, isLate) in terms)
+        {
+            if (!_chunks.Keep(chunk, term, isLate, _set)) return false;
         }
         return true;
     }
 
-    private static bool Intersect(IndexStatement times, long chunk, long since, long until, SlotSet set, SlotSet other)
+    private FoundOperation? Read(long number, OperationFilter filter, long since, long until)
     {
-        other.Clear();
-        for (var more = times.Begin(since, until, chunk << SlotSet.Bits, (chunk + 1) << SlotSet.Bits); more; more = times.Next()) other.Add((int)(times.Number(0) & (SlotSet.Size - 1)));
-        times.End();
-        set.And(other);
-        return !set.IsEmpty;
+        if (_rows.Find(number) is not { } row) return null;
+        if (row.At < since || row.At >= until) return null;
+        // Whose it is, to the letter: a term is only a number.
+        if (filter.Owner is { } owner && !string.Equals(owner, row.Identity, StringComparison.Ordinal)) return null;
+        if (filter.Outcome is { } asked && !string.Equals(asked, row.Outcome ?? IndexTerms.Open, StringComparison.OrdinalIgnoreCase)) return null;
+        var session = OwnerOf(row.Session);
+        return new FoundOperation(row.ToSummary(session.Id), row.Identity, session.Name, session.Agent, session.Client, session.Connection, session.Protocol);
     }
 
-    private static FoundOperation? Read(IndexStatement rows, long number, OperationFilter filter, long since, long until)
+    private Owner OwnerOf(long session)
     {
+        if (_owners.TryGetValue(session, out var known)) return known;
         try
         {
-            if (!rows.Begin(number)) return null;
-            var (at, identity, outcome) = (rows.Number(2), rows.Text(15)!, rows.Text(8));
-            if (at < since || at >= until) return null;
-            // Whose it is, to the letter: a term is only a number.
-            if (filter.Owner is { } owner && !string.Equals(owner, identity, StringComparison.Ordinal)) return null;
-            if (filter.Outcome is { } asked && !string.Equals(asked, outcome ?? IndexTerms.Open, StringComparison.OrdinalIgnoreCase)) return null;
-            var operation = new OperationSummary(
-                rows.Text(0)!, rows.Text(1)!, IndexRows.Time(at), rows.Text(3)!, rows.Text(4)!, rows.Text(5)!, rows.Text(6), rows.Text(7)!, outcome, rows.Text(9), rows.Text(10),
-                rows.OptionalNumber(11) is { } ended ? IndexRows.Time(ended) : null, rows.Number(12), rows.Number(13), rows.Number(14));
-            return new FoundOperation(operation, identity, rows.Text(16), rows.Text(17), rows.Text(18), rows.Text(19)!, rows.Text(20)!);
+            if (!_sessions.Begin(session)) throw Varint.Damaged();
+            known = new Owner(_sessions.Text(0)!, _sessions.Text(1), _sessions.Text(2), _sessions.Text(3), _sessions.Text(4)!, _sessions.Text(5)!);
         }
         finally
         {
-            rows.End();
+            _sessions.End();
         }
+        _owners.Add(session, known);
+        return known;
     }
+
+    private sealed record Owner(string Id, string? Name, string? Agent, string? Client, string Connection, string Protocol);
 }

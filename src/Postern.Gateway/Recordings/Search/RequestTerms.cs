@@ -18,7 +18,7 @@ internal static class RequestTerms
     private const int ShortestWord = 2;
 
     /// <summary>Adds the terms of one request, after masks.</summary>
-    public static void Add(HashSet<long> to, ReadOnlySpan<byte> request)
+    public static void Add(TermSet to, ReadOnlySpan<byte> request)
     {
         var text = request.Length <= RequestBytes ? request : request[..RequestBytes];
         var begin = text.IndexOfAnyExcept(" \t\r\n"u8);
@@ -27,7 +27,7 @@ internal static class RequestTerms
     }
 
     /// <summary>Adds the terms of facts.</summary>
-    public static void Add(HashSet<long> to, ImmutableArray<RecordedPart> parts)
+    public static void Add(TermSet to, ImmutableArray<RecordedPart> parts)
     {
         if (parts.IsDefault) return;
         foreach (var part in parts)
@@ -48,20 +48,20 @@ internal static class RequestTerms
     }
 
     /// <summary>The terms that all have to be there for these words to be.</summary>
-    public static IEnumerable<long> OfWords(string words)
+    public static ReadOnlySpan<long> OfWords(string words)
     {
-        var terms = new HashSet<long>();
+        var terms = new TermSet();
         AddWords(terms, words);
-        return terms;
+        return terms.Terms;
     }
 
-    private static void AddArgument(HashSet<long> to, ReadOnlySpan<char> name, ReadOnlySpan<char> value)
+    private static void AddArgument(TermSet to, ReadOnlySpan<char> name, ReadOnlySpan<char> value)
     {
         to.Add(Term.Of(TermKind.Argument, name, value));
         to.Add(Term.Of(TermKind.Argument, "", value));
     }
 
-    private static bool TryAddJson(HashSet<long> to, ReadOnlySpan<byte> text)
+    private static bool TryAddJson(TermSet to, ReadOnlySpan<byte> text)
     {
         // What was cut off is not an error: reading stops where the bytes do.
         var json = new Utf8JsonReader(text, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 64 }));
@@ -100,7 +100,7 @@ internal static class RequestTerms
         }
     }
 
-    private static void AddWords(HashSet<long> to, ReadOnlySpan<char> text)
+    private static void AddWords(TermSet to, ReadOnlySpan<char> text)
     {
         for (var at = 0; at < text.Length && to.Count < MaxTerms;)
         {
@@ -111,7 +111,7 @@ internal static class RequestTerms
         }
     }
 
-    private static void AddWords(HashSet<long> to, ReadOnlySpan<byte> text)
+    private static void AddWords(TermSet to, ReadOnlySpan<byte> text)
     {
         var chars = ArrayPool<char>.Shared.Rent(text.Length);
         // Bytes that are no text come out as U+FFFD, which no word holds.

@@ -4,21 +4,15 @@ using System.Numerics;
 namespace Postern.Gateway.Recordings.Search;
 
 /// <summary>
-/// A set of the places in one chunk of <see cref="Size"/> operations. Stored as two little-endian bytes for each place in ascending order
-/// while that is shorter, else as a bitmap of <see cref="BitmapBytes"/>.
+/// A set of the places in one chunk of at most <see cref="Size"/> operations. How it is stored, <see cref="TermBlock"/> says.
 /// </summary>
 internal sealed class SlotSet
 {
-    /// <summary>How many bits of an operation's number are its place in a chunk.</summary>
-    public const int Bits = 15;
+    /// <summary>Operations in one chunk: few look-ups for a million operations, and a place that leaves one of 16 bits to say what it is.</summary>
+    public const int Size = 1 << 15;
 
-    /// <summary>Operations in one chunk: few look-ups for a million operations, and a bitmap that fits one page beside its leaf.</summary>
-    public const int Size = 1 << Bits;
-
-    /// <summary>The longest form.</summary>
+    /// <summary>A bit for each place.</summary>
     public const int BitmapBytes = Size / 8;
-
-    private const int MostListed = (BitmapBytes / sizeof(ushort)) - 1;
 
     private readonly ulong[] _words = new ulong[Size / 64];
 
@@ -27,12 +21,18 @@ internal sealed class SlotSet
     /// <summary>Makes it empty.</summary>
     public void Clear() => Array.Clear(_words);
 
-    /// <summary>Makes it hold every place.</summary>
-    public void Fill() => Array.Fill(_words, ulong.MaxValue);
+    /// <summary>Makes it hold the first places.</summary>
+    public void Fill(int count)
+    {
+        Array.Clear(_words);
+        Array.Fill(_words, ulong.MaxValue, 0, count >> 6);
+        if ((count & 63) != 0) _words[count >> 6] = (1UL << (count & 63)) - 1;
+    }
 
     public void Add(int slot) => _words[slot >> 6] |= 1UL << (slot & 63);
 
-    public void Remove(int slot) => _words[slot >> 6] &= ~(1UL << (slot & 63));
+    /// <summary>Adds 64 places that begin at a multiple of that.</summary>
+    public void AddTogether(int word) => _words[word] = ulong.MaxValue;
 
     public bool Contains(int slot) => (_words[slot >> 6] & (1UL << (slot & 63))) != 0;
 
@@ -40,18 +40,6 @@ internal sealed class SlotSet
     public void And(SlotSet other)
     {
         for (var i = 0; i < _words.Length; i++) _words[i] &= other._words[i];
-    }
-
-    /// <summary>Removes what <paramref name="other"/> holds; true when that changed anything.</summary>
-    public bool Remove(SlotSet other)
-    {
-        var isChanged = false;
-        for (var i = 0; i < _words.Length; i++)
-        {
-            isChanged |= (_words[i] & other._words[i]) != 0;
-            _words[i] &= ~other._words[i];
-        }
-        return isChanged;
     }
 
     /// <summary>Takes the greatest place below <paramref name="below"/>, or -1.</summary>
@@ -69,39 +57,23 @@ internal sealed class SlotSet
         return (word << 6) + BitOperations.Log2(bits);
     }
 
-    /// <summary>Adds what was stored.</summary>
-    /// <exception cref="InvalidDataException">It is no such form.</exception>
-    public void Read(ReadOnlySpan<byte> stored)
+    /// <summary>Takes the least place from <paramref name="from"/> on, or -1.</summary>
+    public int From(int from)
     {
-        if (stored.Length == BitmapBytes)
+        if (from >= Size) return -1;
+        var word = from >> 6;
+        var bits = _words[word] & (ulong.MaxValue << (from & 63));
+        while (bits == 0)
         {
-            for (var i = 0; i < _words.Length; i++) _words[i] |= BinaryPrimitives.ReadUInt64LittleEndian(stored[(i * sizeof(ulong))..]);
-            return;
+            if (++word == _words.Length) return -1;
+            bits = _words[word];
         }
-        if (stored.Length > BitmapBytes || stored.Length % sizeof(ushort) != 0) throw new InvalidDataException("the index of recordings holds a set that cannot be read; delete `recordings.db`, and it is made again");
-        for (var at = 0; at < stored.Length; at += sizeof(ushort)) Add(BinaryPrimitives.ReadUInt16LittleEndian(stored[at..]) & (Size - 1));
+        return (word << 6) + BitOperations.TrailingZeroCount(bits);
     }
 
-    /// <summary>Its stored form.</summary>
-    /// <param name="to">At least <see cref="BitmapBytes"/>.</param>
-    public ReadOnlySpan<byte> Write(Span<byte> to)
+    /// <summary>Adds what a bitmap of <see cref="BitmapBytes"/> says.</summary>
+    public void Read(ReadOnlySpan<byte> bitmap)
     {
-        var count = 0;
-        foreach (var word in _words) count += BitOperations.PopCount(word);
-        if (count > MostListed)
-        {
-            for (var i = 0; i < _words.Length; i++) BinaryPrimitives.WriteUInt64LittleEndian(to[(i * sizeof(ulong))..], _words[i]);
-            return to[..BitmapBytes];
-        }
-        var length = 0;
-        for (var i = 0; i < _words.Length; i++)
-        {
-            for (var bits = _words[i]; bits != 0; bits &= bits - 1)
-            {
-                BinaryPrimitives.WriteUInt16LittleEndian(to[length..], (ushort)((i << 6) + BitOperations.TrailingZeroCount(bits)));
-                length += sizeof(ushort);
-            }
-        }
-        return to[..length];
+        for (var i = 0; i < _words.Length; i++) _words[i] |= BinaryPrimitives.ReadUInt64LittleEndian(bitmap[(i * sizeof(ulong))..]);
     }
 }

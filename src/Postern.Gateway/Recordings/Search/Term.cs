@@ -25,6 +25,9 @@ internal enum TermKind
     Code,
     Session,
     Trace,
+
+    /// <summary>The operation's id.</summary>
+    Operation,
 }
 
 /// <summary>

@@ -127,9 +127,9 @@ public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded)
         await sql.OpenAsync(TestContext.Current.CancellationToken);
         string[] statements =
         [
-            .. OperationSearch.Statements, IndexRows.Operations, IndexRows.Denials, IndexRows.FirstAt,
+            .. OperationSearch.Statements, IndexRows.Denials, IndexRows.OpenIn,
             IndexRows.Sessions(true, false, false), IndexRows.Sessions(false, true, false), IndexRows.Sessions(true, false, true), IndexRows.Sessions(true, true, false),
-            "select number, session, outcome from operations where id = ?1", "select max(number) from operations",
+            "select number, session from open where id = ?1", "select max(id) from fresh where id > ?1", "select max(number) from sessions",
         ];
         foreach (var statement in statements)
         {
@@ -168,31 +168,6 @@ public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded)
             stream.ReadExactly(bytes);
             Assert.True(bytes.AsSpan().IndexOf("xyzzyplugh"u8) < 0, file);
         }
-    }
-
-    [Theory]
-    [InlineData(new int[0])]
-    [InlineData(new[] { 0 })]
-    [InlineData(new[] { 32767 })]
-    [InlineData(new[] { 0, 63, 64, 32767 })]
-    public void A_set_is_read_as_it_was_written(int[] slots) => AssertStored(slots);
-
-    [Theory]
-    [InlineData(2046)]
-    [InlineData(2047)]
-    [InlineData(2048)]
-    [InlineData(2049)]
-    [InlineData(SlotSet.Size)]
-    public void A_set_of_any_size_is_read_as_it_was_written(int count) => AssertStored([.. Enumerable.Range(0, count).Select(i => i * 7 % SlotSet.Size)]);
-
-    private static void AssertStored(int[] slots)
-    {
-        var (written, read) = (new SlotSet(), new SlotSet());
-        foreach (var slot in slots) written.Add(slot);
-        read.Read(written.Write(new byte[SlotSet.BitmapBytes]));
-        var found = new List<int>();
-        for (var slot = read.Below(SlotSet.Size); slot >= 0; slot = read.Below(slot)) found.Add(slot);
-        Assert.Equal(slots.OrderDescending(), found);
     }
 
     /// <summary>A search of an index that has read everything: on a busy machine it would answer before.</summary>

@@ -1,5 +1,4 @@
 using System.Text;
-using Dapper;
 using Microsoft.Data.Sqlite;
 using Postern.Core.Recording;
 using Postern.Core.Sessions;
@@ -188,12 +187,7 @@ public sealed class SessionEraserTests : IAsyncLifetime
 
     private async Task<List<string>> FoundAsync(OperationFilter filter) => [.. (await _parts.Index.SearchAsync(filter, CancellationToken.None)).Operations.Select(found => found.Operation.Session)];
 
-    private List<string> Postings()
-    {
-        using var sql = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, RecordingIndex.FileName)};Mode=ReadOnly;Pooling=False");
-        sql.Open();
-        return [.. sql.Query<(long Chunk, long Term, byte[] Slots)>("select chunk, term, slots from postings order by chunk, term").Select(row => $"{row.Chunk} {row.Term} {Convert.ToHexString(row.Slots)}")];
-    }
+    private List<string> Postings() => IndexContent.Of(Path.Combine(_folder.Path, RecordingIndex.FileName));
 
     private JournalVerdict Verify() => JournalVerifier.Verify([_folder.Path], File.ReadAllText(Path.Combine(_folder.Path, JournalKeys.PublicKeyFile))).Journals[0];
 
