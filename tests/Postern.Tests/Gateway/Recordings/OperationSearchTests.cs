@@ -127,7 +127,7 @@ public sealed class OperationSearchTests(OperationSearchTests.Recorded recorded)
         await sql.OpenAsync(TestContext.Current.CancellationToken);
         string[] statements =
         [
-            .. OperationSearch.Statements, IndexRows.Denials, IndexRows.OpenIn,
+            .. OperationSearch.Statements, IndexRows.Denials,
             IndexRows.Sessions(true, false, false), IndexRows.Sessions(false, true, false), IndexRows.Sessions(true, false, true), IndexRows.Sessions(true, true, false),
             "select number, session from open where id = ?1", "select max(id) from fresh where id > ?1", "select max(number) from sessions",
         ];
