@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
+using Postern.Core.Evidence;
 using Postern.Core.Approvals;
 using Postern.Core.Grants;
 using Postern.Core.Pipeline;
@@ -50,6 +51,9 @@ public sealed record GatewaySurroundings
 
     /// <summary>Tells whoever started the gateway something that is said once and never logged.</summary>
     public Action<string> Announce { get; init; } = static _ => { };
+
+    /// <summary>Makes the files for people in an evidence bundle; null where no bundles are made.</summary>
+    public ReadableForms? ReadableForms { get; init; }
 
     /// <summary>Where logs go.</summary>
     public ILoggerFactory Logs { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance;
@@ -277,6 +281,7 @@ public sealed partial class GatewayHost : IAsyncDisposable
             .. PolicyRoutes.Of(publisher, teardown.Own(new PolicySimulator(policies, index, recorder, clock)), publicUrl, clock),
             .. QuestionRoutes.Of(questions),
             .. RecordingRoutes.Of(index, new SessionEnding(sessionBook, leash, recorder, clock)),
+            BundleRoute.Of(teardown.Own(new SessionBundles(recording, keys, index, recorder, surroundings.ReadableForms, clock))),
             .. RetentionRoutes.Of(new RetentionRouteParts(eraser, keys, clock)),
             .. GrantRoutes.Of(new GrantParts(grants, grantStore, policies, publicUrl, clock)),
         ]);

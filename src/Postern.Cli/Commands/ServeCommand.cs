@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Postern.Cli.Console;
+using Postern.Cli.Export;
 using Postern.Core.Yaml;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
@@ -36,7 +37,7 @@ internal static class ServeCommand
         GatewayHost gateway;
         try
         {
-            gateway = await GatewayHost.StartAsync(options, new GatewaySurroundings { Clock = surroundings.Clock, Logs = logs, WantsSetupCode = wantsSetupCode, Announce = surroundings.Error.WriteLine }, stop);
+            gateway = await GatewayHost.StartAsync(options, new GatewaySurroundings { Clock = surroundings.Clock, Logs = logs, WantsSetupCode = wantsSetupCode, Announce = surroundings.Error.WriteLine, ReadableForms = SessionBundle.Readable }, stop);
         }
         catch (GatewayStartException e)
         {

@@ -14,13 +14,18 @@ internal static class SessionsExportCommand
     {
         var session = new Argument<string>("session") { Description = "The session's id." };
         var source = new SessionSource();
-        var form = new Option<string>("--as") { Description = "Form: ndjson, csv, html (one page that replays without a network), cast (its terminal, for terminal players), or bundle (signed evidence; needs `--journal` with a data folder, or `--config` where the key is elsewhere, and `--to`).", HelpName = "form", Required = true };
+        var form = new Option<string>("--as") { Description = "Form: ndjson, csv, html (one page that replays without a network), cast (its terminal, for terminal players), or bundle (signed evidence, made and signed by the gateway, or with its key where `--journal` names its data folder or `--config` its configuration; needs `--to`).", HelpName = "form", Required = true };
         form.AcceptOnlyFromAmong("ndjson", "csv", "html", "cast", "bundle");
         var file = new Option<string?>("--to") { Description = "Write this file, which must not exist yet; stdout otherwise.", HelpName = "file" };
         var command = new Command("export", "Write a session as a file: ndjson, csv, a page that replays it offline, a recording of its terminal, or a signed evidence bundle.") { session, form, file };
         source.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            if (parsed.GetRequiredValue(form) == "bundle" && !source.IsLocal(parsed))
+            {
+                using var api = await shared.ConnectAsync(parsed, cancellationToken);
+                return await SessionBundle.FetchAsync(surroundings, api, parsed.GetRequiredValue(session), parsed.GetValue(file), cancellationToken);
+            }
             if (parsed.GetRequiredValue(form) == "bundle") return SessionBundle.Write(surroundings, source, parsed, parsed.GetRequiredValue(session), parsed.GetValue(file), cancellationToken);
             var steps = await source.ReadAsync(surroundings, shared, parsed, parsed.GetRequiredValue(session), cancellationToken);
             var kind = Enum.Parse<ExportForm>(parsed.GetRequiredValue(form), ignoreCase: true);

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text;
 using Postern.Cli.Console;
+using Postern.Cli.Control;
 using Postern.Cli.Output;
 using Postern.Cli.Replay;
 using Postern.Core.Evidence;
@@ -14,6 +16,7 @@ internal static class SessionBundle
     /// <summary>How bundles' names end.</summary>
     public const string Ending = ".zip";
 
+    private const string WantsFile = $"a bundle is a zip archive; give `--to` a new file whose name ends in `{Ending}`";
     private const string SessionName = "session.ndjson";
     private const string PageName = "session.html";
     private const string InstructionsName = "README.txt";
@@ -49,27 +52,63 @@ internal static class SessionBundle
     {
         var configuration = source.Configuration(surroundings, parsed);
         var folder = source.Journal(parsed) ?? configuration?.Data ?? throw new CommandException(ExitCode.Usage, "a bundle is signed with the journal's key; give `--journal` the gateway's data folder, or `--config` its configuration where the key is elsewhere");
-        if (path?.EndsWith(Ending, StringComparison.OrdinalIgnoreCase) != true) throw new CommandException(ExitCode.Usage, $"a bundle is a zip archive; give `--to` a new file whose name ends in `{Ending}`");
+        if (path?.EndsWith(Ending, StringComparison.OrdinalIgnoreCase) != true) throw new CommandException(ExitCode.Usage, WantsFile);
         var journal = Directory.Exists(Path.Combine(folder, "journal")) ? Path.Combine(folder, "journal") : folder;
         var data = journal == folder ? Path.GetDirectoryName(Path.GetFullPath(folder))! : folder;
         if (configuration is null && !File.Exists(Path.Combine(data, JournalKeys.KeyFile))) throw new CommandException(ExitCode.Failure, $"`{data}` holds no signing key; give `--config` the gateway's configuration, whose `record.signingKey` says where it is");
         using var keys = source.Keys(surroundings, parsed, data);
-        // Only what the records say themselves: whoever verifies makes the same of them.
-        var steps = SessionSource.FromJournal(folder, session, keys);
         try
         {
             using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = data, Key = configuration?.Record.Key });
             using var bundle = new MemoryStream();
-            var manifest = EvidenceBundle.Write(bundle, journal, session, signer, [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)], keys, surroundings.Clock.GetUtcNow(), cancellationToken)!;
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            using (var file = new FileStream(path, options)) bundle.WriteTo(file);
+            var manifest = EvidenceBundle.Write(bundle, journal, session, signer, Readable, keys, surroundings.Clock.GetUtcNow(), new SessionPlace(), cancellationToken)
+                ?? throw new CommandException(ExitCode.NotFound, $"the journal `{folder}` holds no session `{session}`; `postern sessions list --journal {folder}` shows what it holds");
+            Save(path, bundle.ToArray());
             surroundings.Error.WriteLine($"wrote {manifest.Records} records of session {session} to `{path}`, signed with key {manifest.Key}");
             return ExitCode.Ok;
         }
         catch (RecordingException unusable)
         {
             throw new CommandException(ExitCode.Failure, unusable.Message);
+        }
+    }
+
+    /// <summary>Writes the bundle that a running gateway makes and signs.</summary>
+    public static async Task<int> FetchAsync(Surroundings surroundings, ControlApi api, string session, string? path, CancellationToken cancellationToken)
+    {
+        if (path?.EndsWith(Ending, StringComparison.OrdinalIgnoreCase) != true) throw new CommandException(ExitCode.Usage, WantsFile);
+        var answer = await api.GetAsync($"sessions/{Uri.EscapeDataString(session)}/bundle", $"session `{session}`", cancellationToken);
+        if ((string?)answer["bundle"] is not { } text || (string?)answer["key"] is not { } key) throw new CommandException(ExitCode.Failure, "the gateway answers with no bundle; it may be older than this command");
+        byte[] bundle;
+        try
+        {
+            bundle = Convert.FromBase64String(text);
+        }
+        catch (FormatException)
+        {
+            throw new CommandException(ExitCode.Failure, "the gateway answers with a bundle that cannot be read");
+        }
+        Save(path, bundle);
+        surroundings.Error.WriteLine($"wrote session {session} to `{path}`, signed with key {key}; `postern verify {path} --key` the key that you were given another way");
+        return ExitCode.Ok;
+    }
+
+    /// <summary>The files of a bundle that are for people, and how to verify it.</summary>
+    public static IReadOnlyList<(string Name, string Text)> Readable(ImmutableArray<RecordedOperation> operations)
+    {
+        var steps = operations.Select(JournalSessions.StepOf).ToList();
+        return [(SessionName, Lines(steps)), (PageName, Page(steps)), (InstructionsName, Instructions)];
+    }
+
+    /// <summary>A new file that only its owner reads.</summary>
+    private static void Save(string path, byte[] bundle)
+    {
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            using var file = new FileStream(path, options);
+            file.Write(bundle);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

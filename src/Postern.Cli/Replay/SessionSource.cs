@@ -28,6 +28,9 @@ internal sealed class SessionSource
     /// <summary>The journal folder, or the data folder that it is in; null where a gateway is asked.</summary>
     public string? Journal(ParseResult parsed) => parsed.GetValue(_journal);
 
+    /// <summary>Whether files of this machine are read, and no gateway is asked.</summary>
+    public bool IsLocal(ParseResult parsed) => Journal(parsed) is not null || _keys.File(parsed) is not null;
+
     /// <summary>The configuration that is named; null where none is.</summary>
     /// <exception cref="CommandException">It does not load.</exception>
     public GatewayOptions? Configuration(Surroundings surroundings, ParseResult parsed) => _keys.Configuration(surroundings, parsed);

@@ -63,7 +63,7 @@ public static class BundleVerifier
         // 3. The records are whole records of that journal and session, and signed checkpoints cover them.
         var covered = Covered(files, manifest, keys, out problem);
         if (problem is not null) return Bad(manifest, problem);
-        var operations = Operations(files, manifest, covered, out problem);
+        var operations = Operations(files, manifest, covered.Count == 0 ? 0 : covered[^1], out problem);
         return problem is not null ? Bad(manifest, problem) : new BundleVerdict(manifest, operations, null) { Files = files };
     }
 
@@ -112,7 +112,8 @@ public static class BundleVerifier
         return covered;
     }
 
-    private static ImmutableArray<RecordedOperation> Operations(Dictionary<string, byte[]> files, BundleManifest manifest, List<long> covered, out string? problem)
+    /// <summary>The operations that the records say, which are those of the manifest's session and none beyond what is signed.</summary>
+    internal static ImmutableArray<RecordedOperation> Operations(Dictionary<string, byte[]> files, BundleManifest manifest, long covered, out string? problem)
     {
         problem = null;
         if (!SegmentScanner.TrySeed(manifest.Journal, out var seed)) { problem = "the manifest names no journal"; return []; }
@@ -129,7 +130,7 @@ public static class BundleVerifier
             var sequence = scanner.Head.Sequence;
             if (sequence <= last) { problem = $"record {sequence} stands behind record {last}"; return []; }
             if (!EvidenceBundle.IsOf(scanner, manifest.Session, open)) { problem = $"record {sequence} is not of session {manifest.Session}"; return []; }
-            if (covered.Count == 0 || sequence > covered[^1]) { problem = $"no checkpoint covers record {sequence}"; return []; }
+            if (sequence > covered) { problem = $"no checkpoint covers record {sequence}"; return []; }
             if (!opener.TryRead(scanner, memo: null, withSaid: true, withContent: true, out var payload, out var content, out var closed, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
             _ = JournalScan.TryReadOperation(scanner.Json, out var operation);
             if (!byOperation.TryGetValue(operation, out var records)) byOperation.Add(operation, records = []);

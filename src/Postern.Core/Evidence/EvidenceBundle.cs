@@ -7,6 +7,15 @@ using Postern.Core.Recording;
 
 namespace Postern.Core.Evidence;
 
+/// <summary>Makes the files of a bundle that are for people, by name, from the operations as the records say them.</summary>
+public delegate IReadOnlyList<(string Name, string Text)> ReadableForms(ImmutableArray<RecordedOperation> operations);
+
+/// <summary>Where in a journal to look for a session; the default is all of it.</summary>
+/// <param name="FirstSegment">Nothing of it stands before.</param>
+/// <param name="Operations">How many operations it has so far, so that nothing need be read behind the last; null when that is not known.</param>
+/// <param name="MostBytes">Its records may have so many bytes.</param>
+public sealed record SessionPlace(int FirstSegment = 1, int? Operations = null, long MostBytes = long.MaxValue);
+
 /// <summary>
 /// One session as a file that proves itself offline: its records byte for byte, the signed checkpoints that cover them, and a manifest with
 /// the digest of every file, signed with the journal's key. A zip archive.
@@ -18,18 +27,19 @@ public static class EvidenceBundle
     /// <param name="journalFolder">The folder of segment files.</param>
     /// <param name="session">The session's id.</param>
     /// <param name="signer">The journal's key.</param>
-    /// <param name="readable">Files for people, by name, made from the records; they are not the evidence.</param>
+    /// <param name="readable">Makes the files for people, from what the records themselves say; they are not the evidence.</param>
     /// <param name="keys">Opens what is sealed. The session's keys go into the bundle, for whoever it is given to: an erasure does not reach it there.</param>
     /// <param name="now">When.</param>
+    /// <param name="place">Where to look.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The manifest, or null when the journal has no such session.</returns>
-    /// <exception cref="RecordingException">The journal cannot be read, or the last records of the session are not signed yet.</exception>
-    public static BundleManifest? Write(Stream to, string journalFolder, string session, IJournalSigner signer, IReadOnlyList<(string Name, string Text)> readable, IDataKeys? keys, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <exception cref="RecordingException">The journal cannot be read, or the last records of the session are not signed yet, or there are too many.</exception>
+    public static BundleManifest? Write(Stream to, string journalFolder, string session, IJournalSigner signer, ReadableForms readable, IDataKeys? keys, DateTimeOffset now, SessionPlace place, CancellationToken cancellationToken)
     {
         using var records = new MemoryStream();
         using var checkpoints = new MemoryStream();
         var dataKeys = new BundledKeys();
-        var found = Collect(journalFolder, session, records, checkpoints, dataKeys, cancellationToken);
+        var found = Collect(journalFolder, session, place, records, checkpoints, dataKeys, cancellationToken);
         if (found.Sequences.Count == 0) return null;
         List<(string Name, byte[] Content)> files =
         [
@@ -37,11 +47,13 @@ public static class EvidenceBundle
             (BundleManifest.CheckpointsName, checkpoints.ToArray()),
             (BundleManifest.KeyName, Encoding.ASCII.GetBytes(signer.PublicKeyPem + "\n")),
             .. dataKeys.Write(keys) is { Length: > 0 } lines ? [(BundleManifest.DataKeysName, lines)] : Array.Empty<(string, byte[])>(),
-            .. readable.Select(file => (file.Name, Encoding.UTF8.GetBytes(file.Text))),
         ];
-        var manifest = new BundleManifest(
-            BundleManifest.Version, found.Journal, session, now, signer.KeyId, found.Sequences.Count, found.Sequences[0], found.Sequences[^1],
-            [.. files.Select(file => new BundledFile(file.Name, file.Content.Length, Digest.Of(file.Content).ToString()))]);
+        var manifest = new BundleManifest(BundleManifest.Version, found.Journal, session, now, signer.KeyId, found.Sequences.Count, found.Sequences[0], found.Sequences[^1], []);
+        // What people read is made of what was collected, as whoever verifies makes it.
+        var operations = BundleVerifier.Operations(files.ToDictionary(file => file.Name, file => file.Content, StringComparer.Ordinal), manifest, found.Sequences[^1], out var problem);
+        if (problem is not null) throw new RecordingException($"session {session} cannot be bundled: {problem}; run `postern verify` on the folder");
+        files.AddRange(readable(operations).Select(file => (file.Name, Encoding.UTF8.GetBytes(file.Text))));
+        manifest = manifest with { Files = [.. files.Select(file => new BundledFile(file.Name, file.Content.Length, Digest.Of(file.Content).ToString()))] };
         var text = JsonSerializer.SerializeToUtf8Bytes(manifest, BundleContext.Default.BundleManifest);
         var signature = Convert.ToBase64String(signer.Sign(BundleManifest.Signed(Digest.Of(text).ToString())));
         using var archive = new ZipArchive(to, ZipArchiveMode.Create, leaveOpen: true);
@@ -51,14 +63,15 @@ public static class EvidenceBundle
         return manifest;
     }
 
-    private static (string Journal, List<long> Sequences) Collect(string folder, string session, MemoryStream records, MemoryStream checkpoints, BundledKeys keys, CancellationToken cancellationToken)
+    private static (string Journal, List<long> Sequences) Collect(string folder, string session, SessionPlace place, MemoryStream records, MemoryStream checkpoints, BundledKeys keys, CancellationToken cancellationToken)
     {
         using var storage = FolderStorage.ForReading(folder);
         var sequences = new List<long>();
         var open = new HashSet<OperationId>();
         var journal = "";
         var unsigned = false;
-        for (var segment = 1; File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment))); segment++)
+        var ended = 0;
+        for (var segment = place.FirstSegment; MovedSegment.IsThere(folder, segment) && (unsigned || ended != place.Operations); segment++)
         {
             using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(segment)));
             if (scanner.ReadHeader(out var header) != ScanStep.Record) throw Unreadable(segment, scanner);
@@ -67,7 +80,7 @@ public static class EvidenceBundle
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var step = scanner.Read();
-                if (step == ScanStep.End || (step == ScanStep.Bad && scanner.IsTorn && !File.Exists(Path.Combine(folder, JournalFormat.SegmentName(segment + 1))))) break;
+                if (step == ScanStep.End || (step == ScanStep.Bad && scanner.IsTorn && !MovedSegment.IsThere(folder, segment + 1))) break;
                 if (step == ScanStep.Bad) throw Unreadable(segment, scanner);
                 if (scanner.Head.Type == RecordType.Checkpoint)
                 {
@@ -75,10 +88,13 @@ public static class EvidenceBundle
                     checkpoints.Write(scanner.Json);
                     checkpoints.WriteByte((byte)'\n');
                     unsigned = false;
+                    if (ended == place.Operations) break;
                 }
                 else if (IsOf(scanner, session, open))
                 {
+                    if (records.Length + scanner.Stored.Length > place.MostBytes) throw new RecordingException($"the records of session {session} have more than {place.MostBytes} bytes");
                     records.Write(scanner.Stored);
+                    if (scanner.Head.Type == RecordType.Ending) ended++;
                     if (scanner.Head.IsSealed) keys.Note(scanner.Content);
                     sequences.Add(scanner.Head.Sequence);
                     unsigned = true;

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using Postern.Core.Evidence;
 using Postern.Core.Recording;
 using Postern.Tests.Gateway;
 
@@ -143,11 +144,24 @@ public sealed class BundleTests : IAsyncLifetime
         var garbage = Path.Combine(_folder.Path, "garbage.zip");
         await File.WriteAllTextAsync(garbage, "PK no", TestContext.Current.CancellationToken);
 
-        Assert.Contains("data folder", noFolder.Error);
+        // Without a folder a gateway is asked, and none runs.
+        Assert.Contains("no gateway answers", noFolder.Error);
         Assert.Contains("--to", noFile.Error);
         Assert.Contains("exists", exists.Error);
         Assert.NotEqual(0, unknown.ExitCode);
         Assert.Equal(1, (await CommandLine.RunAsync("verify", garbage, "--key", _folder.Key)).ExitCode);
+    }
+
+    [Fact]
+    public void A_session_of_more_bytes_than_are_asked_for_is_refused_before_they_are_read()
+    {
+        using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = _folder.Path });
+        using var to = new MemoryStream();
+
+        var refused = Assert.Throws<RecordingException>(() => EvidenceBundle.Write(to, _folder.Journal, RecordedFolder.Session, signer, _ => [], null, TimeProvider.System.GetUtcNow(), new SessionPlace(MostBytes: 1_000), TestContext.Current.CancellationToken));
+
+        Assert.Equal($"the records of session {RecordedFolder.Session} have more than 1000 bytes", refused.Message);
+        Assert.Equal(0, to.Length);
     }
 
     private async Task<(int ExitCode, string Out, string Error)> VerifyAsync(Action<Dictionary<string, byte[]>> change)

@@ -145,6 +145,7 @@ internal sealed class RunningGateway : IAsyncDisposable
     private static GatewaySurroundings Surroundings(TimeProvider? clock, ILoggerFactory? logs, List<string> announced, bool wantsSetupCode = false) => new()
     {
         Announce = announced.Add,
+        ReadableForms = Postern.Cli.Export.SessionBundle.Readable,
         WantsSetupCode = wantsSetupCode,
         Clock = clock ?? TimeProvider.System,
         Logs = logs ?? Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,

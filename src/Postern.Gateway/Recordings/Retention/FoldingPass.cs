@@ -14,16 +14,13 @@ internal sealed class FoldingPass(DataKeyFile keys, RecordingIndex index, Record
     /// <summary>Kind of the occurrence that tells of a segment that was folded.</summary>
     public const string Kind = "journal.folded";
 
-    private const int Looks = 10;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-
     /// <summary>Folds what can be folded.</summary>
     /// <returns>Bytes of disk that came back.</returns>
     /// <exception cref="RecordingException">A segment is damaged, or the journal cannot be written.</exception>
     public async ValueTask<long> RunAsync(CancellationToken cancellationToken)
     {
         var sessions = await keys.UnfoldedAsync().ConfigureAwait(false);
-        if (sessions.IsEmpty || !await AreTombstonesSignedAsync(cancellationToken).ConfigureAwait(false)) return 0;
+        if (sessions.IsEmpty || !await JournalSignature.ReachesAsync(recorder, clock, cancellationToken).ConfigureAwait(false)) return 0;
         var open = OpenSegment();
         var waiting = new SortedDictionary<int, HashSet<OperationId>>();
         var done = new List<string>();
@@ -71,29 +68,6 @@ internal sealed class FoldingPass(DataKeyFile keys, RecordingIndex index, Record
             await recorder.NoteAsync(new Occurrence(Kind, clock.GetUtcNow(), [new("segment", segment.ToString(CultureInfo.InvariantCulture)), new("bytes", folded.GivenBack.ToString(CultureInfo.InvariantCulture))]), CancellationToken.None).ConfigureAwait(false);
         }
         return (givenBack, operations);
-    }
-
-    /// <summary>The journal signs within a second; false when it is broken.</summary>
-    private async ValueTask<bool> AreTombstonesSignedAsync(CancellationToken cancellationToken)
-    {
-        var told = recorder.DurableSequence;
-        // A checkpoint cannot cover itself, and nothing has to be said of the last record when that is one.
-        for (var look = 0; look < Looks; look++)
-        {
-            if (recorder.SignedSequence >= told - 1) return true;
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            using var second = clock.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, Interval, Timeout.InfiniteTimeSpan);
-            try
-            {
-                await recorder.WaitPastAsync(long.MaxValue, patience.Token).ConfigureAwait(false);
-                return false;
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                // A second is over.
-            }
-        }
-        return false;
     }
 
     /// <summary>The segment that is written to, or will be: the last that is there.</summary>

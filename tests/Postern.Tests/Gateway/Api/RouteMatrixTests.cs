@@ -125,6 +125,7 @@ public sealed class RouteMatrixTests : IAsyncLifetime
         "acceptDefinition" => ("/connections/shop/definitions/accept", """{"name":"refund","seenHash":"0"}""", 409),
         "getApproval" => ($"/approvals/{hold}", "", 200),
         "getSession" => ($"/sessions/{session}", "", 200),
+        "bundleSession" => ($"/sessions/{session}/bundle", "", 200),
         "eraseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/erase", """{"reason":"r"}""", 404),
         "holdSession" => ($"/sessions/{session}/hold", """{"reason":"r"}""", 200),
         "releaseSession" => ("/sessions/01JQZZZZZZZZZZZZZZZZZZZZZZ/release", """{"reason":"r"}""", 404),

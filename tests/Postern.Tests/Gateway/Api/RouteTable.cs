@@ -43,7 +43,7 @@ internal static class RouteTable
     public static readonly ImmutableArray<ApiRoute> Routes =
     [
         .. ControlRoutes.Of(null!), .. ToolRoutes.Of(null!), .. RevocationRoutes.Of(null!), .. PolicyRoutes.Of(null!, null!, "", TimeProvider.System), .. QuestionRoutes.Of(null!),
-        .. RecordingRoutes.Of(null!, null!), .. GrantRoutes.Of(null!), .. RetentionRoutes.Of(null!),
+        .. RecordingRoutes.Of(null!, null!), .. GrantRoutes.Of(null!), .. RetentionRoutes.Of(null!), BundleRoute.Of(null!),
     ];
 
     /// <summary>What the auditor's rule permits.</summary>
