@@ -129,21 +129,19 @@ public sealed class FolderStorage : IJournalStorage
     private static extern int NativeClose(int descriptor);
 #pragma warning restore SYSLIB1054, CA5392
 
-    /// <summary>How long the segment in a file is, folded or not; null when there is none.</summary>
+    /// <summary>How long the segment in a file is, folded or not; null when there is none. One that cannot be read is as long as its file.</summary>
     internal static long? LengthOf(string path)
     {
+        if (new FileInfo(path) is not { Exists: true } known) return null;
         try
         {
-            using var file = FoldedFile.Unfold(new DiskFile(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)), Path.GetFileName(path));
+            using var file = FoldedFile.Unfold(new DiskFile(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)), known.Name);
             return file.Length;
         }
-        catch (FileNotFoundException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return null;
-        }
-        catch (DirectoryNotFoundException)
-        {
-            return null;
+            // Whoever reads it is told; whoever counts must not fall over it.
+            return known.Length;
         }
     }
 

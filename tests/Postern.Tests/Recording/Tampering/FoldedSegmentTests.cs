@@ -215,6 +215,21 @@ public sealed class FoldedSegmentTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Whoever_counts_bytes_counts_the_segment_and_does_not_fall_over_a_damaged_one()
+    {
+        var journal = new JournalReader(Journal);
+        var whole = journal.BytesFrom(JournalPosition.Begin);
+        SegmentFolding.Fold(Journal, 1, _erased, CancellationToken.None);
+        Assert.Equal(whole, journal.BytesFrom(JournalPosition.Begin));
+        var bytes = File.ReadAllBytes(Segment);
+        bytes[^1] = 0xff;
+        File.WriteAllBytes(Segment, bytes);
+
+        Assert.Equal(bytes.Length, journal.BytesFrom(JournalPosition.Begin));
+        Assert.Contains("its table does not fit", Assert.Single(Report().Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_damaged_segment_is_left_as_it_is()
     {
         var bytes = File.ReadAllBytes(Segment);
