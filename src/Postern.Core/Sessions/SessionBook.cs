@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Postern.Core.Operations;
 
 namespace Postern.Core.Sessions;
@@ -104,6 +105,7 @@ public sealed class SessionBook(TimeProvider clock)
 
     private readonly record struct Key(string Identity, string? Agent, string Connection, string? ClientRun, ActivityTraceId Trace);
 
+    [StructLayout(LayoutKind.Auto)]
     private readonly record struct Traces(DateTimeOffset Since, int Count);
 
     private sealed class Entry(string id)
