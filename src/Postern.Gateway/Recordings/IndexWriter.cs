@@ -28,7 +28,8 @@ internal sealed class IndexWriter : IDisposable
     private readonly Dictionary<RecordedDecision, string?> _rules = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<RecordedIdentity, (string Key, long[] Terms)> _identities = new(ReferenceEqualityComparer.Instance);
 
-    private readonly List<Taken> _taken = [];
+    // In the order of the record, which is that of their numbers.
+    private readonly Queue<Taken> _taken = [];
     private readonly Dictionary<string, Taken> _open = new(StringComparer.Ordinal);
     private long _next;
 
@@ -57,7 +58,7 @@ internal sealed class IndexWriter : IDisposable
         {
             case RecordedIntent intent:
                 var taken = new Taken(record.Position, record.Sequence, intent, record.Content, _sessions.Begins(intent, _next++));
-                _taken.Add(taken);
+                _taken.Enqueue(taken);
                 _open[intent.Op] = taken;
                 break;
             case RecordedClearing clearing:
@@ -78,8 +79,7 @@ internal sealed class IndexWriter : IDisposable
     /// <summary>Writes what was taken, and notes where to go on. Nothing may be taken afterwards.</summary>
     public void Finish(string journal, JournalRecord last)
     {
-        var number = _next - _taken.Count;
-        foreach (var taken in _taken) Write(number++, taken);
+        while (_taken.TryDequeue(out var taken)) Write(taken);
         _rows.Finish();
         _chunks.Finish();
         _sessions.Finish();
@@ -107,6 +107,8 @@ internal sealed class IndexWriter : IDisposable
             begun.Ending = ending;
             begun.EndedBy = sequence;
             begun.Session.Ended(ending);
+            // What is known whole is not held any longer than what came before it.
+            while (_taken.TryPeek(out var first) && first.Ending is not null) Write(_taken.Dequeue());
             return;
         }
         // Its intent is in the file already; if it is not among what is open there, it was ended before.
@@ -131,8 +133,9 @@ internal sealed class IndexWriter : IDisposable
         return found;
     }
 
-    private void Write(long number, Taken taken)
+    private void Write(Taken taken)
     {
+        var number = _next - _taken.Count - 1;
         var (intent, ending) = (taken.Intent, taken.Ending);
         var (key, ofIdentity) = IdentityOf(intent.Identity);
         var (summary, ofParts) = PartsOf(intent.Parts);
