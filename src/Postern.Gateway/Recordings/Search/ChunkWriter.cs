@@ -160,7 +160,7 @@ internal sealed class ChunkWriter : IDisposable
     {
         WriteFresh();
         var bits = Math.Min(BitOperations.Log2((uint)(_open.Pairs / PairsInBlock) + 1), MostBits);
-        using (var all = new TermPairs())
+        using (var all = new TermPairs((int)Math.Clamp(_open.Pairs, 1, _limits.ChunkPairs)))
         {
             Read("select block from fresh where id > ?1", 0, row => TermBlock.ReadAll(row.Bytes(0), 0, all));
             WriteWords(_open.Id, bits, all);

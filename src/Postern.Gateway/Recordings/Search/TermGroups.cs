@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Security.Cryptography;
 
 namespace Postern.Gateway.Recordings.Search;
 
@@ -11,6 +12,9 @@ internal sealed class TermGroups : IDisposable
 {
     private const int PairsInHeap = 256;
     private const int MostHeapBits = 14;
+
+    // Whoever makes requests chooses their terms, and could choose many that look for one place; where that is, only this process knows (attack D07).
+    private static readonly ulong Secret = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 
     private ulong[] _terms = [];
     private ushort[] _slots = [];
@@ -73,6 +77,7 @@ internal sealed class TermGroups : IDisposable
     {
         if (terms.IsEmpty) return;
         var size = (int)BitOperations.RoundUpToPowerOf2((uint)terms.Length * 2);
+        var towards = 64 - BitOperations.Log2((uint)size);
         Rent(ref _table, size);
         Rent(ref _group, terms.Length);
         Rent(ref _keys, terms.Length);
@@ -82,12 +87,12 @@ internal sealed class TermGroups : IDisposable
         var table = _table.AsSpan(0, size);
         var (group, keys, counts) = (_group, _keys, _counts);
         table.Clear();
-        // 1. Which are the same: their last bits say where to look.
+        // 1. Which are the same.
         var groups = 0;
         for (var at = 0; at < terms.Length; at++)
         {
             var term = terms[at];
-            for (var place = (int)term & (size - 1); ; place = (place + 1) & (size - 1))
+            for (var place = (int)((term * Secret) >> towards); ; place = (place + 1) & (size - 1))
             {
                 var known = table[place] - 1;
                 if (known < 0)

@@ -7,8 +7,15 @@ internal sealed class TermPairs : IDisposable
 {
     private const int First = 4 * 1024;
 
-    private ulong[] _terms = ArrayPool<ulong>.Shared.Rent(First);
-    private ushort[] _slots = ArrayPool<ushort>.Shared.Rent(First);
+    private ulong[] _terms;
+    private ushort[] _slots;
+
+    /// <param name="expected">Room for so many at once.</param>
+    public TermPairs(int expected = First)
+    {
+        _terms = ArrayPool<ulong>.Shared.Rent(expected);
+        _slots = ArrayPool<ushort>.Shared.Rent(expected);
+    }
 
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
