@@ -8,6 +8,9 @@ namespace Postern.Tests.Cli;
 [Guarantee("G4")]
 public sealed class BundleThroughTheApiTests : IAsyncLifetime
 {
+    /// <summary>What docs/learn/evidence.md says.</summary>
+    internal const string CommandOfThePage = "postern sessions export SESSION --as bundle --to evidence.zip";
+
     private const string Policy = RunningGateway.Policy +
         """
 
@@ -95,7 +98,7 @@ public sealed class BundleThroughTheApiTests : IAsyncLifetime
         Assert.Equal("mine", await File.ReadAllTextAsync(Bundle, TestContext.Current.CancellationToken));
     }
 
-    private Task<CommandLineResult> ExportAsync(string subject) => CommandLine.RunAsync(["sessions", "export", _session, "--as", "bundle", "--to", Bundle], As(subject));
+    private Task<CommandLineResult> ExportAsync(string subject) => CommandLine.RunAsync([.. CommandOfThePage.Replace("SESSION", _session, StringComparison.Ordinal).Replace("evidence.zip", Bundle, StringComparison.Ordinal).Split(' ').Skip(1)], As(subject));
 
     private Dictionary<string, string> As(string subject) => new() { ["POSTERN_GATEWAY"] = _gateway.Host.Url, ["POSTERN_TOKEN"] = _gateway.TokenOf(subject) };
 
