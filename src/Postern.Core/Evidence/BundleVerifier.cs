@@ -134,7 +134,7 @@ public static class BundleVerifier
             if (!opener.TryRead(scanner, memo: null, withSaid: true, withContent: true, out var payload, out var content, out var closed, out var unreadable)) { problem = $"record {sequence}: {unreadable}"; return []; }
             _ = JournalScan.TryReadOperation(scanner.Json, out var operation);
             if (!byOperation.TryGetValue(operation, out var records)) byOperation.Add(operation, records = []);
-            records.Add(new JournalRecord(default, default, sequence, scanner.Head.Type, payload, content, closed));
+            records.Add(new JournalRecord(default, default, sequence, scanner.Head.Type, payload, content, closed, scanner.Head.IsInPieces));
             if (count++ == 0) first = sequence;
             last = sequence;
         }

@@ -12,135 +12,127 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
 {
     private const int InArray = -1;
 
-    private readonly ReadOnlySpan<byte> _utf8 = utf8;
+    // In place of an offset: `_fault` says what is wrong.
+    private const int Failed = -1;
+
+    private readonly ref byte _utf8 = ref MemoryMarshal.GetReference(utf8);
+    private readonly int _length = utf8.Length;
     private readonly Span<int> _levels = levels;
     private readonly int _maxDepth = maxDepth;
     private readonly int _maxNames = maxNames;
-    private int _at;
-    private int _depth;
     private JsonFault? _fault;
 
+    // Large answers are read here from their first to their last byte, so the offset and the innermost level stay in registers.
     public JsonFault? Run(ref NameList names)
     {
-        SkipSpace();
-        if (_at == _utf8.Length) return new JsonFault(JsonFaultKind.Empty, 0, "a document");
+        var at = Space(0);
+        if (at == _length) return new JsonFault(JsonFaultKind.Empty, 0, "a document");
+        var depth = 0;
+        var level = InArray;
         while (true)
         {
-            if (!Value(ref names, out var opened)) return _fault;
-            if (opened) continue;
-            if (!AfterValue(ref names, out var ended)) return _fault;
-            if (ended) break;
-        }
-        return _at == _utf8.Length ? null : new JsonFault(JsonFaultKind.TrailingBytes, _at, "the end");
-    }
-
-    /// <summary>Reads a value, or opens one: then the next value is its first (an empty container is a value).</summary>
-    private bool Value(ref NameList names, out bool opened)
-    {
-        opened = false;
-        if (_at == _utf8.Length) return Wrong("a value");
-        var first = _utf8[_at];
-        switch (first)
-        {
-            case (byte)'"': return Text(out _);
-            case (byte)'{': return Open(ref names, (byte)'}', names.Count, out opened);
-            case (byte)'[': return Open(ref names, (byte)']', InArray, out opened);
-            case (byte)'t': return Literal("true"u8, "`true`");
-            case (byte)'f': return Literal("false"u8, "`false`");
-            case (byte)'n': return Literal("null"u8, "`null`");
-            case (byte)'-' or (>= (byte)'0' and <= (byte)'9'): return Number();
-            default: return Wrong("a value");
-        }
-    }
-
-    private bool Open(ref NameList names, byte close, int level, out bool opened)
-    {
-        opened = false;
-        if (_depth >= _maxDepth) return Fail(new JsonFault(JsonFaultKind.TooDeep, _at, $"at most {_maxDepth} arrays and objects in each other"));
-        _at++;
-        SkipSpace();
-        if (_at < _utf8.Length && _utf8[_at] == close)
-        {
-            _at++;
-            return true;
-        }
-        _levels[_depth++] = level;
-        opened = true;
-        return level == InArray || Name(ref names);
-    }
-
-    /// <summary>Follows commas and closing brackets up to the next value, or to the document's end.</summary>
-    private bool AfterValue(ref NameList names, out bool ended)
-    {
-        ended = false;
-        while (true)
-        {
-            SkipSpace();
-            if (_depth == 0)
+            // A value, or what opens one: then the next value is its first (an empty container is a value).
+            var first = at < _length ? At(at) : (byte)0;
+            switch (first)
             {
-                ended = true;
-                return true;
+                case (byte)'"':
+                    at = Text(at + 1, out _);
+                    break;
+                case (byte)'{' or (byte)'[':
+                    if (depth >= _maxDepth) return new JsonFault(JsonFaultKind.TooDeep, at, $"at most {_maxDepth} arrays and objects in each other");
+                    at = Space(at + 1);
+                    if (at < _length && At(at) == (first == '{' ? '}' : ']'))
+                    {
+                        at++;
+                        break;
+                    }
+                    _levels[depth++] = level = first == '{' ? names.Count : InArray;
+                    if (level != InArray && (at = Name(at, level, ref names)) < 0) return _fault;
+                    continue;
+                case (byte)'t': at = Literal(at, "true"u8, "`true`"); break;
+                case (byte)'f': at = Literal(at, "false"u8, "`false`"); break;
+                case (byte)'n': at = Literal(at, "null"u8, "`null`"); break;
+                case (byte)'-' or (>= (byte)'0' and <= (byte)'9'): at = Number(at); break;
+                default: at = Wrong(at, "a value"); break;
             }
-            var level = _levels[_depth - 1];
-            var next = _at < _utf8.Length ? _utf8[_at] : (byte)0;
-            if (next == (byte)',')
+            // Commas and closing brackets behind it, up to the next value, or to the document's end.
+            while (true)
             {
-                _at++;
-                SkipSpace();
-                return level == InArray || Name(ref names);
+                if (at < 0) return _fault;
+                at = Space(at);
+                if (depth == 0) return at == _length ? null : new JsonFault(JsonFaultKind.TrailingBytes, at, "the end");
+                var next = at < _length ? At(at) : (byte)0;
+                if (next == (byte)',')
+                {
+                    at = Space(at + 1);
+                    if (level != InArray && (at = Name(at, level, ref names)) < 0) return _fault;
+                    break;
+                }
+                if (level == InArray)
+                {
+                    if (next != (byte)']') return Fault(at, "`,` or `]`");
+                }
+                else
+                {
+                    if (next != (byte)'}') return Fault(at, "`,` or `}`");
+                    if (!names.Close(level, out var twice)) return new JsonFault(JsonFaultKind.DuplicateName, twice, "each name once");
+                }
+                at++;
+                level = --depth == 0 ? InArray : _levels[depth - 1];
             }
-            if (level == InArray)
-            {
-                if (next != (byte)']') return Wrong("`,` or `]`");
-            }
-            else
-            {
-                if (next != (byte)'}') return Wrong("`,` or `}`");
-                if (!names.Close(level, out var twice)) return Fail(new JsonFault(JsonFaultKind.DuplicateName, twice, "each name once"));
-            }
-            _at++;
-            _depth--;
         }
     }
 
-    private bool Name(ref NameList names)
+    /// <summary>From a name to the value behind it.</summary>
+    private int Name(int at, int level, ref NameList names)
     {
-        if (_at == _utf8.Length || _utf8[_at] != (byte)'"') return Wrong("a name in double quotes");
-        var start = _at + 1;
-        if (!Text(out var isEscaped)) return false;
-        var level = _levels[_depth - 1];
+        if (at == _length || At(at) != (byte)'"') return Wrong(at, "a name in double quotes");
+        var start = at + 1;
+        at = Text(start, out var isEscaped);
+        if (at < 0) return Failed;
         if (names.Count - level >= _maxNames) return Fail(new JsonFault(JsonFaultKind.TooManyNames, start, $"at most {_maxNames} names"));
-        switch (names.Add(level, start, _at - 1 - start, isEscaped))
+        switch (names.Add(level, start, at - 1 - start, isEscaped))
         {
             case NameVerdict.Twice: return Fail(new JsonFault(JsonFaultKind.DuplicateName, start, "each name once"));
             case NameVerdict.Nul: return Fail(new JsonFault(JsonFaultKind.NulInName, start, "a name without `\\u0000`"));
         }
-        SkipSpace();
-        if (_at == _utf8.Length || _utf8[_at] != (byte)':') return Wrong("`:`");
-        _at++;
-        SkipSpace();
-        return true;
+        at = Space(at);
+        if (at == _length || At(at) != (byte)':') return Wrong(at, "`:`");
+        return Space(at + 1);
     }
 
-    private bool Text(out bool isEscaped)
+    /// <summary>From behind the opening quote to behind the closing one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Text(int at, out bool isEscaped)
     {
         isEscaped = false;
-        _at++;
+        if (at + Vector256<byte>.Count <= _length && SpecialIn(at) is not 0 and var special)
+        {
+            var end = at + BitOperations.TrailingZeroCount(special);
+            if (At(end) == (byte)'"') return end + 1;
+        }
+        return LongText(at, out isEscaped);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int LongText(int at, out bool isEscaped)
+    {
+        isEscaped = false;
         while (true)
         {
-            _at = Special(_at);
-            if (_at == _utf8.Length) return Wrong("`\"`");
-            switch (_utf8[_at])
+            at = Special(at);
+            if (at == _length) return Wrong(at, "`\"`");
+            switch (At(at))
             {
                 case (byte)'"':
-                    _at++;
-                    return true;
+                    return at + 1;
                 case (byte)'\\':
                     isEscaped = true;
-                    if (!Escape()) return false;
+                    at = Escape(at);
+                    if (at < 0) return Failed;
                     break;
                 default:
-                    return Wrong("control characters in a string to be escaped");
+                    return Wrong(at, "control characters in a string to be escaped");
             }
         }
     }
@@ -148,95 +140,92 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
     /// <summary>What ends a run of plain characters in a string: the quote, the escape, and controls, which must be escaped; the end when there is none.</summary>
     private readonly int Special(int at)
     {
-        ref var first = ref MemoryMarshal.GetReference(_utf8);
-        while (at + Vector256<byte>.Count <= _utf8.Length)
+        for (; at + Vector256<byte>.Count <= _length; at += Vector256<byte>.Count)
         {
-            var bytes = Vector256.LoadUnsafe(ref first, (nuint)at);
-            var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
-            var bits = special.ExtractMostSignificantBits();
-            if (bits != 0) return at + BitOperations.TrailingZeroCount(bits);
-            at += Vector256<byte>.Count;
+            if (SpecialIn(at) is not 0 and var special) return at + BitOperations.TrailingZeroCount(special);
         }
-        while (at < _utf8.Length && Unsafe.Add(ref first, at) is not ((byte)'"' or (byte)'\\' or < (byte)' ')) at++;
+        while (at < _length && At(at) is not ((byte)'"' or (byte)'\\' or < (byte)' ')) at++;
         return at;
     }
 
-    private bool Escape()
+    /// <summary>A bit for each such byte of the next 32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint SpecialIn(int at)
     {
-        var start = _at++;
-        if (_at == _utf8.Length) return Wrong("an escape");
-        if (_utf8[_at] != (byte)'u')
-        {
-            if (!"\"\\/bfnrt"u8.Contains(_utf8[_at])) return Wrong("one of `\"\\/bfnrtu` after `\\`");
-            _at++;
-            return true;
-        }
-        if (!Hex(out var unit)) return false;
-        if (!char.IsSurrogate((char)unit)) return true;
-        const string pair = "a high surrogate followed at once by a low one";
-        if (char.IsLowSurrogate((char)unit) || !_utf8[_at..].StartsWith("\\u"u8)) return Fail(new JsonFault(JsonFaultKind.LoneSurrogate, start, pair));
-        _at++;
-        if (!Hex(out var low)) return false;
-        return char.IsLowSurrogate((char)low) || Fail(new JsonFault(JsonFaultKind.LoneSurrogate, start, pair));
+        var bytes = Vector256.LoadUnsafe(ref _utf8, (nuint)at);
+        var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
+        return special.ExtractMostSignificantBits();
     }
 
-    /// <summary>Reads the four digits after the <c>u</c> that the scan stands on.</summary>
-    private bool Hex(out int unit)
+    /// <summary>From a backslash to behind the escape, and behind the second of a pair.</summary>
+    private int Escape(int at)
+    {
+        var start = at++;
+        if (at == _length) return Wrong(at, "an escape");
+        if (At(at) != (byte)'u') return "\"\\/bfnrt"u8.Contains(At(at)) ? at + 1 : Wrong(at, "one of `\"\\/bfnrtu` after `\\`");
+        at = Hex(at, out var unit);
+        if (at < 0 || !char.IsSurrogate((char)unit)) return at;
+        const string pair = "a high surrogate followed at once by a low one";
+        if (char.IsLowSurrogate((char)unit) || _length - at < 2 || At(at) != (byte)'\\' || At(at + 1) != (byte)'u') return Fail(new JsonFault(JsonFaultKind.LoneSurrogate, start, pair));
+        at = Hex(at + 1, out var low);
+        return at < 0 || char.IsLowSurrogate((char)low) ? at : Fail(new JsonFault(JsonFaultKind.LoneSurrogate, start, pair));
+    }
+
+    /// <summary>From a <c>u</c> to behind the four digits that follow it.</summary>
+    private int Hex(int at, out int unit)
     {
         unit = 0;
-        _at++;
-        for (var i = 0; i < 4; i++, _at++)
+        at++;
+        for (var i = 0; i < 4; i++, at++)
         {
-            if (_at == _utf8.Length || !char.IsAsciiHexDigit((char)_utf8[_at])) return Wrong("four hexadecimal digits");
-            unit = (unit << 4) | JsonText.HexValue(_utf8[_at]);
+            if (at == _length || !char.IsAsciiHexDigit((char)At(at))) return Wrong(at, "four hexadecimal digits");
+            unit = (unit << 4) | JsonText.HexValue(At(at));
         }
-        return true;
+        return at;
     }
 
-    private bool Number()
+    private int Number(int at)
     {
-        if (_utf8[_at] == (byte)'-') _at++;
-        if (_at < _utf8.Length && _utf8[_at] == (byte)'0') _at++;
-        else if (!Digits()) return false;
-        if (_at < _utf8.Length && _utf8[_at] == (byte)'.')
+        if (At(at) == (byte)'-') at++;
+        if (at < _length && At(at) == (byte)'0') at++;
+        else if ((at = Digits(at)) < 0) return Failed;
+        if (at < _length && At(at) == (byte)'.' && (at = Digits(at + 1)) < 0) return Failed;
+        if (at < _length && (At(at) | 0x20) == 'e')
         {
-            _at++;
-            if (!Digits()) return false;
+            at++;
+            if (at < _length && At(at) is (byte)'+' or (byte)'-') at++;
+            at = Digits(at);
         }
-        if (_at < _utf8.Length && (_utf8[_at] | 0x20) == 'e')
-        {
-            _at++;
-            if (_at < _utf8.Length && _utf8[_at] is (byte)'+' or (byte)'-') _at++;
-            if (!Digits()) return false;
-        }
-        return true;
+        return at;
     }
 
-    private bool Digits()
+    private int Digits(int at)
     {
-        var start = _at;
-        while (_at < _utf8.Length && char.IsAsciiDigit((char)_utf8[_at])) _at++;
-        return _at > start || Wrong("a digit");
+        var start = at;
+        while (at < _length && char.IsAsciiDigit((char)At(at))) at++;
+        return at > start ? at : Wrong(at, "a digit");
     }
 
-    private bool Literal(ReadOnlySpan<byte> text, string expected)
+    private int Literal(int at, ReadOnlySpan<byte> text, string expected) =>
+        MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref _utf8, at), _length - at).StartsWith(text) ? at + text.Length : Wrong(at, expected);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly byte At(int at) => Unsafe.Add(ref _utf8, at);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly int Space(int at)
     {
-        if (!_utf8[_at..].StartsWith(text)) return Wrong(expected);
-        _at += text.Length;
-        return true;
+        while (at < _length && At(at) <= ' ' && At(at) is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') at++;
+        return at;
     }
 
-    private void SkipSpace()
-    {
-        while (_at < _utf8.Length && _utf8[_at] <= ' ' && _utf8[_at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') _at++;
-    }
+    private int Wrong(int at, string expected) => Fail(Fault(at, expected));
 
-    private bool Wrong(string expected) =>
-        Fail(new JsonFault(JsonFaultKind.NotJson, _at, expected, _at < _utf8.Length ? _utf8[_at] : -1));
+    private readonly JsonFault Fault(int at, string expected) => new(JsonFaultKind.NotJson, at, expected, at < _length ? At(at) : -1);
 
-    private bool Fail(JsonFault fault)
+    private int Fail(JsonFault fault)
     {
         _fault = fault;
-        return false;
+        return Failed;
     }
 }

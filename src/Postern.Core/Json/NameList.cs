@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Postern.Core.Json;
 
@@ -17,20 +18,25 @@ internal enum NameVerdict
 /// can share it, whoever chose them. Those of large ones are compared once, sorted by hash, when the object closes. The hash is keyed per process, so that nobody can
 /// choose names that collide (guarantees D07).
 /// </summary>
-internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entries, Span<byte> scratch)
+internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entries, Span<ulong> marks, Span<byte> scratch)
 {
     // Up to here comparing with every name before is cheaper than sorting.
     private const int Small = 24;
 
+    /// <summary>Marks are compared so many at a time, and read beyond the last that counts: there is room for so many more of them than of entries.</summary>
+    public const int Stride = 8;
+
     private readonly ReadOnlySpan<byte> _utf8 = utf8;
     private Span<Entry> _entries = entries;
+    private Span<ulong> _marks = marks;
     private Span<byte> _scratch = scratch;
     private Entry[]? _rented;
+    private ulong[]? _rentedMarks;
     private byte[]? _rentedScratch;
 
     /// <summary>One name as it stands in the document, without its quotes.</summary>
     [StructLayout(LayoutKind.Auto)]
-    internal readonly record struct Entry(ulong Mark, int Start, int Length, bool IsEscaped);
+    internal readonly record struct Entry(int Start, int Length, bool IsEscaped);
 
     public int Count { get; private set; }
 
@@ -43,17 +49,29 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
             name = Unescape(name);
             if (name.Contains((byte)0)) return NameVerdict.Nul;
         }
-        var entry = new Entry(MarkOf(name), start, length, isEscaped);
-        if (Count - level <= Small)
+        var entry = new Entry(start, length, isEscaped);
+        var mark = MarkOf(name);
+        if (Count - level <= Small && IsThere(level, mark, entry)) return NameVerdict.Twice;
+        if (Count == _entries.Length) Grow();
+        _entries[Count] = entry;
+        _marks[Count++] = mark;
+        return NameVerdict.New;
+    }
+
+    private bool IsThere(int level, ulong mark, Entry entry)
+    {
+        ref var known = ref MemoryMarshal.GetReference(_marks);
+        for (var from = level; from < Count; from += Stride)
         {
-            foreach (ref readonly var other in _entries[level..Count])
+            var same = Vector512.Equals(Vector512.LoadUnsafe(ref known, (nuint)from), Vector512.Create(mark)).ExtractMostSignificantBits();
+            // What stands behind the last is of objects that are closed.
+            if (Count - from < Stride) same &= (1UL << (Count - from)) - 1;
+            for (; same != 0; same &= same - 1)
             {
-                if (other.Mark == entry.Mark && AreSame(other, entry)) return NameVerdict.Twice;
+                if (AreSame(_entries[from + BitOperations.TrailingZeroCount(same)], entry)) return true;
             }
         }
-        if (Count == _entries.Length) Grow();
-        _entries[Count++] = entry;
-        return NameVerdict.New;
+        return false;
     }
 
     /// <summary>Ends the object whose first name is at <paramref name="level"/>; false when a name stands in it twice.</summary>
@@ -63,20 +81,21 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
         var own = _entries[level..Count];
         Count = level;
         if (own.Length <= Small) return true;
-        foreach (ref var entry in own)
+        var hashes = _marks[level..(level + own.Length)];
+        for (var i = 0; i < own.Length; i++)
         {
-            var name = _utf8.Slice(entry.Start, entry.Length);
-            entry = entry with { Mark = HashOf(entry.IsEscaped ? Unescape(name) : name) };
+            var name = _utf8.Slice(own[i].Start, own[i].Length);
+            hashes[i] = HashOf(own[i].IsEscaped ? Unescape(name) : name);
         }
-        // By place within one hash, so that the name reported is the later one.
-        own.Sort(static (one, other) => one.Mark != other.Mark ? one.Mark.CompareTo(other.Mark) : one.Start.CompareTo(other.Start));
+        hashes.Sort(own);
         for (var i = 1; i < own.Length; i++)
         {
             // Equal names have equal hashes and so stand in one run; unequal ones almost never share it.
-            for (var j = i - 1; j >= 0 && own[j].Mark == own[i].Mark; j--)
+            for (var j = i - 1; j >= 0 && hashes[j] == hashes[i]; j--)
             {
                 if (!AreSame(own[j], own[i])) continue;
-                twice = own[i].Start;
+                // The later one is reported.
+                twice = Math.Max(own[i].Start, own[j].Start);
                 return false;
             }
         }
@@ -86,8 +105,10 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
     public void Dispose()
     {
         if (_rented is not null) ArrayPool<Entry>.Shared.Return(_rented);
+        if (_rentedMarks is not null) ArrayPool<ulong>.Shared.Return(_rentedMarks);
         if (_rentedScratch is not null) ArrayPool<byte>.Shared.Return(_rentedScratch);
         _rented = null;
+        _rentedMarks = null;
         _rentedScratch = null;
     }
 
@@ -125,6 +146,10 @@ internal ref struct NameList(ReadOnlySpan<byte> utf8, Span<NameList.Entry> entri
         _entries.CopyTo(larger);
         if (_rented is not null) ArrayPool<Entry>.Shared.Return(_rented);
         _entries = _rented = larger;
+        var largerMarks = ArrayPool<ulong>.Shared.Rent(_entries.Length + Stride);
+        _marks.CopyTo(largerMarks);
+        if (_rentedMarks is not null) ArrayPool<ulong>.Shared.Return(_rentedMarks);
+        _marks = _rentedMarks = largerMarks;
     }
 
     /// <summary>Equal for equal names; mostly unequal for others: their first and last bytes, and the length.</summary>

@@ -36,14 +36,18 @@ public static class StrictJson
         return Scan(utf8, Math.Max(maxDepth, 0), maxNames);
     }
 
+    // Of all open objects together; more are kept in rented memory.
+    private const int FirstNames = 64;
+
     private static JsonFault? Scan(ReadOnlySpan<byte> utf8, int maxDepth, int maxNames)
     {
         // A level is kept as the number of names seen when it opened, or -1 for an array.
         int[]? rented = maxDepth > DefaultMaxDepth ? ArrayPool<int>.Shared.Rent(Math.Min(maxDepth, utf8.Length) + 1) : null;
         var levels = rented ?? stackalloc int[DefaultMaxDepth + 1];
-        Span<NameList.Entry> firstNames = stackalloc NameList.Entry[32];
+        Span<NameList.Entry> firstNames = stackalloc NameList.Entry[FirstNames];
+        Span<ulong> firstMarks = stackalloc ulong[FirstNames + NameList.Stride];
         Span<byte> scratch = stackalloc byte[256];
-        var names = new NameList(utf8, firstNames, scratch);
+        var names = new NameList(utf8, firstNames, firstMarks, scratch);
         try
         {
             return new JsonScan(utf8, levels, maxDepth, maxNames).Run(ref names);

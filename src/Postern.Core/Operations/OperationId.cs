@@ -56,6 +56,17 @@ public readonly record struct OperationId(UInt128 Value)
     /// <inheritdoc/>
     public override string ToString() => string.Create(TextLength, this, static (text, id) => id.Format(text));
 
+    /// <summary>Writes the text form as ASCII, 26 bytes.</summary>
+    internal void Format(Span<byte> text)
+    {
+        var value = Value;
+        for (var i = TextLength - 1; i >= 0; i--)
+        {
+            text[i] = (byte)Alphabet[(int)(uint)(value & 31)];
+            value >>= 5;
+        }
+    }
+
     /// <summary>Writes the text form, 26 characters.</summary>
     internal void Format(Span<char> text)
     {

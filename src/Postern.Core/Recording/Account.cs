@@ -44,7 +44,7 @@ internal sealed class Account(Journal journal, OperationId operation, AccountOpt
     public ValueTask AppendAsync(FrameDirection direction, Masked<ReadOnlyMemory<byte>> content, int maskedValues, bool digestOnly = false)
     {
         var bytes = content.Value.Span;
-        var digest = Digest.Of(bytes);
+        var digest = ContentDigest.Of(bytes);
         ValueTask durable;
         JournalSlot slot;
         lock (_gate)
@@ -174,7 +174,7 @@ internal struct AccountFlow
     }
 
     /// <summary>
-    /// The running digest after one more frame: SHA-256 over the value before and the frame's own SHA-256. After the first frame it
+    /// The running digest after one more frame: SHA-256 over the value before and the frame's own digest. After the first frame it
     /// is that frame's own. Every byte enters it, and is hashed once.
     /// </summary>
     public static Digest Next(Digest running, Digest frame)

@@ -32,7 +32,7 @@ internal static class FoldedRecord
         var folded = new byte[begin + ContentBytes];
         record[..(begin + SessionKey.IdBytes)].CopyTo(folded);
         BinaryPrimitives.WriteUInt32LittleEndian(folded.AsSpan(MarkOffset), BinaryPrimitives.ReadUInt32LittleEndian(folded.AsSpan(MarkOffset)) | JournalFormat.FoldedFlag);
-        Digest.Of(content).CopyTo(folded.AsSpan(begin + SessionKey.IdBytes));
+        head.DigestOf(content).CopyTo(folded.AsSpan(begin + SessionKey.IdBytes));
         BinaryPrimitives.WriteUInt32LittleEndian(folded.AsSpan(folded.Length - sizeof(uint)), JournalFormat.Checksum(folded.AsSpan(0, folded.Length - sizeof(uint)), seed));
         return folded;
     }

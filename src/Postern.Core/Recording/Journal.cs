@@ -246,6 +246,7 @@ internal sealed class Journal : IDisposable
                 if ((checkpoint || closing) && (_segments.Unsigned > 0 || _clock.GetElapsedTime(_lastSigned) >= _heartbeat)) Sign();
                 Commit(flush: checkpoint || closing);
                 if (Volatile.Read(ref _change) is { } change) ChangeSigner(change);
+                if (closing) _segments.GiveRoomBack();
                 lock (_gate) _isPenTaken = false;
             }
         }

@@ -1,18 +1,19 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Postern.Core.Operations;
 
 namespace Postern.Core.Recording;
 
 /// <summary>
-/// The bytes of a journal, format version 4 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
+/// The bytes of a journal, format version 5 (docs/journal-format.md). A segment file is a prefix of 16 bytes followed by
 /// records; a record is a head of 32 bytes followed by its payload: one JSON object, then raw content. All integers are
 /// little-endian.
 /// </summary>
 internal static class JournalFormat
 {
     /// <summary>The version this code writes.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     /// <summary>The first version whose chain is over leaves and not over the records themselves.</summary>
     public const uint LeavesVersion = 4;
@@ -26,8 +27,14 @@ internal static class JournalFormat
     /// <summary>Stands in the type of a record besides when its sealed content was taken out of it (<see cref="FoldedRecord"/>).</summary>
     public const uint FoldedFlag = 0x200;
 
-    /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is; the chain is over leaves.</summary>
-    public const string Codec = "json+sealed+leaves";
+    /// <summary>Stands in the type of a record, from the fifth version on, whose digests of long content are over its pieces (<see cref="ContentDigest"/>).</summary>
+    public const uint PiecesFlag = 0x400;
+
+    /// <summary>The first version whose digests of long content are over its pieces.</summary>
+    public const uint PiecesVersion = 5;
+
+    /// <summary>One JSON object per record in UTF-8, then the kept content, sealed or as it is; the chain is over leaves, and digests of long content over its pieces.</summary>
+    public const string Codec = "json+sealed+pieces";
 
     /// <summary>Nothing is sealed.</summary>
     public const string NoDataKey = "none";
@@ -58,6 +65,7 @@ internal static class JournalFormat
     {
         OldestVersion => "json+content", // kept as it is
         < LeavesVersion => "json+sealed",
+        < PiecesVersion => "json+sealed+leaves",
         _ => Codec,
     };
 
@@ -88,7 +96,7 @@ internal static class JournalFormat
     {
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], (uint)head.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(record[8..], (uint)head.ContentLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[12..], head.IsSealed ? (uint)head.Type | SealedFlag : (uint)head.Type);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[12..], (uint)head.Type | (head.IsSealed ? SealedFlag : 0) | (head.IsInPieces ? PiecesFlag : 0));
         BinaryPrimitives.WriteInt64LittleEndian(record[16..], head.Sequence);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], head.Flushed);
         BinaryPrimitives.WriteUInt32LittleEndian(record, Checksum(record[4..(HeadBytes + head.Length)], seed));
@@ -98,11 +106,12 @@ internal static class JournalFormat
     public static RecordHead ReadHead(ReadOnlySpan<byte> record) => new(
         BinaryPrimitives.ReadInt32LittleEndian(record[4..]),
         BinaryPrimitives.ReadInt32LittleEndian(record[8..]),
-        (RecordType)(BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & ~(SealedFlag | FoldedFlag)),
+        (RecordType)(BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & ~(SealedFlag | FoldedFlag | PiecesFlag)),
         BinaryPrimitives.ReadInt64LittleEndian(record[16..]),
         BinaryPrimitives.ReadInt64LittleEndian(record[24..]),
         (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & SealedFlag) != 0,
-        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & FoldedFlag) != 0);
+        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & FoldedFlag) != 0,
+        (BinaryPrimitives.ReadUInt32LittleEndian(record[12..]) & PiecesFlag) != 0);
 
     /// <summary>True when the record's bytes are those that its checksum was made over.</summary>
     public static bool IsIntact(ReadOnlySpan<byte> record, uint seed) =>
@@ -164,13 +173,18 @@ public enum RecordType
 /// <param name="Flushed">The last sequence known to be durable when this record was written; tells a torn tail from damage.</param>
 /// <param name="IsSealed">True when the content is sealed with a key that it names.</param>
 /// <param name="IsFolded">True when that content was taken out; no writer writes such a record.</param>
+/// <param name="IsInPieces">True when digests of long content are over its pieces.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed, bool IsSealed = false, bool IsFolded = false)
+internal readonly record struct RecordHead(int Length, int ContentLength, RecordType Type, long Sequence, long Flushed, bool IsSealed = false, bool IsFolded = false, bool IsInPieces = false)
 {
+    /// <summary>The digest of content in such a record, as whoever checks it makes it.</summary>
+    public Digest DigestOf(ReadOnlySpan<byte> content) => IsInPieces ? ContentDigest.ByLibrary(content) : Digest.Of(content);
+
     /// <summary>False for lengths and types that no writer of this version makes.</summary>
     public bool IsPlausible =>
         Length is > 0 and <= JournalFormat.MaxPayloadBytes && ContentLength >= 0 && ContentLength < Length
         && Type is >= RecordType.Header and <= RecordType.Denials && Sequence > 0 && Flushed >= 0 && Flushed < Sequence
         && (!IsSealed || (Type is RecordType.Intent or RecordType.Frame or RecordType.Ending or RecordType.Denials && ContentLength >= SessionKey.OverheadBytes))
+        && (!IsInPieces || Type >= RecordType.Intent)
         && (!IsFolded || (IsSealed && Type != RecordType.Denials && ContentLength >= FoldedRecord.LeastContent));
 }

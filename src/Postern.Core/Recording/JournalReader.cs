@@ -21,8 +21,9 @@ public readonly record struct JournalPosition(int Segment, long Offset)
 /// <param name="Payload">What it says.</param>
 /// <param name="Content">The kept content; empty when there is none or it was not asked for.</param>
 /// <param name="Closed">Why what was said cannot be read: its key was destroyed, or is not here. Null when the record is whole.</param>
+/// <param name="IsInPieces">True when digests of long content are over its pieces (docs/journal-format.md).</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null);
+public readonly record struct JournalRecord(JournalPosition Position, JournalPosition Next, long Sequence, RecordType Type, RecordedPayload Payload, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null, bool IsInPieces = false);
 
 /// <summary>
 /// Reads a journal record by record, while it is written or afterwards. Checks lengths, checksums and payloads; whether the
@@ -143,7 +144,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         var total = -from.Offset;
         for (var segment = from.Segment; ; segment++)
         {
-            if (MovedSegment.LengthOf(folder, segment) is not { } length) return Math.Max(0, total);
+            if ((IsLast(segment) ? UsedLengthOf(segment) : LengthOf(segment)) is not { } length) return Math.Max(0, total);
             total += length;
         }
     }
@@ -157,6 +158,22 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
     /// <summary>The number in a segment's file name; null for other names.</summary>
     public static int? SegmentNumber(string name) => JournalFormat.TryReadSegmentName(name, out var number) ? number : null;
 
+    private long? UsedLengthOf(int segment)
+    {
+        if (LengthOf(segment) is not { } length) return null;
+        try
+        {
+            using var storage = FolderStorage.ForReading(folder);
+            using var file = storage.Open(SegmentFile(segment));
+            return JournalRoom.UsedLength(file);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Whoever reads it is told; whoever counts must not fall over it.
+            return length;
+        }
+    }
+
     private bool IsLast(int segment) => !MovedSegment.IsThere(folder, segment + 1);
 
     private static JournalRecord Take(SegmentScanner scanner, RecordOpener opener, int segment, int contentBytes, string name, PayloadMemo? memo)
@@ -167,7 +184,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
             throw new RecordingException($"file `{name}`, offset {scanner.Offset}, sequence {scanner.Head.Sequence}: {problem}");
         }
         return new JournalRecord(new JournalPosition(segment, scanner.Offset), new JournalPosition(segment, scanner.Next), scanner.Head.Sequence, scanner.Head.Type, payload,
-            content.Length <= contentBytes ? content : content[..contentBytes].ToArray(), closed);
+            content.Length <= contentBytes ? content : content[..contentBytes].ToArray(), closed, scanner.Head.IsInPieces);
     }
 
     private static IJournalFile Open(FolderStorage storage, string name)

@@ -41,7 +41,7 @@ internal static class JournalRecovery
                     $"the journal `{storage.Name}` is damaged: file `{problem.File}`, offset {problem.Offset}, sequence {problem.Sequence}: {problem.Text}; keep it as evidence, move the folder away and start again"));
             }
             cutFile = problem.File;
-            using (var file = storage.Open(problem.File)) cutBytes = file.Length - problem.Offset;
+            using (var file = storage.Open(problem.File)) cutBytes = JournalRoom.UsedLength(file) - problem.Offset;
             // A segment whose own header is torn never held a record; it goes as a whole.
             if (problem.Offset == 0)
             {
@@ -67,10 +67,10 @@ internal static class JournalRecovery
         long cut;
         using (var file = storage.Open(sound.Name))
         {
-            cut = file.Length - sound.Length;
+            cut = Math.Max(0, JournalRoom.UsedLength(file) - sound.Length);
             if (sound.Length > 0)
             {
-                if (cut > 0) file.SetLength(sound.Length);
+                if (file.Length > sound.Length) file.SetLength(sound.Length);
                 file.Flush();
                 return cut;
             }

@@ -22,6 +22,8 @@ internal sealed class JournalSegments : IDisposable
     private IJournalFile? _file;
     private long _fileLength;
     private long _flushedLength;
+    private long _roomEnd;
+    private readonly byte[] _room;
     private bool _flushFailed;
     private byte[] _batch = new byte[64 * 1024];
 
@@ -30,6 +32,8 @@ internal sealed class JournalSegments : IDisposable
         _storage = storage;
         Signer = signer;
         _segmentBytes = options.SegmentBytes;
+        // Only who waits for each flush gains by it.
+        _room = new byte[options.Durability == Durability.Strict ? options.RoomBytes : 0];
         _dataKey = options.DataKeys is null ? JournalFormat.NoDataKey : JournalFormat.SessionDataKey;
     }
 
@@ -96,9 +100,23 @@ internal sealed class JournalSegments : IDisposable
     public bool WantsRotation(JournalSlot slot) =>
         _fileLength + BatchLength + slot.Record.Length > _segmentBytes && _fileLength > JournalFormat.MaxHeaderBytes;
 
+    /// <summary>Takes back the room behind the last record. Everything must be written.</summary>
+    public void GiveRoomBack()
+    {
+        if (_roomEnd == 0) return;
+        _file!.SetLength(_fileLength);
+        _roomEnd = 0;
+    }
+
     /// <summary>Closes the segment and opens the next. Everything must be flushed.</summary>
     public void Rotate(DateTimeOffset now)
     {
+        if (_roomEnd > 0)
+        {
+            GiveRoomBack();
+            // INVARIANT: before the next segment has a name, so that none but the last ends in room after a power loss either.
+            _file!.Flush();
+        }
         _file?.Dispose();
         _file = null;
         CreateSegment(now);
@@ -108,7 +126,7 @@ internal sealed class JournalSegments : IDisposable
     public void Add(JournalSlot slot)
     {
         slot.Sequence = ++Sequence;
-        JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed, slot.IsSealed), _seed);
+        JournalFormat.WriteHead(slot.Record, new RecordHead(slot.Length, slot.ContentLength, slot.Type, Sequence, Flushed, slot.IsSealed, IsInPieces: true), _seed);
         Append(slot.Record);
         var headAndJson = slot.Record[..^slot.ContentLength];
         if (slot.ContentLength > 0 && slot.ContentDigest is null) _chain.AddUnhashed(headAndJson, slot.Record[^slot.ContentLength..]);
@@ -137,6 +155,12 @@ internal sealed class JournalSegments : IDisposable
         if (BatchLength == 0) return;
         _file!.Write(_batch.AsSpan(0, BatchLength), _fileLength);
         _fileLength += BatchLength;
+        // The flush of this batch writes a longer length anyway.
+        if (_fileLength > _roomEnd && !IsOlder && _flushedLength > 0 && BatchLength <= JournalRoom.LargestBatch)
+        {
+            var room = _room.AsSpan(0, (int)Math.Clamp(_segmentBytes - _fileLength, 0, _room.Length));
+            if (room.Length > 0) _roomEnd = JournalRoom.TryMake(_file, _fileLength, room) ? _fileLength + room.Length : long.MaxValue;
+        }
         BatchLength = 0;
         if (_batch.Length > 4 * Journal.BatchBytes) _batch = new byte[64 * 1024];
     }
@@ -161,7 +185,7 @@ internal sealed class JournalSegments : IDisposable
     {
         _segment++;
         IsOlder = false;
-        _flushedLength = _fileLength = 0;
+        _flushedLength = _fileLength = _roomEnd = 0;
         var header = new RecordedHeader(
             _journalId, _segment, Sequence + 1, JournalFormat.Codec, _dataKey, Signer.KeyId, now, _chain.Link().ToString(), _open.Count == 0 ? null : _open.Values.Min());
         // The header's checksum has no seed: the journal's id stands in it and is not known before.

@@ -31,7 +31,7 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
     /// <summary>How many of them are content.</summary>
     public int ContentLength { get; private set; }
 
-    /// <summary>SHA-256 of the content; null when there is none, or the chain is to hash it.</summary>
+    /// <summary>Digest of the content; null when there is none, or the chain is to hash it.</summary>
     public Digest? ContentDigest { get; private set; }
 
     /// <summary>The operation that an intent opens or an ending closes.</summary>
@@ -96,11 +96,11 @@ internal sealed class JournalSlot : IBufferWriter<byte>, IValueTaskSource<long>,
         var box = _buffer.AsSpan(JournalFormat.HeadBytes + _boxed, Length - _boxed);
         key.Seal(box, about);
         ContentLength = box.Length;
-        if (!JournalChain.TakesContentOf(box.Length)) ContentDigest = Digest.Of(box);
+        if (!JournalChain.TakesContentOf(box.Length)) ContentDigest = Recording.ContentDigest.Of(box);
     }
 
     /// <summary>Copies the content behind the JSON; once, and last.</summary>
-    public void AppendContent(ReadOnlySpan<byte> content) => AppendContent(content, Digest.Of(content));
+    public void AppendContent(ReadOnlySpan<byte> content) => AppendContent(content, Recording.ContentDigest.Of(content));
 
     /// <summary>As above, for those who have the digest already.</summary>
     public void AppendContent(ReadOnlySpan<byte> content, Digest digest)

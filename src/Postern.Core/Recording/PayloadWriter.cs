@@ -376,20 +376,25 @@ internal static class PayloadWriter
         else json.WriteString(name, value);
     }
 
+    // Letters and digits of our own making, with their quotes: what the writer would look for in them is not there.
     private static void Id(Utf8JsonWriter json, ReadOnlySpan<byte> name, OperationId id)
     {
-        Span<char> text = stackalloc char[OperationId.TextLength];
-        id.Format(text);
-        json.WriteString(name, text);
+        Span<byte> text = stackalloc byte[OperationId.TextLength + 2];
+        text[0] = text[^1] = (byte)'"';
+        id.Format(text[1..^1]);
+        json.WritePropertyName(name);
+        json.WriteRawValue(text, skipInputValidation: true);
     }
 
     private static void Hex(Utf8JsonWriter json, ReadOnlySpan<byte> name, Digest digest)
     {
         Span<byte> bytes = stackalloc byte[Digest.Size];
-        Span<char> text = stackalloc char[2 * Digest.Size];
+        Span<byte> text = stackalloc byte[(2 * Digest.Size) + 2];
+        text[0] = text[^1] = (byte)'"';
         digest.CopyTo(bytes);
-        Convert.TryToHexStringLower(bytes, text, out _);
-        json.WriteString(name, text);
+        Convert.TryToHexStringLower(bytes, text[1..^1], out _);
+        json.WritePropertyName(name);
+        json.WriteRawValue(text, skipInputValidation: true);
     }
 
     // Holds no reference to a pooled buffer between records.

@@ -15,6 +15,7 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
 
     private readonly Dictionary<UInt128, (AesGcm? Aes, ClosedContent? Closed)> _known = [];
     private byte[] _about = [];
+    private byte[] _inside = [];
     private int _generation = keys?.Generation ?? 0;
 
     /// <summary>Reads the record that a scanner stands on, as far as it can be read here.</summary>
@@ -57,7 +58,7 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
             problem = "what is sealed does not belong to the record that it is in";
             return false;
         }
-        if (withContent) content = opened.Content;
+        if (withContent) content = opened.Content.ToArray();
         return true;
     }
 
@@ -74,7 +75,7 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
     /// <param name="type">The record's type.</param>
     /// <param name="json">Its JSON, which its content is bound to.</param>
     /// <param name="box">Its content, as stored.</param>
-    /// <param name="opened">What is in it; valid as long as the caller wants.</param>
+    /// <param name="opened">What is in it; valid until the next one is opened.</param>
     /// <param name="closed">Why it cannot be opened here; null when it was.</param>
     /// <returns>False when there is a key, and the content is not what was sealed with it.</returns>
     public bool TryOpen(RecordType type, ReadOnlySpan<byte> json, ReadOnlySpan<byte> box, out OpenedContent opened, out ClosedContent? closed)
@@ -89,23 +90,30 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
             closed = why;
             return true;
         }
-        var inside = new byte[box.Length - SessionKey.IdBytes - SessionKey.NonceBytes - SessionKey.TagBytes];
+        // The one place for what is opened: mostly it is read at once, and only what is kept is copied.
+        var count = box.Length - SessionKey.IdBytes - SessionKey.NonceBytes - SessionKey.TagBytes;
+        if (_inside.Length < count) _inside = new byte[Math.Max(count, 2 * _inside.Length)];
+        var inside = _inside.AsMemory(0, count);
         try
         {
-            aes.Decrypt(box.Slice(SessionKey.IdBytes, SessionKey.NonceBytes), box[(SessionKey.IdBytes + SessionKey.NonceBytes)..^SessionKey.TagBytes], box[^SessionKey.TagBytes..], inside, About(type, json));
+            aes.Decrypt(box.Slice(SessionKey.IdBytes, SessionKey.NonceBytes), box[(SessionKey.IdBytes + SessionKey.NonceBytes)..^SessionKey.TagBytes], box[^SessionKey.TagBytes..], inside.Span, About(type, json));
         }
         catch (CryptographicException)
         {
             return false;
         }
-        var length = BinaryPrimitives.ReadInt32LittleEndian(inside);
-        if (length < 0 || length > inside.Length - sizeof(int)) return false;
-        opened = new OpenedContent(inside.AsMemory(sizeof(int), length), inside.AsMemory(sizeof(int) + length));
+        var length = BinaryPrimitives.ReadInt32LittleEndian(inside.Span);
+        if (length < 0 || length > count - sizeof(int)) return false;
+        opened = new OpenedContent(inside.Slice(sizeof(int), length), inside[(sizeof(int) + length)..]);
         return true;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Forget();
+    public void Dispose()
+    {
+        Forget();
+        CryptographicOperations.ZeroMemory(_inside);
+    }
 
     private (AesGcm? Aes, ClosedContent? Closed) Find(UInt128 id)
     {

@@ -9,7 +9,8 @@ namespace Postern.Core.Recording;
 /// <param name="Frame">What the record says of it.</param>
 /// <param name="Content">What is kept, after masks.</param>
 /// <param name="Closed">Why none of it can be read; null when it can.</param>
-public sealed record RecordedContent(long Sequence, RecordedFrame Frame, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null)
+/// <param name="IsInPieces">True when digests of long content are over its pieces (docs/journal-format.md).</param>
+public sealed record RecordedContent(long Sequence, RecordedFrame Frame, ReadOnlyMemory<byte> Content, ClosedContent? Closed = null, bool IsInPieces = false)
 {
     /// <summary>What a replay shows in place of bytes that were not kept, or null when all were.</summary>
     public string? NotKept => Closed is { } why ? why.ToString() : Frame.Bytes == Content.Length ? null
@@ -66,7 +67,7 @@ public sealed record RecordedOperation
                     assembled = assembled with { Clearing = clearing, LastSequence = record.Sequence };
                     break;
                 case RecordedFrame frame when assembled is not null && string.Equals(frame.Op, id, StringComparison.Ordinal):
-                    frames.Add(new RecordedContent(record.Sequence, frame, record.Content, record.Closed));
+                    frames.Add(new RecordedContent(record.Sequence, frame, record.Content, record.Closed, record.IsInPieces));
                     assembled = assembled with { Closed = assembled.Closed ?? record.Closed, LastSequence = record.Sequence };
                     break;
                 case RecordedEnding ending when assembled is not null && string.Equals(ending.Op, id, StringComparison.Ordinal):
@@ -85,7 +86,7 @@ public sealed record RecordedOperation
         {
             if (!string.Equals(frame.Frame.Dir, direction, StringComparison.Ordinal)) continue;
             Digest own;
-            if (frame.NotKept is null) own = Digest.Of(frame.Content.Span);
+            if (frame.NotKept is null) own = frame.IsInPieces ? ContentDigest.ByLibrary(frame.Content.Span) : Digest.Of(frame.Content.Span);
             else if (!Digest.TryParse(frame.Frame.Sha256, out own)) return false;
             running = running is { } before ? AccountFlow.Next(before, own) : own;
         }

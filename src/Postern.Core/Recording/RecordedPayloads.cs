@@ -135,7 +135,7 @@ public sealed record RecordedFrame(string Op, DateTimeOffset At, string Dir, lon
 /// <param name="Bytes">Masked bytes, kept or not.</param>
 /// <param name="Kept">Of them, kept.</param>
 /// <param name="Masked">Values replaced.</param>
-/// <param name="Sha256">The running digest over all frames: the first frame's SHA-256, then SHA-256 over the value before and the next frame's SHA-256. Null where it is sealed and cannot be opened.</param>
+/// <param name="Sha256">The running digest over all frames: the first frame's SHA-256, then SHA-256 over the value before and the next frame's digest. Null where it is sealed and cannot be opened.</param>
 public sealed record RecordedFlow(long Frames, long Bytes, long Kept, long Masked, string? Sha256);
 
 /// <summary>How an operation ended.</summary>

@@ -177,7 +177,7 @@ public sealed partial class Recorder : IRecorder, IAsyncDisposable
             else
             {
                 // Hashed once: most requests are written down as they came.
-                slot.AppendContent(request, intent.IsAsItCame ? intent.RequestDigest : Digest.Of(request));
+                slot.AppendContent(request, intent.IsAsItCame && request.Length <= ContentDigest.MostWhole ? intent.RequestDigest : ContentDigest.Of(request));
             }
         }
         catch (Exception fault) when (fault is not RecordingException)

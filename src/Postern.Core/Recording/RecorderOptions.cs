@@ -18,6 +18,9 @@ public sealed record RecorderOptions
     /// <summary>A segment file is closed before it grows beyond this.</summary>
     public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>Zeros written ahead of a strict journal, so that its flushes do not make a file longer (<see cref="JournalRoom"/>); 0 for none.</summary>
+    public int RoomBytes { get; init; } = 256 * 1024;
+
     /// <summary>Bytes that may wait for the disk before new work is refused (G16). Endings are always taken.</summary>
     public long WaitingBytes { get; init; } = 256L * 1024 * 1024;
 

@@ -9,7 +9,7 @@ internal enum ScanStep
     /// <summary>An intact record.</summary>
     Record,
 
-    /// <summary>The end of the file, exactly behind a record.</summary>
+    /// <summary>The end of the file, or of what was written into its room, exactly behind a record.</summary>
     End,
 
     /// <summary>Bytes that are not an intact record; see <see cref="SegmentScanner.Problem"/>.</summary>
@@ -44,6 +44,9 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     /// </summary>
     public bool IsTorn { get; private set; }
 
+    /// <summary>After <see cref="ScanStep.End"/>: true when room for more records stands behind it, as in the segment that is written to.</summary>
+    public bool EndsInRoom { get; private set; }
+
     /// <summary>The head of the record just read.</summary>
     public RecordHead Head { get; private set; }
 
@@ -61,7 +64,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     {
         var headAndJson = Stored[..^Head.ContentLength];
         if (Head.IsFolded) chain.Add(FoldedRecord.AsWritten(headAndJson), FoldedRecord.DigestOf(Content));
-        else chain.Add(headAndJson, Head.ContentLength == 0 ? null : Digest.Of(Content));
+        else chain.Add(headAndJson, Head.ContentLength == 0 ? null : Head.DigestOf(Content));
     }
 
     /// <summary>What checksums start from.</summary>
@@ -119,7 +122,14 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     }
 
     /// <summary>Reads the next record.</summary>
-    public ScanStep Read() => ReadAt(Next, 0);
+    public ScanStep Read()
+    {
+        var step = ReadAt(Next, 0);
+        if (step != ScanStep.Bad || !IsTorn) return step;
+        // What was read ahead may be older than what a writer put there since.
+        Seek(Next);
+        return ReadAt(Next, 0);
+    }
 
     /// <summary>
     /// Looks behind bad bytes for an intact record that tells they were durable once: one that was written when their
@@ -168,10 +178,10 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     private ScanStep ReadAt(long offset, int prefix)
     {
         Offset = offset;
-        if (prefix == 0 && !Fill(1)) return ScanStep.End;
+        if (prefix == 0 && (!Fill(1) || IsRoom())) return ScanStep.End;
         if (!Fill(prefix + JournalFormat.HeadBytes)) return Fail("the file ends inside a record's head", isTorn: true);
         var head = JournalFormat.ReadHead(_buffer.AsSpan(_start + prefix));
-        if (!head.IsPlausible || (head.IsSealed && Version == JournalFormat.OldestVersion)) return Fail("the record's head is not one that any writer makes", isTorn: true);
+        if (!head.IsPlausible || (head.IsSealed && Version == JournalFormat.OldestVersion) || (head.IsInPieces && Version < JournalFormat.PiecesVersion)) return Fail("the record's head is not one that any writer makes", isTorn: true);
         if (!Fill(prefix + JournalFormat.HeadBytes + head.Length)) return Fail("the file ends inside a record", isTorn: true);
         var record = _buffer.AsSpan(_start + prefix, JournalFormat.HeadBytes + head.Length);
         if (!(head.IsFolded ? FoldedRecord.IsIntact(record, head, _seed) : JournalFormat.IsIntact(record, _seed))) return Fail("the record's checksum does not match its bytes", isTorn: true);
@@ -179,6 +189,18 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         _start += prefix + record.Length;
         Next = offset + prefix + record.Length;
         return ScanStep.Record;
+    }
+
+    /// <summary>
+    /// True when nothing but zeros follows. INVARIANT: they tell no more than the end of the file would. Whoever can write zeros over records could
+    /// have cut them off as well, and signatures and anchors find the one as they find the other.
+    /// </summary>
+    private bool IsRoom()
+    {
+        if (Version < JournalRoom.Version || _buffer[_start] != 0) return false;
+        var seen = _buffer.AsSpan(_start, _end - _start);
+        if (seen.ContainsAnyExcept((byte)0) || JournalRoom.UsedLength(file) > Next) return false;
+        return EndsInRoom = true;
     }
 
     private ScanStep Fail(string problem, bool isTorn = false)

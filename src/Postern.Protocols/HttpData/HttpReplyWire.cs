@@ -132,9 +132,9 @@ internal sealed class HttpReplyWire(HttpContext http) : IReplySink
             await Flush(cancellationToken).ConfigureAwait(false);
             return;
         }
-        var body = new ArrayBufferWriter<byte>(json.Length);
+        using var body = new PooledFrame(json.Length);
         form.FromJson(json.Span, body);
-        await BodyAsync(body.WrittenMemory, isWhole: true, cancellationToken).ConfigureAwait(false);
+        await BodyAsync(body.Written, isWhole: true, cancellationToken).ConfigureAwait(false);
     }
 
     private static async ValueTask Awaited(ValueTask<System.IO.Pipelines.FlushResult> flush)

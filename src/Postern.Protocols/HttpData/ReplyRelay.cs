@@ -117,20 +117,22 @@ internal sealed class ReplyRelay(Clearance clearance, UpstreamResponse response,
         var (buffer, count) = await WholeAsync().ConfigureAwait(false);
         try
         {
-            var json = new ArrayBufferWriter<byte>(count + 256);
+            using var written = new PooledFrame(count + 256);
+            ReadOnlyMemory<byte> json;
             try
             {
                 var coded = ContentCoding.Decode(buffer.AsMemory(0, count), response.Header("Content-Encoding"), MaxDocument);
                 var text = type.IsXml && type.Charset is null ? coded : Charsets.ToUtf8(coded, type.Charset);
                 if (form is TextForm && clearance.Replies.MasksFields) NoHiddenDocument(text.Span);
-                form.ToJson(text.Span, json);
+                if (!form.IsJson) form.ToJson(text.Span, written);
+                json = form.IsJson ? text : written.Written;
             }
             catch (FormatException unreadable)
             {
                 throw Invalid("the target's body cannot be read under a mask: " + unreadable.Message);
             }
             await HeadAsync(form.IsJson ? type.Name : BodyForms.ContentTypeOf(type, response.Header("Content-Type")!), isMasked: true, ReplyTag.Head).ConfigureAwait(false);
-            var frame = new ReplyFrame(json.WrittenMemory, form.Shape, new ReplyTag { Form = form, IsWhole = true });
+            var frame = new ReplyFrame(json, form.Shape, new ReplyTag { Form = form, IsWhole = true });
             if (response.Trailers.Count == 0) await clearance.Replies.ReleaseLastAsync(frame).ConfigureAwait(false);
             else await clearance.Replies.ReleaseAsync(frame).ConfigureAwait(false);
         }

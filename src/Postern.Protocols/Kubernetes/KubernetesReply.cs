@@ -21,7 +21,10 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
     /// <summary>Largest event of a watch, and longest line of text: what the API server stores of one object, many times over.</summary>
     public const int MaxPiece = 8 * 1024 * 1024;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    // A length that is only said takes no more memory than this; what comes does.
+    private const int MostFirstBytes = 1024 * 1024;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBytes(response));
     private int _count;
     private bool _isReading;
 
@@ -62,6 +65,10 @@ internal sealed class KubernetesReply(HttpContext http, Clearance clearance, Ups
         if (!_isReading) ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
         _buffer = [];
     }
+
+    /// <summary>With room for one byte more than there are, where it is said how many: the end is seen without a larger buffer.</summary>
+    private static int FirstBytes(UpstreamResponse response) =>
+        long.TryParse(response.Header("Content-Length"), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? (int)Math.Clamp(length + 1, 1024, MostFirstBytes) : 16 * 1024;
 
     private static UpstreamException Invalid(string message) => new(RefusalCode.UpstreamInvalid, message);
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -28,48 +27,45 @@ internal sealed class McpEndpoint(McpGateway gateway)
         gateway.Services, gateway.Notes, "/mcp/",
         static (http, status) => WriteAsync(http, status, McpReplies.Error(null, JsonRpcCodes.Unauthenticated, "expected a valid bearer token for this connection; sign in")));
 
-    public async Task HandleAsync(HttpContext http)
+    public Task HandleAsync(HttpContext http)
     {
         http.Response.Headers.CacheControl = "no-store";
         http.Response.Headers.XContentTypeOptions = "nosniff";
 
         // 1. Not led here by a foreign page or a rebound name.
-        if (!_origins.Permits(http))
-        {
-            await RefuseAsync(http, 403, JsonRpcCodes.OriginRefused, "host or origin is not served here").ConfigureAwait(false);
-            return;
-        }
+        if (!_origins.Permits(http)) return RefuseAsync(http, 403, JsonRpcCodes.OriginRefused, "host or origin is not served here").AsTask();
 
         // 2. An exact connection. Whatever does not exist gets the same answer.
         var name = http.Request.RouteValues["connection"] as string ?? "";
-        if (_services.Connections.Find(name) is not { Protocol: McpProtocol.ProtocolName } connection)
-        {
-            await RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "no such connection").ConfigureAwait(false);
-            return;
-        }
+        if (_services.Connections.Find(name) is not { Protocol: McpProtocol.ProtocolName } connection) return RefuseAsync(http, 404, JsonRpcCodes.SessionUnknown, "no such connection").AsTask();
 
-        // 3. Who asks: one bearer token in one header.
-        if (await _identification.OfAsync(http, connection.Name).ConfigureAwait(false) is not { } identity) return;
+        // 3. Who asks: one bearer token in one header. Whoever asked before is known at once.
+        var identified = _identification.OfAsync(http, connection.Name);
+        return identified.IsCompletedSuccessfully ? HandleAsync(http, connection, identified.Result) : IdentifiedAsync(http, connection, identified);
+    }
+
+    private async Task IdentifiedAsync(HttpContext http, Connection connection, ValueTask<Identity?> identified) =>
+        await HandleAsync(http, connection, await identified.ConfigureAwait(false)).ConfigureAwait(false);
+
+    private Task HandleAsync(HttpContext http, Connection connection, Identity? identity)
+    {
+        if (identity is null) return Task.CompletedTask; // and was told so
 
         // 4. What is asked.
         switch (http.Request.Method)
         {
             case "POST":
-                await PostAsync(http, connection, identity).ConfigureAwait(false);
-                return;
+                return PostAsync(http, connection, identity);
             case "GET":
             case "DELETE":
-                await TransportAsync(http, connection, identity).ConfigureAwait(false);
-                return;
+                return TransportAsync(http, connection, identity);
             default:
                 http.Response.Headers.Allow = "GET, POST, DELETE";
-                await RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "expected `GET`, `POST` or `DELETE`", connection, identity).ConfigureAwait(false);
-                return;
+                return RefuseAsync(http, 405, JsonRpcCodes.InvalidRequest, "expected `GET`, `POST` or `DELETE`", connection, identity).AsTask();
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask PostAsync(HttpContext http, Connection connection, Identity identity)
+    private async Task PostAsync(HttpContext http, Connection connection, Identity identity)
     {
         if (!IsJson(http.Request.ContentType))
         {

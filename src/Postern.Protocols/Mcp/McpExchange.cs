@@ -208,23 +208,22 @@ internal sealed class McpExchange : IExchange, IDisposable
     }
 
     /// <summary>What one message of the target is, whether it may go on, and what of it.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<FrameVerdict> JudgeAsync(Clearance clearance, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    private ValueTask<FrameVerdict> JudgeAsync(Clearance clearance, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         var message = JsonRpcReader.Read(data.Span);
         switch (message.Kind)
         {
             case JsonRpcKind.Result or JsonRpcKind.Error:
-                return await JudgeResponseAsync(clearance, data, message, cancellationToken).ConfigureAwait(false);
+                return JudgeResponseAsync(clearance, data, message, cancellationToken);
             case JsonRpcKind.Notification:
-                return JudgeNotification(data, message);
+                return new(JudgeNotification(data, message));
             case JsonRpcKind.Request when _call.Era == McpEra.Sessions:
                 _asks ??= new ServerAskDesk(_gateway, _identity, _origin, _call, _wire, Operation.Id);
-                return _asks.Take(data, message, clearance.Ended);
+                return new(_asks.Take(data, message, clearance.Ended));
             case JsonRpcKind.Request:
-                return FrameVerdict.Drop("a request of the server, which this revision does not have");
+                return new(FrameVerdict.Drop("a request of the server, which this revision does not have"));
             default:
-                return FrameVerdict.Drop(message.Fault ?? "not a JSON-RPC message");
+                return new(FrameVerdict.Drop(message.Fault ?? "not a JSON-RPC message"));
         }
     }
 

@@ -57,27 +57,16 @@ internal sealed class McpWire(HttpContext http, TimeProvider clock) : IReplySink
     public void Abort() => http.Abort();
 
     /// <inheritdoc/>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken)
-    {
-        if (ReferenceEquals(tag, Json) && !IsStream)
-        {
-            await WriteWholeAsync(content.Value, cancellationToken).ConfigureAwait(false);
-            return;
-        }
-        await WriteEventAsync(content.Value, tag as SseTag ?? SseTag.Plain, cancellationToken).ConfigureAwait(false);
-    }
+    public ValueTask WriteAsync(Masked<ReadOnlyMemory<byte>> content, object? tag, CancellationToken cancellationToken) => ReferenceEquals(tag, Json) && !IsStream
+        ? WriteWholeAsync(content.Value, cancellationToken)
+        : WriteEventAsync(content.Value, tag as SseTag ?? SseTag.Plain, cancellationToken);
 
     /// <summary>Answers with a message of the gateway's own: as the body, or as the last event of a stream that was begun.</summary>
-    public async ValueTask AnswerOwnAsync(int status, ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    public ValueTask AnswerOwnAsync(int status, ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
-        if (IsStream)
-        {
-            await WriteEventAsync(message, SseTag.Plain, cancellationToken).ConfigureAwait(false);
-            return;
-        }
+        if (IsStream) return WriteEventAsync(message, SseTag.Plain, cancellationToken);
         Status(status);
-        await WriteWholeAsync(message, cancellationToken).ConfigureAwait(false);
+        return WriteWholeAsync(message, cancellationToken);
     }
 
     /// <summary>Sends a notification of the gateway's own.</summary>

@@ -61,16 +61,17 @@ internal sealed class UpstreamFrames : IDisposable
 
     /// <summary>Moves to the next message; false when there is none.</summary>
     /// <exception cref="UpstreamException">The stream is over a limit, broke off, or was silent for too long.</exception>
+    public ValueTask<bool> NextAsync() => _sse is null ? ReadWholeAsync() : ReadEventAsync(_sse);
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> NextAsync()
+    private async ValueTask<bool> ReadEventAsync(SseReader sse)
     {
-        if (_sse is null) return await ReadWholeAsync().ConfigureAwait(false);
         while (!TryTake())
         {
             if (_over) return false;
             _start = 0;
             _isReading = true;
-            _end = await _body.ReadAsync(_buffer, _sse.IsMidEvent).ConfigureAwait(false);
+            _end = await _body.ReadAsync(_buffer, sse.IsMidEvent).ConfigureAwait(false);
             _isReading = false;
             _over = _end == 0;
         }

@@ -52,14 +52,15 @@ internal sealed class MovedNames
 
     public void Take(MovedNames others)
     {
-        _names.UnionWith(others._names);
+        // Of most units there are none.
+        if (others._names.Count > 0) _names.UnionWith(others._names);
         _areViews |= others._areViews;
         _areAll |= others._areAll;
     }
 
     public void Clear()
     {
-        _names.Clear();
+        if (_names.Count > 0) _names.Clear();
         _areViews = _areAll = false;
     }
 

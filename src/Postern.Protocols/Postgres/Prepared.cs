@@ -94,9 +94,10 @@ internal sealed class Portal
     {
         var count = fields.UInt16();
         if (count == 0) return [];
+        if (count == 1) return fields.UInt16() == 1 ? _allBinary : [];
         var formats = new ushort[count];
         for (var i = 0; i < count; i++) formats[i] = fields.UInt16();
-        return count == 1 ? formats[0] == 1 ? _allBinary : [] : formats;
+        return formats;
     }
 
     /// <summary>The types that a Parse gives its parameters.</summary>

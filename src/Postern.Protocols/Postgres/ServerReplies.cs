@@ -92,7 +92,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
                 _start = _scanned;
                 _batchRows = null;
             }
-            await FillAsync().ConfigureAwait(false);
+            Took(await link.ReadAsync(Room(), isMidMessage: _end > 0).ConfigureAwait(false));
         }
     }
 
@@ -112,7 +112,7 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
                 _start = _scanned;
                 if (type == (byte)'Z') return;
             }
-            await FillAsync().ConfigureAwait(false);
+            Took(await link.ReadAsync(Room(), isMidMessage: _end > 0).ConfigureAwait(false));
         }
     }
 
@@ -161,7 +161,8 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
         return 1 + length;
     }
 
-    private async ValueTask FillAsync()
+    /// <summary>Makes room behind a message that has begun, if there is one, which then stands first.</summary>
+    private Memory<byte> Room()
     {
         var partial = _end - _scanned;
         var wanted = partial >= ClientMessage.HeaderLength ? LengthOf(_buffer.AsSpan(_scanned)) : ClientMessage.HeaderLength;
@@ -180,7 +181,11 @@ internal sealed class ServerReplies(PostgresLink link, PreparedNames names) : ID
         }
         (_start, _scanned, _end) = (0, 0, partial);
         _isReading = true;
-        var count = await link.ReadAsync(_buffer.AsMemory(_end), isMidMessage: partial > 0).ConfigureAwait(false);
+        return _buffer.AsMemory(_end);
+    }
+
+    private void Took(int count)
+    {
         _isReading = false;
         if (count == 0) throw new UpstreamException(RefusalCode.UpstreamUnavailable, "the server closed the session");
         _end += count;

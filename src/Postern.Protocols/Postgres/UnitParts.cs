@@ -19,7 +19,8 @@ internal static class UnitParts
     {
         // The usual unit has one statement without values: its own parts, shared by everybody who sends the text.
         if (unit is [{ Statement.ParameterCount: 0 } only]) return only.Statement.Parts;
-        var parts = ImmutableArray.CreateBuilder<Part>(unit is [var single] ? single.Statement.Parts.Length : 4);
+        if (unit is [{ Statement.Parts: [var part] } single]) return [With(part, ValuesOf(single))];
+        var parts = ImmutableArray.CreateBuilder<Part>(4);
         foreach (var step in unit)
         {
             if (step.Statement.ParameterCount == 0)
@@ -27,14 +28,15 @@ internal static class UnitParts
                 parts.AddRange(step.Statement.Parts);
                 continue;
             }
-            var values = step.Values.IsDefault ? Unknown : new Variable(SqlVocabulary.Params, ParamsJson.Write(step.Values));
-            foreach (var part in step.Statement.Parts)
-            {
-                parts.Add(new Part { Action = part.Action, IsImplied = part.IsImplied, Facts = part.Facts, Variables = With(part.Variables, values) });
-            }
+            var values = ValuesOf(step);
+            foreach (var each in step.Statement.Parts) parts.Add(With(each, values));
         }
         return parts.DrainToImmutable();
     }
+
+    private static Variable ValuesOf(in UnitStatement step) => step.Values.IsDefault ? Unknown : new Variable(SqlVocabulary.Params, ParamsJson.Write(step.Values));
+
+    private static Part With(Part part, in Variable values) => new() { Action = part.Action, IsImplied = part.IsImplied, Facts = part.Facts, Variables = With(part.Variables, values) };
 
     private static ImmutableArray<Variable> With(ImmutableArray<Variable> variables, Variable values)
     {

@@ -120,27 +120,27 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         if (statement is not null) plan.OnlyPrepared.Add(new UnitStatement(prepared.Text, statement));
     }
 
-    private async ValueTask BindAsync(ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
+    private ValueTask BindAsync(ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
     {
-        if (FindBound(unit.Span, message, out var portal) is not { } prepared)
-        {
-            Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
-            return;
-        }
+        if (FindBound(unit.Span, message, out var portal) is not { } prepared) Complain(plan, SqlState.InvalidStatementName, "there is no prepared statement of this name in this session");
         // To the server both are cursors: FETCH would run what is bound here, with values that nobody judged, as what was declared (attack Q08).
-        if (portal.Length > 0 && Find(SqlStatement.CursorPrefix + portal) is not null)
-        {
-            Complain(plan, SqlState.InvalidCursorName, "a cursor of this name was declared in this session");
-            return;
-        }
-        if (prepared.Version != version())
-        {
-            if (await RenewedAsync(prepared, plan).ConfigureAwait(false) is not { } renewed) return;
-            // One of this unit is known only once the server has taken it.
-            var name = NameOf(ClientMessage.Bind(message.BodyOf(unit.Span)).Statement);
-            if (ReferenceEquals(names.Find(name), prepared)) names.Set(name, renewed);
-            prepared = renewed;
-        }
+        else if (portal.Length > 0 && Find(SqlStatement.CursorPrefix + portal) is not null) Complain(plan, SqlState.InvalidCursorName, "a cursor of this name was declared in this session");
+        else if (prepared.Version != version()) return BindRenewedAsync(prepared, portal, unit, message, plan);
+        else Bind(prepared, portal, unit, message, plan);
+        return default;
+    }
+
+    private async ValueTask BindRenewedAsync(Prepared prepared, string portal, ReadOnlyMemory<byte> unit, ClientMessage message, UnitPlan plan)
+    {
+        if (await RenewedAsync(prepared, plan).ConfigureAwait(false) is not { } renewed) return;
+        // One of this unit is known only once the server has taken it.
+        var name = NameOf(ClientMessage.Bind(message.BodyOf(unit.Span)).Statement);
+        if (ReferenceEquals(names.Find(name), prepared)) names.Set(name, renewed);
+        Bind(renewed, portal, unit, message, plan);
+    }
+
+    private void Bind(Prepared prepared, string portal, ReadOnlyMemory<byte> unit, in ClientMessage message, UnitPlan plan)
+    {
         if (_portals.Count >= MostPortals)
         {
             Complain(plan, SqlState.LimitExceeded, $"more than {MostPortals} portals wait to be executed");
@@ -325,7 +325,14 @@ internal sealed class UnitReader(PreparedNames names, Func<ReadOnlyMemory<byte>,
         return names.Find(name);
     }
 
-    private static bool IsDescribed(Portal portal, UnitPlan plan) => plan.Replies.Exists(reply => reply.Kind == ReplyKind.PortalDescribed && ReferenceEquals(reply.Portal, portal));
+    private static bool IsDescribed(Portal portal, UnitPlan plan)
+    {
+        foreach (var reply in plan.Replies)
+        {
+            if (reply.Kind == ReplyKind.PortalDescribed && ReferenceEquals(reply.Portal, portal)) return true;
+        }
+        return false;
+    }
 
     private static byte[] DescribePortal(ReadOnlySpan<byte> name) => [(byte)'D', 0, 0, 0, (byte)(4 + 1 + name.Length + 1), (byte)'P', .. name, 0];
 

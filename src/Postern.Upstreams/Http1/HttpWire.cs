@@ -81,11 +81,11 @@ internal sealed class HttpWire : IDisposable
     }
 
     /// <summary>Sends one request and reads the head of its response.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask SendAsync(UpstreamRequest request, HttpOrigin origin, UpstreamCredential? credential, ReadOnlyMemory<byte>? body)
+    public ValueTask SendAsync(UpstreamRequest request, HttpOrigin origin, UpstreamCredential? credential, ReadOnlyMemory<byte>? body)
     {
-        await WriteRequestAsync(request, origin, credential, body, body?.Length, isChunked: false).ConfigureAwait(false);
-        await ReadHeadAsync(isOfHead: request.Method == "HEAD", request.Upgrade).ConfigureAwait(false);
+        var written = WriteRequestAsync(request, origin, credential, body, body?.Length, isChunked: false);
+        // Nearly every request fits what the system takes at once: then the only wait, and the only state machine, is that for the response.
+        return written.IsCompletedSuccessfully ? ReadHeadAsync(isOfHead: request.Method == "HEAD", request.Upgrade) : ReadHeadAfterAsync(written, request);
     }
 
     /// <summary>Sends the head of a request whose body follows in pieces; chunked where its length is not known.</summary>
@@ -184,6 +184,12 @@ internal sealed class HttpWire : IDisposable
         _buffer = [];
     }
 
+    private async ValueTask ReadHeadAfterAsync(ValueTask written, UpstreamRequest request)
+    {
+        await written.ConfigureAwait(false);
+        await ReadHeadAsync(isOfHead: request.Method == "HEAD", request.Upgrade).ConfigureAwait(false);
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadHeadAsync(bool isOfHead, string? upgrade)
     {
@@ -195,7 +201,8 @@ internal sealed class HttpWire : IDisposable
             {
                 if (_end >= ResponseHead.MaxBytes) throw Invalid("the head of the target's response is too long");
                 if (_end == _buffer.Length) Grow(0);
-                var read = await ReceiveAsync(_buffer.AsMemory(_end)).ConfigureAwait(false);
+                var read = await BeginReceive(_buffer.AsMemory(_end)).ConfigureAwait(false);
+                _isReading = false;
                 if (read == 0) throw Invalid(_end == 0 ? "the target closed the connection without an answer" : "the target's response ended inside its head");
                 _end += read;
             }
@@ -222,7 +229,8 @@ internal sealed class HttpWire : IDisposable
         var read = TakeBuffered(into);
         if (read == 0)
         {
-            read = await ReceiveAsync(into).ConfigureAwait(false);
+            read = await BeginReceive(into).ConfigureAwait(false);
+            _isReading = false;
             if (read == 0 && _framing == BodyFraming.Length) throw Invalid("the target's body ended early");
         }
         if (_framing == BodyFraming.UntilClose)
@@ -254,13 +262,15 @@ internal sealed class HttpWire : IDisposable
                 {
                     // Together with the framing behind it, which would cost a read of its own.
                     MakeRoom();
-                    var ahead = await ReceiveAsync(_buffer.AsMemory(_end)).ConfigureAwait(false);
+                    var ahead = await BeginReceive(_buffer.AsMemory(_end)).ConfigureAwait(false);
+                    _isReading = false;
                     _end += ahead;
                     data = TakeBuffered(wanted);
                 }
                 else if (data == 0)
                 {
-                    data = await ReceiveAsync(wanted).ConfigureAwait(false);
+                    data = await BeginReceive(wanted).ConfigureAwait(false);
+                    _isReading = false;
                 }
                 if (data == 0) throw Invalid("the target's body ended inside a chunk");
                 _chunks.TakeData(data);
@@ -270,7 +280,8 @@ internal sealed class HttpWire : IDisposable
                 return data;
             }
             MakeRoom();
-            var read = await ReceiveAsync(_buffer.AsMemory(_end)).ConfigureAwait(false);
+            var read = await BeginReceive(_buffer.AsMemory(_end)).ConfigureAwait(false);
+            _isReading = false;
             if (read == 0) throw Invalid("the target's body ended before its last chunk");
             _end += read;
         }
@@ -317,16 +328,12 @@ internal sealed class HttpWire : IDisposable
         _isWriting = false;
     }
 
+    /// <summary>Begins to receive. Whoever waited for it to end well takes <see cref="_isReading"/> back.</summary>
     // Without a token: whoever wants to end the wait closes the connection.
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<int> ReceiveAsync(Memory<byte> into)
+    private ValueTask<int> BeginReceive(Memory<byte> into)
     {
         _isReading = true;
-        var read = _tls is null
-            ? await _socket.ReceiveAsync(into, SocketFlags.None).ConfigureAwait(false)
-            : await _tls.ReadAsync(into).ConfigureAwait(false);
-        _isReading = false;
-        return read;
+        return _tls is null ? _socket.ReceiveAsync(into, SocketFlags.None) : _tls.ReadAsync(into);
     }
 
     private static UpstreamException Invalid(string message) => new(RefusalCode.UpstreamInvalid, message);

@@ -19,7 +19,7 @@ internal static class EchoRun
     /// The environment variable with what <c>look</c> measures beside the peers, durable wait off: <c>NAME|postern.dll|VARIABLE=VALUE|...</c>,
     /// separated by semicolons; without a path, this build.
     /// </summary>
-    private const string Others = "POSTERN_BENCH_OTHERS";
+    public const string Others = "POSTERN_BENCH_OTHERS";
 
 
     // Until the hot path is compiled to the end.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Postern.Benchmarks.Measuring;
 
 namespace Postern.Benchmarks.Echo;
@@ -11,7 +12,31 @@ internal static class MaskedPostern
         ("Postern, durable wait off", false, false), ("Postern with masks, durable wait off", false, true), ("Postern", true, false), ("Postern with masks", true, true),
     ];
 
-    /// <param name="name">As in <see cref="All"/>.</param>
+    /// <summary>
+    /// Those of these names, and what <see cref="EchoRun.Others"/> names besides (with the durable wait off, and with masks where its name says so): other builds, in the same rounds.
+    /// </summary>
+    public static IEnumerable<(string Name, string Library, bool IsStrict, bool IsMasked)> Wanted(string[]? names)
+    {
+        foreach (var (name, isStrict, isMasked) in All)
+        {
+            if (names is null || names.Contains(name, StringComparer.OrdinalIgnoreCase)) yield return (name, "", isStrict, isMasked);
+        }
+        if (names is null) yield break;
+        foreach (var other in (Environment.GetEnvironmentVariable(EchoRun.Others) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (other.Split('|') is not [var name, var library]) throw new InvalidOperationException($"`{other}` in `{EchoRun.Others}` is not `NAME|postern.dll`");
+            yield return (name, library, false, name.Contains("masks", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Tells the least that a reply cost through each peer: on a machine that does other work too, that is the nearest to what it costs.</summary>
+    public static void TellLeast(IEnumerable<Sample> samples)
+    {
+        foreach (var peer in samples.GroupBy(sample => sample.Peer)) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"least cpu  {peer.Key,-40} {peer.Where(sample => sample.CpuMicrosPerCall > 0).Select(sample => sample.CpuMicrosPerCall).DefaultIfEmpty().Min(),9:N1} µs"));
+    }
+
+    /// <param name="name">As in <see cref="Wanted"/>.</param>
+    /// <param name="library">Its <c>postern.dll</c>; empty for this build's.</param>
     /// <param name="folder">Where its files go.</param>
     /// <param name="issuer">Who issues the token.</param>
     /// <param name="protocol">What the target speaks.</param>
@@ -21,9 +46,9 @@ internal static class MaskedPostern
     /// <param name="masks">And its masks.</param>
     /// <param name="isStrict">Waits for the disk.</param>
     /// <param name="isMasked">Has the masks.</param>
-    public static async Task<Peer> StartAsync(string name, string folder, string issuer, string protocol, string upstream, string path, string rules, string masks, bool isStrict, bool isMasked)
+    public static async Task<Peer> StartAsync(string name, string library, string folder, string issuer, string protocol, string upstream, string path, string rules, string masks, bool isStrict, bool isMasked)
     {
-        var key = $"{(isStrict ? "strict" : "relaxed")}-{(isMasked ? "masked" : "plain")}";
+        var key = $"{(isStrict ? "strict" : "relaxed")}-{(isMasked ? "masked" : "plain")}{(library.Length > 0 ? "-" + name.Replace(' ', '-') : "")}";
         await File.WriteAllTextAsync(Path.Combine(folder, $"{key}-policy.yaml"), rules + (isMasked ? masks : ""));
         var file = Path.Combine(folder, $"{key}.yaml");
         await File.WriteAllTextAsync(file, $$"""
@@ -36,7 +61,7 @@ internal static class MaskedPostern
             policy: [{{key}}-policy.yaml]
             record: { durability: {{(isStrict ? "strict" : "relaxed")}} }
             """);
-        var postern = Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
+        var postern = library.Length > 0 ? library : Path.Combine(Report.Root, "src", "Postern.Cli", "bin", "Release", "net10.0", "postern.dll");
         return Peer.Start(name, path, "serves at ", "dotnet", [postern, "serve", "--config", file]);
     }
 

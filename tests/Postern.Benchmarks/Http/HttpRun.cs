@@ -48,9 +48,9 @@ internal static class HttpRun
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = EchoRun.Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("api", "", "listening ", "dotnet", [typeof(HttpRun).Assembly.Location, "api"]);
             await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => !name.StartsWith("Postern", StringComparison.Ordinal) && (words is null || words.Contains(name, StringComparer.OrdinalIgnoreCase)));
-            foreach (var (name, isStrict, isMasked) in MaskedPostern.All)
+            foreach (var (name, library, isStrict, isMasked) in MaskedPostern.Wanted(words))
             {
-                if (words is null || words.Contains(name, StringComparer.OrdinalIgnoreCase)) peers.Add(await MaskedPostern.StartAsync(name, folder.FullName, issuer.Issuer, "http", upstream.Url, "/http/bench", Rules, Masks, isStrict, isMasked));
+                peers.Add(await MaskedPostern.StartAsync(name, library, folder.FullName, issuer.Issuer, "http", upstream.Url, "/http/bench", Rules, Masks, isStrict, isMasked));
             }
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await MaskedPostern.ProbeAsync(peer, token, string.Create(CultureInfo.InvariantCulture, $"/{Sizes[0]}"), "Delivered to the neighbour");
@@ -63,7 +63,11 @@ internal static class HttpRun
                     WrkRounds.Run(peers, script, size, size / 2, clients, rounds, TimeSpan.FromSeconds(seconds), samples);
                 }
             }
-            if (words is not null) return;
+            if (words is not null)
+            {
+                MaskedPostern.TellLeast(samples);
+                return;
+            }
             foreach (var (count, every) in StreamRun.Loads)
             {
                 for (var round = 1; round <= StreamRounds; round++)

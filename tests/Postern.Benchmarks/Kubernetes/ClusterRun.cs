@@ -46,9 +46,9 @@ internal static class ClusterRun
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = EchoRun.Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("cluster", "", "listening ", "dotnet", [typeof(ClusterRun).Assembly.Location, "cluster"]);
             await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => (name is "direct" or "nginx" or "HAProxy" or "YARP") && IsWanted(name));
-            foreach (var (name, isStrict, isMasked) in MaskedPostern.All)
+            foreach (var (name, library, isStrict, isMasked) in MaskedPostern.Wanted(names))
             {
-                if (IsWanted(name)) peers.Add(await MaskedPostern.StartAsync(name, folder.FullName, issuer.Issuer, "kubernetes", upstream.Url, "/k8s/bench", Rules, Masks, isStrict, isMasked));
+                peers.Add(await MaskedPostern.StartAsync(name, library, folder.FullName, issuer.Issuer, "kubernetes", upstream.Url, "/k8s/bench", Rules, Masks, isStrict, isMasked));
             }
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await MaskedPostern.ProbeAsync(peer, token, Pods + "/web-1", "registry.example");
@@ -62,7 +62,11 @@ internal static class ClusterRun
                     WrkRounds.Run(peers, script, size, size / 2, clients, rounds, TimeSpan.FromSeconds(seconds), samples);
                 }
             }
-            if (names is not null) return;
+            if (names is not null)
+            {
+                MaskedPostern.TellLeast(samples);
+                return;
+            }
             foreach (var (count, every) in StreamRun.Loads)
             {
                 foreach (var peer in peers.Where(peer => peer.Name is "direct" or "nginx" or "YARP" or "Postern" or "Postern with masks")) streams.Add(await StreamRun.OneAsync(peer, count, every, 1, events => MaskedPostern.Get(peer, token, string.Create(CultureInfo.InvariantCulture, $"{Pods}?watch=true&events={events}&every={every}"))));

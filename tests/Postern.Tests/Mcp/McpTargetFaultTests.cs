@@ -16,8 +16,8 @@ public sealed class McpTargetFaultTests
     private const string JsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     private const string StreamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-    // The clock is moved without regard to how far the wire is; what is looked at must not be overtaken by the wait for the head.
-    private static readonly UpstreamPatience Unhurried = new() { Head = TimeSpan.FromDays(365) };
+    // The clock is moved without regard to how far the wire is; what is looked at must not be overtaken by the wait for the connection or the head.
+    private static readonly UpstreamPatience Unhurried = new() { Connect = TimeSpan.FromDays(40), Head = TimeSpan.FromDays(365) };
 
     [Fact]
     [Row("F07")]

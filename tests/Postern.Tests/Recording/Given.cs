@@ -21,7 +21,7 @@ internal static class Given
     public static ValueTask<Recorder> Recorder(MemoryStorage storage, RecorderOptions? options = null, TimeProvider? clock = null) =>
         Postern.Core.Recording.Recorder.OpenAsync(storage, Signer, options ?? Options(), clock ?? TimeProvider.System, CancellationToken.None);
 
-    public static RecorderOptions Options() => new() { DataFolder = "nowhere" };
+    public static RecorderOptions Options() => new() { DataFolder = "nowhere", RoomBytes = 1024 };
 
     public static Intent Intent(string request = """{"order":9}""", Decision? decision = null, string subject = "alice", string name = "refund", DateTimeOffset? at = null) => new(
         OperationId.New(at ?? Noon),
@@ -74,7 +74,7 @@ internal static class Given
         while (scanner.Read() == ScanStep.Record)
         {
             Assert.True(opener.TryRead(scanner, memo, withSaid: true, withContent: true, out var payload, out var content, out var closed, out var problem), problem);
-            yield return new JournalRecord(default, default, scanner.Head.Sequence, scanner.Head.Type, payload, content, closed);
+            yield return new JournalRecord(default, default, scanner.Head.Sequence, scanner.Head.Type, payload, content, closed, scanner.Head.IsInPieces);
         }
     }
 

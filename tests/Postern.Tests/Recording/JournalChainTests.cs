@@ -79,7 +79,7 @@ public sealed class JournalChainTests
         var storage = new MemoryStorage();
         await using (var recorder = await Recorder.OpenAsync(storage, Given.Signer, Given.Options() with { DataKeys = new MemoryDataKeys() }, TimeProvider.System, CancellationToken.None))
         {
-            for (var i = 0; i < 40; i++) await Given.OperationAsync(recorder, reply: new string('r', i * i * 10));
+            for (var i = 0; i < 40; i++) await Given.OperationAsync(recorder, reply: new string('r', i * i * 30));
         }
 
         var bytes = storage.Bytes("journal-000001.pjl");
@@ -98,7 +98,7 @@ public sealed class JournalChainTests
                 checkpoints++;
             }
             var headAndJson = bytes[at..(end - content)];
-            hashed = [.. hashed, .. SHA256.HashData(content == 0 ? headAndJson : [.. headAndJson, .. SHA256.HashData(bytes.AsSpan(end - content, content))])];
+            hashed = [.. hashed, .. SHA256.HashData(content == 0 ? headAndJson : [.. headAndJson, .. Bytes(ContentDigestTests.Plainly(bytes[(end - content)..end]))])];
             at = from = end;
         }
         Assert.True(checkpoints >= 2);

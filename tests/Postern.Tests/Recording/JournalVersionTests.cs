@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Postern.Core.Operations;
 using Postern.Core.Recording;
 
 namespace Postern.Tests.Recording;
@@ -15,6 +16,7 @@ public sealed class JournalVersionTests
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
+    [InlineData(4)]
     public void It_is_verified(int version)
     {
         using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
@@ -28,18 +30,25 @@ public sealed class JournalVersionTests
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
+    [InlineData(4)]
     public void It_is_read(int version)
     {
-        var read = Given.Read(Storage(version), new KeyOfThen()).ToList();
+        var read = Given.Read(Storage(version), new KeyOfThen(version)).ToList();
 
         Assert.Equal(["refund", "refund", "refund"], read.Select(record => record.Payload).OfType<RecordedIntent>().Select(intent => intent.Parts[0].Facts[0].Values[0]));
         Assert.Contains(read, record => Encoding.UTF8.GetString(record.Content.Span) == """{"ok":true}""");
         Assert.All(read, record => Assert.Null(record.Closed));
+        foreach (var intent in read.Select(record => record.Payload).OfType<RecordedIntent>())
+        {
+            Assert.True(OperationId.TryParse(intent.Op, out var operation));
+            Assert.True(RecordedOperation.Assemble(operation, read)!.MatchesDigests);
+        }
     }
 
     [Theory, Guarantee("G4")]
     [InlineData(2)]
     [InlineData(3)]
+    [InlineData(4)]
     public async Task It_is_gone_on_with_in_a_segment_of_its_own_and_the_chain_holds(int version)
     {
         var storage = Storage(version);
@@ -76,6 +85,25 @@ public sealed class JournalVersionTests
     }
 
     [Fact]
+    public void Nothing_in_it_passes_for_digested_in_pieces()
+    {
+        var storage = Storage(4);
+        var bytes = storage.Bytes(Name);
+        var (offset, _, head) = Given.Records(storage).First(record => record.Head is { Type: RecordType.Frame, ContentLength: > ContentDigest.MostWhole });
+        using var header = new SegmentScanner(storage.Open(Name));
+        header.ReadHeader(out var first);
+        SegmentScanner.TrySeed(first!.Journal, out var seed);
+        JournalFormat.WriteHead(bytes.AsSpan((int)offset), head with { IsInPieces = true }, seed);
+        storage.Put(Name, bytes);
+
+        using var keys = JournalKeyring.Read(Signer().PublicKeyPem);
+        var bad = JournalVerifier.VerifyJournal(storage, keys, [], CancellationToken.None).Bad;
+
+        Assert.Equal(offset, bad!.Offset);
+        Assert.Contains("the record's head is not one that any writer makes", bad.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Which_version_it_is_cannot_be_changed()
     {
         var storage = Storage(3);
@@ -101,10 +129,10 @@ public sealed class JournalVersionTests
         return JournalSigner.FromPem(key.ExportPkcs8PrivateKeyPem(), "the key of then");
     }
 
-    /// <summary>The data key of the third version's file: its id and itself, in hex.</summary>
-    private sealed class KeyOfThen : IDataKeys
+    /// <summary>The data key of a file since the third version: its id and itself, in hex.</summary>
+    private sealed class KeyOfThen(int version) : IDataKeys
     {
-        private readonly string[] _words = File.ReadAllText(Path.Combine(Specs.Folder("journals"), "version-3.key")).Split((char[])[' ', '\n']);
+        private readonly string[] _words = File.ReadAllText(Path.Combine(Specs.Folder("journals"), $"version-{Math.Max(version, 3)}.key")).Split((char[])[' ', '\n']);
 
         public int Generation => 0;
 

@@ -19,6 +19,12 @@ internal sealed class MemoryStorage : IJournalStorage
     /// <summary>When it answers true, the write stores half of its bytes and fails.</summary>
     public Func<bool>? WriteFails { get; set; }
 
+    /// <summary>True for a disk that is so full that zeros do not fit, and records still do.</summary>
+    public bool HasNoRoom { get; init; }
+
+    /// <summary>How often they did not.</summary>
+    public int RoomsRefused { get; private set; }
+
     /// <summary>
     /// When it answers true, the flush fails, and what it should have flushed is lost for good: it can still be read, later
     /// flushes succeed, and after a power loss it is not there (how Linux treats a failed fsync).
@@ -118,15 +124,27 @@ internal sealed class MemoryStorage : IJournalStorage
         {
             lock (home._gate)
             {
-                Assert.Equal(Written.Count, offset);
+                Assert.InRange(offset, 0, Written.Count);
                 home.Writes++;
-                if (home.WriteFails?.Invoke() == true)
+                var fails = home.WriteFails?.Invoke() == true;
+                if (home.HasNoRoom && !bytes.ContainsAnyExcept((byte)0))
                 {
-                    Written.AddRange(bytes[..(bytes.Length / 2)]);
-                    throw new IOException("no space left on device");
+                    home.RoomsRefused++;
+                    fails = true;
                 }
-                Written.AddRange(bytes);
+                Put(fails ? bytes[..(bytes.Length / 2)] : bytes, (int)offset);
+                if (fails) throw new IOException("no space left on device");
             }
+        }
+
+        // Only room is ever written over.
+        private void Put(ReadOnlySpan<byte> bytes, int offset)
+        {
+            var room = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Written)[offset..];
+            if (room.Length > bytes.Length) room = room[..bytes.Length];
+            Assert.False(room.ContainsAnyExcept((byte)0), "a record was written over");
+            bytes[..room.Length].CopyTo(room);
+            Written.AddRange(bytes[room.Length..]);
         }
 
         public void SetLength(long length)
@@ -150,7 +168,8 @@ internal sealed class MemoryStorage : IJournalStorage
                 home.Flushes++;
                 if (home.FlushFails?.Invoke() == true)
                 {
-                    if (Written.Count > Flushed.Length) Lost.Add((Flushed.Length, Written.Count));
+                    var same = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Written).CommonPrefixLength(Flushed);
+                    if (Written.Count > same) Lost.Add((same, Written.Count));
                     throw new IOException("input/output error");
                 }
                 Flushed = [.. Written];

@@ -41,6 +41,27 @@ public sealed class SealedRecordTests
         Assert.True(RecordedOperation.Assemble(intent.Operation, read)!.MatchesDigests);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_was_answered_at_length_matches_the_digests_of_its_ending(bool isSealed)
+    {
+        var intent = Intent();
+        await using (var recorder = await Given.Recorder(_storage, isSealed ? Options : Given.Options()))
+        {
+            var account = await recorder.BeginAsync(intent, CancellationToken.None);
+            // At the border of what is digested in pieces, and beyond it in two frames.
+            foreach (var length in (int[])[16_384, 16_385, 90_000]) await account.AppendAsync(FrameDirection.Reply, Given.Masked(new string('r', length)), 0);
+            await account.EndAsync(Given.Done());
+        }
+
+        var operation = RecordedOperation.Assemble(intent.Operation, Read(isSealed ? _keys : null))!;
+
+        Assert.Null(Given.Verify(_storage).Bad);
+        Assert.True(operation.MatchesDigests);
+        Assert.False((operation with { Frames = operation.Frames.SetItem(2, operation.Frames[2] with { Content = new byte[90_000] }) }).MatchesDigests);
+    }
+
     [Fact]
     public async Task Nothing_that_was_said_stands_in_the_journal()
     {

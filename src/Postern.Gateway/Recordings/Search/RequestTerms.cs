@@ -65,7 +65,8 @@ internal static class RequestTerms
     {
         // What was cut off is not an error: reading stops where the bytes do.
         var json = new Utf8JsonReader(text, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 64 }));
-        var name = "";
+        Span<char> nameRoom = stackalloc char[Term.MaxLength * 2];
+        scoped ReadOnlySpan<char> name = default;
         Span<char> value = stackalloc char[Term.MaxLength * 2];
         try
         {
@@ -74,7 +75,7 @@ internal static class RequestTerms
                 switch (json.TokenType)
                 {
                     case JsonTokenType.PropertyName:
-                        name = json.GetString()!;
+                        name = json.ValueSpan.Length <= nameRoom.Length ? nameRoom[..json.CopyString(nameRoom)] : json.GetString();
                         break;
                     case JsonTokenType.String:
                         var length = json.HasValueSequence || json.ValueSpan.Length > value.Length ? -1 : json.CopyString(value);

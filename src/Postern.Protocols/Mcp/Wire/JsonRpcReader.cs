@@ -194,7 +194,7 @@ internal static class JsonRpcReader
                     break;
                 case 1:
                     if (reader.TokenType != JsonTokenType.String) message.Fault = $"`{VersionKey}` must be text";
-                    else message.MetaVersion = TextOf(ref reader, ref message);
+                    else message.MetaVersion = reader.ValueTextEquals(McpVersions.Stateless) ? McpVersions.Stateless : TextOf(ref reader, ref message);
                     break;
                 case 2:
                     ReadClientInfo(ref reader, ref message);

@@ -19,10 +19,13 @@ internal static class MaskObjection
     {
         foreach (var step in unit)
         {
-            if (MayConcern(step.Statement)) return masker => To(unit, masker);
+            if (MayConcern(step.Statement)) return Asking(unit);
         }
         return null;
     }
+
+    // By itself, so that the many units that nobody asks of make no object for it.
+    private static Func<Masker, string?> Asking(ImmutableArray<UnitStatement> unit) => masker => To(unit, masker);
 
     private static string? To(ImmutableArray<UnitStatement> unit, Masker masker)
     {

@@ -51,24 +51,33 @@ internal sealed class UnitReader(CellColumns columns) : CellReader
 
     private static void Text(ref Utf8JsonReader reader, bool isSql, bool isName, scoped ref CellRun run)
     {
+        if (!reader.ValueIsEscaped)
+        {
+            Text(ref reader, reader.ValueSpan, isSql, isName, ref run);
+            return;
+        }
         var rented = ArrayPool<byte>.Shared.Rent(reader.ValueSpan.Length);
         try
         {
-            var text = rented.AsSpan(0, reader.CopyString(rented));
-            if (isSql && run.IsMasked(Touched))
-            {
-                var scrubbed = new ArrayBufferWriter<byte>(text.Length + 64);
-                SqlLiterals.Mask(text, ref run, Touched, scrubbed);
-                Quote(ref reader, run.Text(scrubbed.WrittenSpan, CellRun.NoColumn) ? run.Replacement : scrubbed.WrittenSpan, ref run);
-            }
-            else if (run.Text(text, isSql || isName ? CellRun.NoColumn : Touched))
-            {
-                Quote(ref reader, run.Replacement, ref run);
-            }
+            Text(ref reader, rented.AsSpan(0, reader.CopyString(rented)), isSql, isName, ref run);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(rented, clearArray: true);
+        }
+    }
+
+    private static void Text(ref Utf8JsonReader reader, ReadOnlySpan<byte> text, bool isSql, bool isName, scoped ref CellRun run)
+    {
+        if (isSql && run.IsMasked(Touched))
+        {
+            var scrubbed = new ArrayBufferWriter<byte>(text.Length + 64);
+            SqlLiterals.Mask(text, ref run, Touched, scrubbed);
+            Quote(ref reader, run.Text(scrubbed.WrittenSpan, CellRun.NoColumn) ? run.Replacement : scrubbed.WrittenSpan, ref run);
+        }
+        else if (run.Text(text, isSql || isName ? CellRun.NoColumn : Touched))
+        {
+            Quote(ref reader, run.Replacement, ref run);
         }
     }
 

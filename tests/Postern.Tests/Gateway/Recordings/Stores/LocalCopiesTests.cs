@@ -165,7 +165,15 @@ public sealed class LocalCopiesTests : IAsyncLifetime
         for (var i = 0; i < 400 && Directory.EnumerateFiles(recording.JournalFolder, "*.pjl").Count() < 5; i++) await Task.Delay(25, Stop);
         Assert.True(Directory.EnumerateFiles(recording.JournalFolder, "*.pjl").Count() >= 5);
         using var http = new HttpClient();
-        Assert.Contains("\"ready\"", await http.GetStringAsync(host.ManagementUrl + "/readyz", Stop));
+        // It is ready once it has heard from its issuer too.
+        var said = "";
+        for (var i = 0; i < 400 && !said.Contains("\"ready\"", StringComparison.Ordinal); i++)
+        {
+            using var answer = await http.GetAsync(host.ManagementUrl + "/readyz", Stop);
+            said = await answer.Content.ReadAsStringAsync(Stop);
+            if (!answer.IsSuccessStatusCode) await Task.Delay(25, Stop);
+        }
+        Assert.Contains("\"ready\"", said, StringComparison.Ordinal);
     }
 
     [Fact]
