@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Postern.Conformance.Clients;
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance;
 
@@ -12,9 +13,9 @@ public sealed partial class GettingStartedPageTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postern-start-");
     private readonly string _page = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "learn", "getting-started.md"));
-    private readonly int _issuer = FreePort();
-    private readonly int _gateway = FreePort();
-    private readonly int _management = FreePort();
+    private readonly int _issuer = FreePort.Take();
+    private readonly int _gateway = FreePort.Take();
+    private readonly int _management = FreePort.Take();
 
     private static CancellationToken Test => TestContext.Current.CancellationToken;
 
@@ -137,25 +138,6 @@ public sealed partial class GettingStartedPageTests : IDisposable
             else start.Environment[name] = value;
         }
         return start;
-    }
-
-    /// <summary>Free now, and not one that the system gives to whoever asks for any: seconds pass before it is used, and other tests ask all the time.</summary>
-    private static int FreePort()
-    {
-        while (true)
-        {
-            var port = Random.Shared.Next(15_000, 32_000);
-            try
-            {
-                using var probe = new TcpListener(IPAddress.Loopback, port);
-                probe.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken; another one.
-            }
-        }
     }
 
     private static string[] Words(string command) => [.. Word().Matches(command).Skip(1).Select(word => word.Value.Trim('"'))];

@@ -3,6 +3,7 @@ using Postern.Conformance.Postgres;
 using Postern.Gateway.Configuration;
 using Postern.Gateway.Connections;
 using Postern.Protocols;
+using Postern.Tests;
 
 namespace Postern.Conformance;
 
@@ -23,7 +24,7 @@ public sealed class TargetWorkbenchTests(SharedCluster postgres, SharedApiServer
         Assert.Equal((TargetState.Refused, "the server did not let the gateway in: SQLSTATE 28P01"), (wrong.State, wrong.Text));
         Assert.Equal(TargetState.Refused, (await AskAsync($"postgresql://127.0.0.1:{cluster.Port}/no-such-database", good)).State);
         Assert.Equal(TargetState.Untrusted, (await AskAsync(url, good with { Roots = null })).State);
-        Assert.Equal(TargetState.Unreachable, (await AskAsync($"postgresql://127.0.0.1:{Cluster.FreePort()}/postgres", good)).State);
+        Assert.Equal(TargetState.Unreachable, (await AskAsync($"postgresql://127.0.0.1:{FreePort.Take()}/postgres", good)).State);
     }
 
     [Fact]

@@ -71,16 +71,20 @@ public static class EvidenceBundle
         var journal = "";
         var unsigned = false;
         var ended = 0;
-        for (var segment = place.FirstSegment; MovedSegment.IsThere(folder, segment) && (unsigned || ended != place.Operations); segment++)
+        var isOver = false;
+        for (var segment = place.FirstSegment; !isOver && MovedSegment.IsThere(folder, segment) && (unsigned || ended != place.Operations); segment++)
         {
             using var scanner = new SegmentScanner(storage.Open(JournalFormat.SegmentName(segment)));
+            var following = segment + 1;
+            bool isLast() => !MovedSegment.IsThere(folder, following);
             if (scanner.ReadHeader(out var header) != ScanStep.Record) throw Unreadable(segment, scanner);
             journal = header!.Journal;
             while (true)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var step = scanner.Read();
-                if (step == ScanStep.End || (step == ScanStep.Bad && scanner.IsTorn && !MovedSegment.IsThere(folder, segment + 1))) break;
+                var step = scanner.Read(isLast);
+                isOver = step is null;
+                if (step is null or ScanStep.End) break;
                 if (step == ScanStep.Bad) throw Unreadable(segment, scanner);
                 if (scanner.Head.Type == RecordType.Checkpoint)
                 {

@@ -106,7 +106,7 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
     private int Text(int at, out bool isEscaped)
     {
         isEscaped = false;
-        if (at + Vector256<byte>.Count <= _length && SpecialIn(at) is not 0 and var special)
+        if (at + Vector256<byte>.Count <= _length && JsonText.SpecialIn(ref _utf8, at) is not 0 and var special)
         {
             var end = at + BitOperations.TrailingZeroCount(special);
             if (At(end) == (byte)'"') return end + 1;
@@ -142,19 +142,10 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
     {
         for (; at + Vector256<byte>.Count <= _length; at += Vector256<byte>.Count)
         {
-            if (SpecialIn(at) is not 0 and var special) return at + BitOperations.TrailingZeroCount(special);
+            if (JsonText.SpecialIn(ref _utf8, at) is not 0 and var special) return at + BitOperations.TrailingZeroCount(special);
         }
         while (at < _length && At(at) is not ((byte)'"' or (byte)'\\' or < (byte)' ')) at++;
         return at;
-    }
-
-    /// <summary>A bit for each such byte of the next 32.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly uint SpecialIn(int at)
-    {
-        var bytes = Vector256.LoadUnsafe(ref _utf8, (nuint)at);
-        var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
-        return special.ExtractMostSignificantBits();
     }
 
     /// <summary>From a backslash to behind the escape, and behind the second of a pair.</summary>
@@ -213,11 +204,7 @@ internal ref struct JsonScan(ReadOnlySpan<byte> utf8, Span<int> levels, int maxD
     private readonly byte At(int at) => Unsafe.Add(ref _utf8, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Space(int at)
-    {
-        while (at < _length && At(at) <= ' ' && At(at) is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') at++;
-        return at;
-    }
+    private readonly int Space(int at) => JsonText.SkipSpace(ref _utf8, at, _length);
 
     private int Wrong(int at, string expected) => Fail(Fault(at, expected));
 

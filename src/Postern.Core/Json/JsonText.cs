@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Text;
 
 namespace Postern.Core.Json;
@@ -14,6 +16,23 @@ internal static class JsonText
     public const int MaxExpansion = 6;
 
     public static int HexValue(byte digit) => digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
+
+    /// <summary>A bit for each of the 32 bytes from an offset on that ends a run of plain characters in a string: the quote, the escape, and controls, which must be escaped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint SpecialIn(ref byte utf8, int at)
+    {
+        var bytes = Vector256.LoadUnsafe(ref utf8, (nuint)at);
+        var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
+        return special.ExtractMostSignificantBits();
+    }
+
+    /// <summary>The offset of the first byte from an offset on that is not white space (RFC 8259 section 2); the length when there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int SkipSpace(ref byte utf8, int at, int length)
+    {
+        while (at < length && Unsafe.Add(ref utf8, at) is <= (byte)' ' and ((byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')) at++;
+        return at;
+    }
 
     /// <summary>The length of the text up to the closing quote, in a string that is valid JSON.</summary>
     public static int IndexOfQuote(ReadOnlySpan<byte> text, out bool isEscaped)

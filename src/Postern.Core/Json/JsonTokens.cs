@@ -125,11 +125,7 @@ public ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
     private readonly byte At(int at) => Unsafe.Add(ref _utf8, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int Space(int at)
-    {
-        while (at < _length && At(at) <= ' ' && At(at) is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') at++;
-        return at;
-    }
+    private readonly int Space(int at) => JsonText.SkipSpace(ref _utf8, at, _length);
 
     private bool Item(int at)
     {
@@ -202,15 +198,13 @@ public ref struct JsonTokens(ReadOnlySpan<byte> utf8, bool areMany = false)
         IsEscaped = false;
         while (at + Vector256<byte>.Count <= _length)
         {
-            var bytes = Vector256.LoadUnsafe(ref _utf8, (nuint)at);
-            var special = Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.LessThan(bytes, Vector256.Create((byte)' '));
-            var bits = special.ExtractMostSignificantBits();
-            if (bits == 0)
+            var special = JsonText.SpecialIn(ref _utf8, at);
+            if (special == 0)
             {
                 at += Vector256<byte>.Count;
                 continue;
             }
-            at += BitOperations.TrailingZeroCount(bits);
+            at += BitOperations.TrailingZeroCount(special);
             if (At(at) == '"') return at + 1;
             at = Escape(at);
         }

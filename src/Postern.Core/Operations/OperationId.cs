@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Postern.Core.Operations;
 
@@ -10,6 +11,7 @@ namespace Postern.Core.Operations;
 public readonly record struct OperationId(UInt128 Value)
 {
     private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
     /// <summary>Characters of the text form.</summary>
     internal const int TextLength = 26;
 
@@ -70,11 +72,8 @@ public readonly record struct OperationId(UInt128 Value)
     /// <summary>Writes the text form, 26 characters.</summary>
     internal void Format(Span<char> text)
     {
-        var value = Value;
-        for (var i = TextLength - 1; i >= 0; i--)
-        {
-            text[i] = Alphabet[(int)(uint)(value & 31)];
-            value >>= 5;
-        }
+        Span<byte> ascii = stackalloc byte[TextLength];
+        Format(ascii);
+        Ascii.ToUtf16(ascii, text, out _);
     }
 }

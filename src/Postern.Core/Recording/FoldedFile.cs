@@ -41,7 +41,7 @@ internal sealed class FoldedFile : IJournalFile
         try
         {
             Span<byte> prefix = stackalloc byte[PrefixBytes];
-            if (ReadFully(file, prefix, 0) != prefix.Length || !prefix.StartsWith(Magic)) return file;
+            if (file.ReadFully(prefix, 0) != prefix.Length || !prefix.StartsWith(Magic)) return file;
             if (BinaryPrimitives.ReadUInt32LittleEndian(prefix[8..]) != Version || prefix[12..].ContainsAnyExcept((byte)0)) throw new IOException($"`{name}` is folded in a way that is not known; expected version {Version}");
             return new FoldedFile(file, Stretches(file) ?? throw new IOException($"`{name}` is folded, and its table does not fit what it holds"));
         }
@@ -64,7 +64,7 @@ internal sealed class FoldedFile : IJournalFile
             var (at, length, place) = _stretches[i];
             var begin = Math.Max(at, offset);
             var part = destination[(int)(begin - offset)..(int)(Math.Min(at + length, offset + count) - offset)];
-            if (ReadFully(_file, part, place + begin - at) != part.Length) throw new IOException("a folded segment became shorter while it was read");
+            if (_file.ReadFully(part, place + begin - at) != part.Length) throw new IOException("a folded segment became shorter while it was read");
         }
         return count;
     }
@@ -101,12 +101,12 @@ internal sealed class FoldedFile : IJournalFile
     private static (long At, long Length, long Place)[]? Stretches(IJournalFile file)
     {
         Span<byte> last = stackalloc byte[NumberBytes];
-        if (file.Length < PrefixBytes + StretchBytes + NumberBytes || ReadFully(file, last, file.Length - NumberBytes) != last.Length) return null;
+        if (file.Length < PrefixBytes + StretchBytes + NumberBytes || file.ReadFully(last, file.Length - NumberBytes) != last.Length) return null;
         var number = BinaryPrimitives.ReadInt64LittleEndian(last);
         if (number <= 0 || number > (file.Length - PrefixBytes - NumberBytes) / StretchBytes) return null;
         var table = new byte[number * StretchBytes];
         var begin = file.Length - NumberBytes - table.Length;
-        if (ReadFully(file, table, begin) != table.Length) return null;
+        if (file.ReadFully(table, begin) != table.Length) return null;
         var stretches = new (long At, long Length, long Place)[number];
         var (end, place) = (0L, (long)PrefixBytes);
         for (var i = 0; i < stretches.Length; i++)
@@ -119,18 +119,6 @@ internal sealed class FoldedFile : IJournalFile
             (end, place) = (at + length, place + length);
         }
         return place == begin ? stretches : null;
-    }
-
-    private static int ReadFully(IJournalFile file, Span<byte> destination, long offset)
-    {
-        var done = 0;
-        while (done < destination.Length)
-        {
-            var read = file.Read(destination[done..], offset + done);
-            if (read == 0) break;
-            done += read;
-        }
-        return done;
     }
 
     /// <summary>Writes a folded segment from its begin to its end.</summary>

@@ -31,6 +31,14 @@ public interface IJournalFile : IDisposable
     /// <summary>Reads up to <paramref name="destination"/>'s length; 0 at the end.</summary>
     int Read(Span<byte> destination, long offset);
 
+    /// <summary>Reads until <paramref name="destination"/> is full or the file ends; how many bytes were there.</summary>
+    int ReadFully(Span<byte> destination, long offset)
+    {
+        var done = 0;
+        while (done < destination.Length && Read(destination[done..], offset + done) is > 0 and var read) done += read;
+        return done;
+    }
+
     /// <summary>Writes all of it, or throws; part of it may then be in the file.</summary>
     void Write(ReadOnlySpan<byte> bytes, long offset);
 

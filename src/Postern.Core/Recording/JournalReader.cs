@@ -88,6 +88,7 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
         using var storage = FolderStorage.ForReading(folder);
         using var opener = new RecordOpener(keys);
         var position = from;
+        bool isLast() => IsLast(position.Segment);
         long last = 0;
         while (last < through && MovedSegment.IsThere(folder, position.Segment))
         {
@@ -109,13 +110,10 @@ public sealed class JournalReader(string folder, IDataKeys? keys = null)
             }
             while (last < through)
             {
-                var step = scanner.Read();
+                var step = scanner.Read(isLast);
+                if (step is null) yield break;
                 if (step == ScanStep.End) break;
-                if (step == ScanStep.Bad)
-                {
-                    if (scanner.IsTorn && IsLast(position.Segment)) yield break;
-                    throw Damaged(name, scanner);
-                }
+                if (step == ScanStep.Bad) throw Damaged(name, scanner);
                 if (scanner.Head.Sequence > through) yield break;
                 last = scanner.Head.Sequence;
                 if (isWanted is not null && !isWanted(scanner.Head.Type))

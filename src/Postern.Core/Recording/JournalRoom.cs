@@ -36,23 +36,11 @@ internal static class JournalRoom
             var begin = Math.Max(0, end - window.Length);
             var part = window.AsSpan(0, (int)(end - begin));
             // Cut while it was looked at: what is gone was room, or never durable.
-            var count = ReadFully(file, part, begin);
+            var count = file.ReadFully(part, begin);
             var used = part[..count].LastIndexOfAnyExcept((byte)0) + 1;
             if (used > 0) return begin + used;
             end = begin;
         }
         return 0;
-    }
-
-    private static int ReadFully(IJournalFile file, Span<byte> destination, long offset)
-    {
-        var total = 0;
-        while (total < destination.Length)
-        {
-            var read = file.Read(destination[total..], offset + total);
-            if (read == 0) break;
-            total += read;
-        }
-        return total;
     }
 }

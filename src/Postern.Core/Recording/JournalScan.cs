@@ -182,13 +182,10 @@ internal sealed class JournalScan(IJournalStorage storage, JournalKeyring keys, 
         {
             cancellationToken.ThrowIfCancellationRequested();
             var step = scanner.Read();
-            if (step == ScanStep.End)
-            {
-                if (!scanner.EndsInRoom || isLast) return true;
-                return Stop("a closed segment ends in zeros; it was cut to its records when it was closed");
-            }
+            if (step == ScanStep.End) return true;
             if (step == ScanStep.Bad)
             {
+                if (isLast && scanner.IsInRoom) return true;
                 if (!isLast || !scanner.IsTorn) return Stop(scanner.Problem);
                 var proof = scanner.FindProofOfDamage(scanner.Offset + 1, Sequence + 1);
                 return proof is null

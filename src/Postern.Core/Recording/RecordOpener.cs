@@ -92,7 +92,11 @@ internal sealed class RecordOpener(IDataKeys? keys) : IDisposable
         }
         // The one place for what is opened: mostly it is read at once, and only what is kept is copied.
         var count = box.Length - SessionKey.IdBytes - SessionKey.NonceBytes - SessionKey.TagBytes;
-        if (_inside.Length < count) _inside = new byte[Math.Max(count, 2 * _inside.Length)];
+        if (_inside.Length < count)
+        {
+            CryptographicOperations.ZeroMemory(_inside);
+            _inside = new byte[Math.Max(count, 2 * _inside.Length)];
+        }
         var inside = _inside.AsMemory(0, count);
         try
         {

@@ -9,7 +9,7 @@ internal enum ScanStep
     /// <summary>An intact record.</summary>
     Record,
 
-    /// <summary>The end of the file, or of what was written into its room, exactly behind a record.</summary>
+    /// <summary>The end of the file, exactly behind a record.</summary>
     End,
 
     /// <summary>Bytes that are not an intact record; see <see cref="SegmentScanner.Problem"/>.</summary>
@@ -44,8 +44,12 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     /// </summary>
     public bool IsTorn { get; private set; }
 
-    /// <summary>After <see cref="ScanStep.End"/>: true when room for more records stands behind it, as in the segment that is written to.</summary>
-    public bool EndsInRoom { get; private set; }
+    /// <summary>
+    /// After <see cref="ScanStep.Bad"/>: true when nothing but zeros stands from there on. In the last segment, and nowhere else, that is room for
+    /// more records. INVARIANT: there they tell no more than the end of the file would. Whoever can write zeros over records could have cut
+    /// them off as well, and signatures and anchors find the one as they find the other.
+    /// </summary>
+    public bool IsInRoom => Version >= JournalRoom.Version && JournalRoom.UsedLength(file) <= Offset;
 
     /// <summary>The head of the record just read.</summary>
     public RecordHead Head { get; private set; }
@@ -131,6 +135,18 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         return ReadAt(Next, 0);
     }
 
+    /// <summary>Reads the next record of a segment that somebody may be writing to.</summary>
+    /// <param name="isLast">True as long as no segment follows it.</param>
+    /// <returns><see cref="ScanStep.End"/> only of a segment that was closed; null where the last one ends so far, maybe in the middle of a record.</returns>
+    public ScanStep? Read(Func<bool> isLast)
+    {
+        var step = Read();
+        if (step == ScanStep.Record || (step == ScanStep.Bad && !IsTorn)) return step;
+        if (isLast()) return null;
+        // Closed since it was looked at, and whole from then on.
+        return Read();
+    }
+
     /// <summary>
     /// Looks behind bad bytes for an intact record that tells they were durable once: one that was written when their
     /// sequence had been flushed. Such bytes are damage; a torn tail has no such record behind it.
@@ -142,14 +158,14 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         var window = new byte[BufferFor(file)];
         for (var at = from; at + JournalFormat.HeadBytes < length; at += window.Length - JournalFormat.HeadBytes)
         {
-            var count = ReadFully(window, at);
+            var count = file.ReadFully(window, at);
             for (var i = 0; i + JournalFormat.HeadBytes <= count; i++)
             {
                 var candidate = JournalFormat.ReadHead(window.AsSpan(i));
                 if (!candidate.IsPlausible || candidate.Sequence <= lostSequence || candidate.Flushed < lostSequence) continue;
                 if (at + i + JournalFormat.HeadBytes + candidate.Length > length) continue;
                 var record = new byte[JournalFormat.HeadBytes + candidate.Length];
-                if (ReadFully(record, at + i) == record.Length && JournalFormat.IsIntact(record, _seed)) return candidate.Sequence;
+                if (file.ReadFully(record, at + i) == record.Length && JournalFormat.IsIntact(record, _seed)) return candidate.Sequence;
             }
         }
         return null;
@@ -178,7 +194,7 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
     private ScanStep ReadAt(long offset, int prefix)
     {
         Offset = offset;
-        if (prefix == 0 && (!Fill(1) || IsRoom())) return ScanStep.End;
+        if (prefix == 0 && !Fill(1)) return ScanStep.End;
         if (!Fill(prefix + JournalFormat.HeadBytes)) return Fail("the file ends inside a record's head", isTorn: true);
         var head = JournalFormat.ReadHead(_buffer.AsSpan(_start + prefix));
         if (!head.IsPlausible || (head.IsSealed && Version == JournalFormat.OldestVersion) || (head.IsInPieces && Version < JournalFormat.PiecesVersion)) return Fail("the record's head is not one that any writer makes", isTorn: true);
@@ -189,18 +205,6 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
         _start += prefix + record.Length;
         Next = offset + prefix + record.Length;
         return ScanStep.Record;
-    }
-
-    /// <summary>
-    /// True when nothing but zeros follows. INVARIANT: they tell no more than the end of the file would. Whoever can write zeros over records could
-    /// have cut them off as well, and signatures and anchors find the one as they find the other.
-    /// </summary>
-    private bool IsRoom()
-    {
-        if (Version < JournalRoom.Version || _buffer[_start] != 0) return false;
-        var seen = _buffer.AsSpan(_start, _end - _start);
-        if (seen.ContainsAnyExcept((byte)0) || JournalRoom.UsedLength(file) > Next) return false;
-        return EndsInRoom = true;
     }
 
     private ScanStep Fail(string problem, bool isTorn = false)
@@ -232,17 +236,5 @@ internal sealed class SegmentScanner(IJournalFile file) : IDisposable
             _end += read;
         }
         return true;
-    }
-
-    private int ReadFully(Span<byte> destination, long offset)
-    {
-        var total = 0;
-        while (total < destination.Length)
-        {
-            var read = file.Read(destination[total..], offset + total);
-            if (read == 0) break;
-            total += read;
-        }
-        return total;
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Postern.Benchmarks.Measuring;
 using Postern.Benchmarks.Steps;
 using Postern.Demo.Issuer;
+using Postern.Tests;
 
 namespace Postern.Benchmarks.Echo;
 
@@ -20,7 +21,6 @@ internal static class EchoRun
     /// separated by semicolons; without a path, this build.
     /// </summary>
     public const string Others = "POSTERN_BENCH_OTHERS";
-
 
     // Until the hot path is compiled to the end.
     private static readonly TimeSpan LongWarmUp = TimeSpan.FromSeconds(8);
@@ -93,12 +93,12 @@ internal static class EchoRun
         if (isWanted("direct")) peers.Add(Peer.Direct(upstream));
 
         var nginx = Path.Combine(folder, "nginx.conf");
-        var nginxPort = Peer.FreePort();
+        var nginxPort = FreePort.Take();
         await File.WriteAllTextAsync(nginx, PeerFiles.Nginx(folder, nginxPort, target));
         if (isWanted("nginx")) peers.Add(Peer.StartOn("nginx", nginxPort, target.AbsolutePath, "nginx", "-c", nginx, "-p", folder));
 
         var haproxy = Path.Combine(folder, "haproxy.cfg");
-        var haproxyPort = Peer.FreePort();
+        var haproxyPort = FreePort.Take();
         await File.WriteAllTextAsync(haproxy, PeerFiles.HaProxy(haproxyPort, target));
         if (isWanted("HAProxy")) peers.Add(Peer.StartOn("HAProxy", haproxyPort, target.AbsolutePath, "haproxy", "-db", "-f", haproxy));
 

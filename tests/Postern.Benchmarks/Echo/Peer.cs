@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Postern.Benchmarks.Measuring;
+using Postern.Tests;
 
 namespace Postern.Benchmarks.Echo;
 
@@ -74,14 +75,6 @@ internal sealed class Peer : IDisposable
         }
         End(process);
         throw new InvalidOperationException($"`{name}` does not listen on {port}");
-    }
-
-    /// <summary>A port that was free a moment ago.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public void Dispose()

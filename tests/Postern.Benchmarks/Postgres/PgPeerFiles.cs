@@ -2,6 +2,7 @@ using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Measuring;
 using Postern.Conformance.Postgres;
 using Postern.Demo.Issuer;
+using Postern.Tests;
 
 namespace Postern.Benchmarks.Postgres;
 
@@ -55,7 +56,7 @@ internal static class PgPeerFiles
     {
         var durability = isStrict ? "strict" : "relaxed";
         await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Policy);
-        var port = Peer.FreePort();
+        var port = FreePort.Take();
         var data = other?.Name ?? durability;
         var file = Path.Combine(folder, $"{data}.yaml");
         await File.WriteAllTextAsync(

@@ -3,6 +3,7 @@ using Postern.Benchmarks.Echo;
 using Postern.Benchmarks.Measuring;
 using Postern.Conformance.Postgres;
 using Postern.Demo.Issuer;
+using Postern.Tests;
 
 namespace Postern.Benchmarks.Postgres;
 
@@ -121,7 +122,7 @@ internal static class PgRun
         if (isWanted(PgTable.Direct)) peers.Add(direct);
         if (isWanted("pgbouncer"))
         {
-            var port = Peer.FreePort();
+            var port = FreePort.Take();
             var file = await PgPeerFiles.PgBouncerAsync(folder, port, cluster);
             string[] program = [.. Cluster.AsServer, "pgbouncer", file];
             peers.Add(direct with { Peer = Peer.StartOn("pgbouncer", port, "", program[0], program[1..]) });

@@ -6,6 +6,7 @@ using Postern.Demo.Issuer;
 using Postern.Demo.Shop;
 using Postern.Gateway;
 using Postern.Gateway.Configuration;
+using Postern.Tests;
 
 namespace Postern.Conformance.Authorization;
 
@@ -70,14 +71,6 @@ internal sealed class AuthorizationBed : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    /// <summary>A port of this machine that was free a moment ago.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     /// <summary>The system's time, set forward.</summary>
     private sealed class ForwardClock : TimeProvider
     {
@@ -91,7 +84,7 @@ internal sealed class AuthorizationBed : IAsyncDisposable
     private static async Task<AuthorizationBed> StartAsync(AuthorizationOptions? own, bool isDemo, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("postern-authorization-");
-        var url = $"http://127.0.0.1:{FreePort()}";
+        var url = $"http://127.0.0.1:{FreePort.Take()}";
         IssuerOptions issuer;
         IAsyncDisposable provider;
         if (isDemo)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Postern.Conformance.Peers;
 using Postern.Tests;
@@ -24,12 +25,14 @@ public sealed class SuiteAuthorizationTests
                 Checkout.NodeExecutable,
                 [
                     Checkout.Package("@modelcontextprotocol", "conformance", "dist", "index.js"), "authorization", "--url", bed.Url, "--client-id", AuthorizationBed.Client, "--resource", bed.Shop,
-                    "--port", AuthorizationBed.FreePort().ToString(CultureInfo.InvariantCulture), "--spec-version", revision, "-o", folder.FullName,
+                    "--port", FreePort.Take().ToString(CultureInfo.InvariantCulture), "--spec-version", revision, "-o", folder.FullName,
                 ]);
 
             // It prints the link that a person is to open, and waits for what the browser brings back.
+            var printed = new StringBuilder();
             while (await suite.ReadLineAsync(cancellation) is { } line)
             {
+                printed.AppendLine(line);
                 if (!line.StartsWith($"{bed.Url}/oauth/authorize?", StringComparison.Ordinal)) continue;
                 var answer = await bed.VisitAsync(line.Trim(), cancellation);
                 using var http = new HttpClient();
@@ -37,14 +40,14 @@ public sealed class SuiteAuthorizationTests
                 Assert.True(taken.IsSuccessStatusCode);
                 break;
             }
-            await suite.ReadToEndAsync(cancellation);
+            printed.Append(await suite.ReadToEndAsync(cancellation));
 
             var checks = folder.EnumerateFiles("checks.json", SearchOption.AllDirectories).SelectMany(file =>
             {
                 using var document = JsonDocument.Parse(File.ReadAllBytes(file.FullName));
                 return document.RootElement.EnumerateArray().Select(check => $"{check.GetProperty("id").GetString()}: {check.GetProperty("status").GetString()} {(check.TryGetProperty("errorMessage", out var why) ? why.GetString() : "")}".TrimEnd()).ToArray();
             }).Order(StringComparer.Ordinal).ToArray();
-            Assert.Equal(["authorization-code-grant: SUCCESS", "authorization-server-metadata-cimd: SUCCESS", "authorization-server-metadata: SUCCESS"], checks);
+            Assert.True(checks.SequenceEqual(["authorization-code-grant: SUCCESS", "authorization-server-metadata-cimd: SUCCESS", "authorization-server-metadata: SUCCESS"]), $"{string.Join('\n', checks)}\n{printed}");
         }
         finally
         {

@@ -71,7 +71,7 @@ public sealed partial class PostgresKillTests(SharedCluster shared)
         {
             var database = shared.NewName("kills");
             await cluster.CreateDatabaseAsync(database, Script, Test);
-            var port = Cluster.FreePort();
+            var port = FreePort.Take();
             await using var gateway = await ServedGateway.PrepareAsync(
                 $$"""{ protocol: postgres, url: "postgresql://127.0.0.1:{{cluster.Port}}/{{database}}", credential: { user: {{Cluster.App}}, password: {{cluster.Password}} }, tls: { ca: {{cluster.Authority}} } }""",
                 Policy,

@@ -7,6 +7,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance.Kubernetes;
 
@@ -71,7 +72,7 @@ internal sealed class ApiServer : IAsyncDisposable
             var keys = await AccountKeys.StartAsync(await File.ReadAllTextAsync(Path.Combine(folder, "accounts.pub"), cancellationToken), cancellationToken);
             for (var attempt = 1; ; attempt++)
             {
-                var ports = FreePorts(3);
+                var ports = Enumerable.Range(0, 3).Select(_ => FreePort.Take()).ToArray();
                 var server = new ApiServer(Launch(folder, ports, keys.Url), folder, ports[0], tokens, keys);
                 if (await server.IsReadyAsync(cancellationToken)) return server;
                 var log = File.Exists(Path.Combine(folder, "apiserver.log")) ? await File.ReadAllTextAsync(Path.Combine(folder, "apiserver.log"), cancellationToken) : "no log";
@@ -140,15 +141,6 @@ internal sealed class ApiServer : IAsyncDisposable
         var folder = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
         return process.ExitCode == 0 && Directory.Exists(folder) ? folder : throw new InvalidOperationException("the Kubernetes programs are not there and could not be built; run ./test.sh");
-    }
-
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        foreach (var listener in listeners) listener.Start();
-        var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
-        foreach (var listener in listeners) listener.Dispose();
-        return ports;
     }
 
     private static async Task WriteFilesAsync(string folder, Dictionary<string, string> tokens, CancellationToken cancellationToken)

@@ -101,7 +101,7 @@ public sealed class ClusterMcpTests(SharedApiServer shared)
         kubelet.Log.Writer.Complete();
         Assert.Contains("a log line", await CallAsync(server, "kubectl_logs", new { resourceType = "pod", name = "p", @namespace = bed.Namespace }), StringComparison.Ordinal);
 
-        var local = FreePort();
+        var local = FreePort.Take();
         var forwarded = await CallAsync(server, "port_forward", new { resourceType = "pod", resourceName = "p", localPort = local, targetPort = 80, @namespace = bed.Namespace });
         Assert.Contains("success", forwarded, StringComparison.Ordinal);
         using (var client = new TcpClient())
@@ -122,13 +122,6 @@ public sealed class ClusterMcpTests(SharedApiServer shared)
         Assert.DoesNotContain(Convert.ToBase64String("canary-3d1e"u8), secrets, StringComparison.Ordinal);
         server.Kill(entireProcessTree: true);
         await server.WaitForExitAsync(Test);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static Task<Process> StartAsync(ClusterBed bed)

@@ -41,7 +41,7 @@ public sealed partial class LearnKubernetesPageTests(SharedApiServer shared) : I
             Assert.True(run.ExitCode == 0, $"`{command}`: {run.Out}{run.Error}");
         }
 
-        var url = $"http://127.0.0.1:{Postgres.Cluster.FreePort()}";
+        var url = $"http://127.0.0.1:{FreePort.Take()}";
         await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = url }, Test);
         await using var gateway = await ServeAsync(issuer, url);
 

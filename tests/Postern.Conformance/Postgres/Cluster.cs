@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Postern.Tests;
 
 namespace Postern.Conformance.Postgres;
 
@@ -64,7 +65,7 @@ internal sealed class Cluster : IAsyncDisposable
             // A port that was free a moment ago may be taken by the time the server asks for it.
             for (var attempt = 1; ; attempt++)
             {
-                var port = FreePort();
+                var port = FreePort.Take();
                 var cluster = new Cluster(Launch(folder, port, settings), folder, port, password);
                 if (await cluster.IsReadyAsync(cancellationToken)) return await cluster.WithRolesAsync(cancellationToken);
                 var log = cluster.Log;
@@ -103,14 +104,6 @@ internal sealed class Cluster : IAsyncDisposable
     {
         await EndAsync();
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
-    }
-
-    /// <summary>A port that was free a moment ago.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task PrepareAsync(string folder, string password, CancellationToken cancellationToken)

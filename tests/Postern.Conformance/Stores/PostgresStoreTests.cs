@@ -66,7 +66,7 @@ public sealed class PostgresStoreTests(SharedCluster shared) : ConditionalStoreC
             "password" => target with { Password = "not-the-password" },
             "authority" => target with { Authorities = null },
             "name" => target with { Host = "127.0.0.2" },
-            "port" => target with { Port = Cluster.FreePort() },
+            "port" => target with { Port = FreePort.Take() },
             _ => target with { Table = "of_nobody.pieces" },
         };
         await using var store = RecordingStores.Open(target);

@@ -87,7 +87,7 @@ public sealed partial class ClientScenarioTests
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(3));
-        var port = ScenarioRun.FreePort();
+        var port = FreePort.Take();
         await using var gateway = await TestGateway.StartAsync($"http://127.0.0.1:{port}/mcp", Policy, limit.Token);
         var environment = new Dictionary<string, string> { ["VIA"] = gateway.ConnectionUrl, ["TOKEN"] = gateway.Token("alice"), ["PORT"] = $"{port}" };
 
@@ -112,7 +112,7 @@ public sealed partial class ClientScenarioTests
         var folder = Directory.CreateTempSubdirectory("postern-lent-");
         try
         {
-            var port = ScenarioRun.FreePort();
+            var port = FreePort.Take();
             var lent = Path.Combine(folder.FullName, "lent");
             var environment = new Dictionary<string, string> { ["PORT"] = $"{port}", ["LENT"] = lent };
 

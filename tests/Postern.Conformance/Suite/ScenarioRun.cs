@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance.Suite;
 
@@ -51,14 +52,6 @@ internal static partial class ScenarioRun
         await using var suite = Child.Start(Checkout.NodeExecutable, [Suite, "list", "--client"]);
         var said = await suite.ReadToEndAsync(cancellationToken);
         return Line().Matches(said).ToDictionary(line => line.Groups["name"].Value, line => line.Groups["of"].Value.Split(','), StringComparer.Ordinal);
-    }
-
-    /// <summary>A port that nobody listens at, for the client's relay.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [GeneratedRegex(@"^ +- (?<name>\S+) \[(?<of>[^\]]+)\]\s*$", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]

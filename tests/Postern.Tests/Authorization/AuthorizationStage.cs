@@ -66,7 +66,7 @@ internal sealed partial class AuthorizationStage : IAsyncDisposable
         };
         var options = new GatewayOptions
         {
-            Url = $"http://127.0.0.1:{FreePort()}",
+            Url = $"http://127.0.0.1:{FreePort.Take()}",
             Management = "http://127.0.0.1:0",
             Data = Path.Combine(folder.Path, "data"),
             Issuers = [new IssuerOptions { Name = "demo", Authority = issuer.Issuer, Audience = "https://postern.test", ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret }],
@@ -242,12 +242,5 @@ internal sealed partial class AuthorizationStage : IAsyncDisposable
         await Issuer.DisposeAsync();
         _http.Dispose();
         _folder.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

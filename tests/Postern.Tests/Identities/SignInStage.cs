@@ -38,7 +38,7 @@ internal sealed class SignInStage : IAsyncDisposable
 
     public static async Task<SignInStage> StartAsync()
     {
-        var url = $"http://127.0.0.1:{FreePort()}";
+        var url = $"http://127.0.0.1:{FreePort.Take()}";
         var clock = new OffsetClock();
         var issuer = await DemoIssuer.StartAsync(new() { DefaultAudience = url, Clock = clock, DevicePollInterval = TimeSpan.FromMilliseconds(1) });
         var trusted = new TrustedIssuer { Name = "demo", Authority = issuer.Issuer, Audiences = [url], ClientId = DemoClient.GatewayId, ClientSecret = DemoClient.GatewaySecret };
@@ -104,12 +104,6 @@ internal sealed class SignInStage : IAsyncDisposable
         await context.Response.WriteAsync("done");
     }
 
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
 
 /// <summary>The system's time, moved.</summary>

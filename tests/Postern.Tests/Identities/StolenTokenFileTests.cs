@@ -22,7 +22,7 @@ public sealed class StolenTokenFileTests
     public async Task The_token_file_of_an_approver_reads_but_approves_nothing_however_it_is_presented()
     {
         using var folder = new TemporaryFolder();
-        var url = $"http://127.0.0.1:{FreePort()}";
+        var url = $"http://127.0.0.1:{FreePort.Take()}";
         await using var issuer = await DemoIssuer.StartAsync(new() { DefaultAudience = url });
         await using var shop = await ShopServer.StartAsync("shop-secret");
         await using var gateway = await GatewayHost.StartAsync(new()
@@ -148,12 +148,5 @@ public sealed class StolenTokenFileTests
         var link = Regex.Match(text, "/approve/([0-9A-Z]{26})", RegexOptions.NonBacktracking);
         Assert.True(link.Success, text);
         return link.Groups[1].Value;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -79,18 +79,22 @@ public sealed class JournalRecoveryTests
         var storage = new MemoryStorage();
         await using var recorder = await Given.Recorder(storage);
         await Given.OperationAsync(recorder);
+        using var isFlushing = new ManualResetEventSlim();
         using var allInLine = new ManualResetEventSlim();
         using var isWritten = new ManualResetEventSlim();
         using var mayFlush = new ManualResetEventSlim();
         storage.BeforeFlush = () =>
         {
+            isFlushing.Set();
             allInLine.Wait();
-            // The flush after the first batch covers all the others, which gathered behind it.
-            if (Given.Records(storage).Count(record => record.Head.Type == RecordType.Intent) < 21) return;
+            if (Given.Records(storage).Count(record => record.Head.Type == RecordType.Intent) < 22) return;
             isWritten.Set();
             mayFlush.Wait();
         };
-        var begun = Enumerable.Range(0, 20).Select(_ => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask()).ToArray();
+        // All the others gather behind the flush of the first, and are written together.
+        var first = recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask();
+        isFlushing.Wait();
+        var begun = Enumerable.Range(0, 20).Select(_ => recorder.BeginAsync(Given.Intent(), CancellationToken.None).AsTask()).Append(first).ToArray();
         allInLine.Set();
         isWritten.Wait();
         var left = storage.AfterKill();

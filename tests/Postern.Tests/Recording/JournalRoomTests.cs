@@ -1,3 +1,4 @@
+using Postern.Core.Operations;
 using Postern.Core.Recording;
 using Postern.Tests.Gateway;
 
@@ -86,21 +87,51 @@ public sealed class JournalRoomTests
 
     [Fact]
     [Guarantee("G4")]
-    public async Task Closed_segments_have_none_and_one_that_ends_in_zeros_is_bad()
+    public async Task Closed_segments_have_none()
     {
-        var storage = new MemoryStorage();
-        await using (var recorder = await Given.Recorder(storage, Given.Options() with { SegmentBytes = 4_096 }))
-        {
-            for (var i = 0; i < 6; i++) await Given.OperationAsync(recorder);
-            Assert.True(storage.List().Count > 2);
-            foreach (var name in storage.List().SkipLast(1)) Assert.Equal(Given.Records(storage, name)[^1].Next, storage.Bytes(name).Length);
-        }
+        var storage = await SegmentsAsync();
+
+        foreach (var name in storage.List().SkipLast(1)) Assert.Equal(Given.Records(storage, name)[^1].Next, storage.Bytes(name).Length);
         Assert.True(Given.Verify(storage).IsGood);
+    }
 
-        storage.Put(First, [.. storage.Bytes(First), 0]);
-        var verdict = Given.Verify(storage);
+    [Theory]
+    [Guarantee("G4")]
+    [InlineData(1)]
+    [InlineData(31)]
+    [InlineData(32)]
+    [InlineData(4_096)]
+    public async Task A_closed_segment_that_ends_in_zeros_is_bad(int zeros)
+    {
+        var storage = await SegmentsAsync();
+        var whole = storage.Bytes(First);
 
-        Assert.Contains("ends in zeros", verdict.Bad?.Problem, StringComparison.Ordinal);
+        storage.Put(First, [.. whole, .. new byte[zeros]]);
+
+        Assert.Equal(whole.Length, Given.Verify(storage).Bad?.Offset);
+    }
+
+    [Fact]
+    [Guarantee("G4")]
+    [Row("U04")]
+    public async Task Zeros_over_the_last_records_of_a_closed_segment_are_no_room_for_any_reader()
+    {
+        var storage = await SegmentsAsync();
+        using var folder = new TemporaryFolder();
+        foreach (var name in storage.List()) await File.WriteAllBytesAsync(Path.Combine(folder.Path, name), storage.Bytes(name), TestContext.Current.CancellationToken);
+        var bytes = storage.Bytes(First);
+        var overwritten = Given.Records(storage)[^2].Offset;
+        bytes.AsSpan((int)overwritten).Clear();
+        await File.WriteAllBytesAsync(Path.Combine(folder.Path, First), bytes, TestContext.Current.CancellationToken);
+        storage.Put(First, bytes);
+
+        var read = Assert.Throws<RecordingException>(() => new JournalReader(folder.Path).Read(JournalPosition.Begin).Count());
+        var folded = Assert.Throws<RecordingException>(() => SegmentFolding.Fold(folder.Path, 1, new HashSet<OperationId>(), CancellationToken.None));
+
+        Assert.Contains($"offset {overwritten}", read.Message, StringComparison.Ordinal);
+        Assert.Contains($"offset {overwritten}", folded.Message, StringComparison.Ordinal);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(Path.Combine(folder.Path, First), TestContext.Current.CancellationToken));
+        Assert.Equal(overwritten, Given.Verify(storage).Bad?.Offset);
     }
 
     [Fact]
@@ -135,7 +166,7 @@ public sealed class JournalRoomTests
         while (scanner.Read() == ScanStep.Record) seen++;
 
         Assert.True(seen >= written, $"{seen} of {written}");
-        Assert.True(scanner.EndsInRoom);
+        Assert.True(scanner.IsInRoom);
     }
 
     [Fact]
@@ -158,6 +189,15 @@ public sealed class JournalRoomTests
 
         Assert.Equal(0, unread);
         Assert.True(new FileInfo(Path.Combine(options.JournalFolder, First)).Length > last.Next.Offset);
+    }
+
+    private static async Task<MemoryStorage> SegmentsAsync()
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage, Given.Options() with { SegmentBytes = 4_096 });
+        for (var i = 0; i < 6; i++) await Given.OperationAsync(recorder);
+        Assert.True(storage.List().Count > 2);
+        return storage;
     }
 
     private static long Used(MemoryStorage storage) => Given.Records(storage)[^1].Next;

@@ -65,13 +65,7 @@ internal sealed class JournalPieces(string folder)
         using var file = storage.Open(JournalReader.SegmentFile(segment));
         if (file.Length - offset < length) return null;
         var bytes = new byte[length];
-        for (var done = 0; done < length;)
-        {
-            var read = file.Read(bytes.AsSpan(done), offset + done);
-            if (read == 0) return null;
-            done += read;
-        }
-        return bytes;
+        return file.ReadFully(bytes, offset) == length ? bytes : null;
     }
 }
 
