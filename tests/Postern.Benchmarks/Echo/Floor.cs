@@ -13,7 +13,7 @@ using Postern.Upstreams.Http1;
 namespace Postern.Benchmarks.Echo;
 
 /// <summary>
-/// The least that anything can do which keeps an account of calls: Kestrel as the gateway sets it up and the gateway's own way to targets,
+/// The least that anything can do which keeps an account of what is asked: Kestrel as the gateway sets it up and the gateway's own way to targets,
 /// the whole request and the whole reply read, SHA-256 of both, and both appended to a file without waiting. No identity, no JSON, no
 /// policy, no masks, no chain, no index. What it costs is what no gateway built of these parts can go below. It runs in a process of its
 /// own (<c>floor</c>), ends when its stdin closes, and says its URL on stdout.
@@ -28,11 +28,13 @@ internal sealed class Floor : IDisposable
     private static readonly string[] Passed = ["Accept", "Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"];
 
     private readonly HttpOrigin _origin;
+    private readonly string _base;
     private readonly SafeFileHandle _file;
     private long _length;
 
     private Floor(Uri target, string file)
     {
+        _base = target.AbsolutePath.TrimEnd('/');
         _origin = new HttpOrigin(new UpstreamTarget(target), TimeProvider.System);
         _file = File.OpenHandle(file, FileMode.Create, FileAccess.Write);
     }
@@ -73,8 +75,8 @@ internal sealed class Floor : IDisposable
 
     private async Task AnswerAsync(HttpContext context)
     {
-        var length = (int)(context.Request.ContentLength ?? throw new InvalidDataException("a length is needed"));
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var length = (int)(context.Request.ContentLength ?? 0);
+        var buffer = ArrayPool<byte>.Shared.Rent(length + BufferBytes);
         var body = buffer.AsMemory(0, length);
         await context.Request.Body.ReadExactlyAsync(body);
         Keep(body.Span);
@@ -82,19 +84,28 @@ internal sealed class Floor : IDisposable
         var headers = new KeyValuePair<string, string>[Passed.Length];
         for (var i = 0; i < Passed.Length; i++) headers[i] = new(Passed[i], context.Request.Headers[Passed[i]].ToString());
         var wire = _origin.TryTake() ?? await _origin.ConnectAsync(CancellationToken.None);
-        await wire.SendAsync(new UpstreamRequest("POST", headers), _origin, credential: null, body);
-        var reply = buffer.AsMemory(length);
-        var total = 0;
+        var behind = (context.Request.Path.Value + context.Request.QueryString)[_base.Length..];
+        await wire.SendAsync(new UpstreamRequest(context.Request.Method, headers) { Target = behind.Length > 0 ? behind : null }, _origin, credential: null, length > 0 ? body : null);
+        var total = length;
         int read;
-        while ((read = await wire.ReadAsync(reply[total..])) > 0) total += read;
+        while ((read = await wire.ReadAsync(buffer.AsMemory(total))) > 0)
+        {
+            total += read;
+            if (total < buffer.Length) continue;
+            var larger = ArrayPool<byte>.Shared.Rent(2 * buffer.Length);
+            buffer.CopyTo(larger, 0);
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = larger;
+        }
         var status = wire.Head.Status;
         _origin.Return(wire);
-        Keep(reply.Span[..total]);
+        var reply = buffer.AsMemory(length..total);
+        Keep(reply.Span);
 
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
-        context.Response.ContentLength = total;
-        await context.Response.BodyWriter.WriteAsync(reply[..total]);
+        context.Response.ContentLength = reply.Length;
+        await context.Response.BodyWriter.WriteAsync(reply);
         ArrayPool<byte>.Shared.Return(buffer);
     }
 

@@ -43,7 +43,7 @@ internal static class StreamRun
         {
             await using var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = EchoRun.Audience, TokenLifetime = TimeSpan.FromHours(4) });
             using var upstream = Peer.Start("upstream", "", "listening ", "dotnet", [typeof(EchoRun).Assembly.Location, "upstream"]);
-            await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => name != "YARP, inline sockets");
+            await EchoRun.StartPeersAsync(peers, folder.FullName, issuer, upstream.Url, name => name is not ("YARP, inline sockets" or Floor.Name or "floor"));
             var token = issuer.IssueToken("alice", client: "demo-agent");
             foreach (var peer in peers) await OneAsync(peer, 8, 50, round: 0, events => Call(peer.Url, token, events, 50));
             foreach (var (streams, every) in Loads)
