@@ -68,7 +68,7 @@ internal static class ClusterUpstream
         for (var step = 0; step < events; step++)
         {
             await pace.WaitForNextTickAsync();
-            await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes($"{before}{Stopwatch.GetTimestamp()}{after}\n"));
+            await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes($"{before}{PacedStream.Now}{after}\n"));
             await context.Response.Body.FlushAsync();
         }
     }
