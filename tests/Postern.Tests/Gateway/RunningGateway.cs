@@ -59,7 +59,7 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public string DataFolder => Options.Data;
 
-    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default, ScimOptions? scim = null, IntrospectionOptions? introspection = null, string[]? scopes = null, params ConnectionOptions[] more)
+    public static async Task<RunningGateway> StartAsync(string policy = Policy, TimeProvider? clock = null, ILoggerFactory? logs = null, TimeSpan waits = default, ScimOptions? scim = null, IntrospectionOptions? introspection = null, string[]? scopes = null, LimitOptions? limits = null, params ConnectionOptions[] more)
     {
         var folder = new TemporaryFolder();
         var issuer = await DemoIssuer.StartAsync(new DemoIssuerOptions { DefaultAudience = "http://127.0.0.1:7600", Clock = clock ?? TimeProvider.System });
@@ -74,7 +74,7 @@ internal sealed class RunningGateway : IAsyncDisposable
             Connections = [new ConnectionOptions { Name = "shop", Protocol = "mcp", Url = shop.Url, Credential = new CredentialOptions("Authorization", "Bearer shop-secret") }, .. more],
             Policy = [policyFile],
             Waits = new WaitOptions { Longest = waits },
-            Limits = new LimitOptions { Drain = TimeSpan.FromSeconds(1) },
+            Limits = limits ?? new LimitOptions { Drain = TimeSpan.FromSeconds(1) },
         };
         var announced = new List<string>();
         var host = await GatewayHost.StartAsync(options, Surroundings(clock, logs, announced));

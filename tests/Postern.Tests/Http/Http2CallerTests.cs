@@ -153,7 +153,7 @@ public sealed class Http2CallerTests(SharedHttp2Bed shared) : IClassFixture<Shar
     }
 
     [Theory]
-    [Row("H18")]
+    [Row("H18"), Row("D05")]
     [InlineData(H2Frame.Ping, 8)]
     [InlineData(H2Frame.Settings, 0)]
     [InlineData(H2Frame.Priority, 5)]
@@ -169,7 +169,7 @@ public sealed class Http2CallerTests(SharedHttp2Bed shared) : IClassFixture<Shar
     }
 
     [Fact]
-    [Row("H18")]
+    [Row("H18"), Row("D05")]
     public async Task Streams_that_are_opened_and_reset_at_once_end_the_connection()
     {
         await using var caller = await H2Wire.ConnectAsync(shared.Bed.Host.Url);
@@ -180,7 +180,7 @@ public sealed class Http2CallerTests(SharedHttp2Bed shared) : IClassFixture<Shar
     }
 
     [Fact]
-    [Row("H18")]
+    [Row("H18"), Row("D05")]
     public async Task A_header_block_without_end_ends_the_connection()
     {
         await using var caller = await H2Wire.ConnectAsync(shared.Bed.Host.Url);

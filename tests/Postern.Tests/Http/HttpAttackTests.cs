@@ -149,14 +149,18 @@ public sealed class HttpAttackTests(SharedMaskedBed shared) : IClassFixture<Shar
     }
 
     [Theory]
-    [Row("H16")]
-    [InlineData("gzip")]
-    [InlineData("br")]
-    [InlineData("zlib")]
-    public async Task A_bomb_is_not_opened(string coding)
+    [Row("H16"), Row("D03")]
+    [InlineData("gzip", "gzip")]
+    [InlineData("br", "br")]
+    [InlineData("deflate", "zlib")]
+    [InlineData("gzip", "gzip,gzip")]
+    [InlineData("gzip, gzip", "gzip,gzip")]
+    [InlineData("br, gzip", "br,gzip")]
+    public async Task A_bomb_is_not_opened(string said, string done)
     {
-        var bytes = Packed(Encoding.UTF8.GetBytes("\"" + new string('a', 100_000_000) + "\""), coding);
-        shared.Bed.Target.Answer = _ => $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {(coding == "zlib" ? "deflate" : coding)}\r\nContent-Length: {bytes.Length}\r\n\r\n{RawTarget.Bytes(bytes)}";
+        var bytes = Encoding.UTF8.GetBytes("\"" + new string('a', 100_000_000) + "\"");
+        foreach (var coding in done.Split(',')) bytes = Packed(bytes, coding);
+        shared.Bed.Target.Answer = _ => $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {said}\r\nContent-Length: {bytes.Length}\r\n\r\n{RawTarget.Bytes(bytes)}";
 
         Assert.Equal(HttpStatusCode.BadGateway, (await shared.Bed.GetAsync("/a")).Status);
     }
