@@ -169,6 +169,37 @@ public sealed class JournalRoomTests
         Assert.True(scanner.IsInRoom);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_segment_that_is_closed_while_somebody_stands_at_its_end_is_read_to_its_end(bool isClosedMeanwhile)
+    {
+        var storage = new MemoryStorage();
+        await using var recorder = await Given.Recorder(storage, Given.Options() with { SegmentBytes = 4_096 });
+        await Given.OperationAsync(recorder);
+        var early = storage.AfterKill();
+        while (storage.List().Count == 1) await Given.OperationAsync(recorder);
+        var whole = storage.Bytes(First);
+        var file = early.Open(First);
+        using var scanner = new SegmentScanner(file);
+        Assert.Equal(ScanStep.Record, scanner.ReadHeader(out _));
+        var seen = 1;
+        bool IsLast()
+        {
+            if (!isClosedMeanwhile) return true;
+            file.Write(whole.AsSpan((int)scanner.Next), scanner.Next);
+            file.SetLength(whole.Length);
+            isClosedMeanwhile = false;
+            return false;
+        }
+
+        var step = scanner.Read(IsLast);
+        for (; step == ScanStep.Record; step = scanner.Read(IsLast)) seen++;
+
+        Assert.Null(step);
+        Assert.Equal(Given.Records(early).Count, seen);
+    }
+
     [Fact]
     public async Task Room_does_not_count_as_bytes_that_somebody_has_yet_to_read()
     {
