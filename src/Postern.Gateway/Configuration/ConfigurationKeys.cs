@@ -163,7 +163,7 @@ internal static class ConfigurationKeys
         new("signingKey", new Section(
         [
             new("file", One(ValueKind.Path), "The private key in PEM, readable by its owner only. Another key in it is taken within seconds, and the one before vouches for it."),
-            new("value", One(ValueKind.Secret), "The private key itself, in PEM: for `POSTERN__RECORD__SIGNINGKEY__VALUE`."),
+            new("value", new Value(ValueKind.Secret) { HasLines = true }, "The private key itself, in PEM: for `POSTERN__RECORD__SIGNINGKEY__VALUE`."),
             new("pkcs12", One(ValueKind.Path), "A PKCS #12 file that holds it."),
             new("password", One(ValueKind.Secret), "The password of that file."),
             new("passwordFile", One(ValueKind.Path), "A file that holds it instead."),

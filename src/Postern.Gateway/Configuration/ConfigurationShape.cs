@@ -53,6 +53,9 @@ internal abstract record ConfigurationShape
     public sealed record Value(ValueKind Kind) : ConfigurationShape
     {
         public ImmutableArray<string> Choices { get; init; } = [];
+
+        /// <summary>True where the value may have several lines, as a key in PEM has.</summary>
+        public bool HasLines { get; init; }
     }
 
     /// <summary>A list of values.</summary>

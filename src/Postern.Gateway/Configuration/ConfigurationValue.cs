@@ -29,7 +29,7 @@ internal static class ConfigurationValue
         ValueKind.Switch when text is not ("true" or "false") => "expected `true` or `false`",
         ValueKind.Choice when !shape.Choices.Contains(text, StringComparer.Ordinal) => $"expected {Words(shape.Choices)}{Core.Yaml.NearestWord.Hint(text, shape.Choices)}",
         _ when text.Length == 0 => "expected a value, found nothing",
-        _ when text.AsSpan().ContainsAnyInRange('\0', '\x1F') => "expected text without control characters",
+        _ when text.Any(character => character < ' ' && !(shape.HasLines && character is '\r' or '\n')) => "expected text without control characters",
         _ => null,
     };
 
