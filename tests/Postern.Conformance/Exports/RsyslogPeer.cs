@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance.Exports;
 
@@ -28,12 +29,7 @@ internal sealed class RsyslogPeer : IAsyncDisposable
 
     public static async Task<RsyslogPeer> StartAsync(bool usesTls, CancellationToken cancellationToken)
     {
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
+        var port = FreePort.Take();
         var peer = new RsyslogPeer(usesTls, port);
         if (usesTls) peer.MakeCertificates();
         var folder = peer._folder.FullName;

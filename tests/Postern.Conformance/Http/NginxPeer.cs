@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Postern.Conformance.Peers;
+using Postern.Tests;
 
 namespace Postern.Conformance.Http;
 
@@ -22,12 +23,7 @@ internal sealed class NginxPeer : IAsyncDisposable
     public static async Task<NginxPeer> StartAsync(CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("postern-nginx-");
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
+        var port = FreePort.Take();
         var files = Directory.CreateDirectory(Path.Combine(folder.FullName, "files", "v2", "files"));
         await File.WriteAllBytesAsync(Path.Combine(files.FullName, "large.bin"), new byte[5_000_000], cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nginx.conf"), $$"""
