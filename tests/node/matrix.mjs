@@ -15,18 +15,22 @@ const attribute = (tag, name) => {
   return found ? text(found[1]) : undefined;
 };
 
+// The first lines of a text, none of them endless.
+const begin = (value, lines) => value.split('\n').filter(line => line.trim() !== '').slice(0, lines).map(line => `  ${line.slice(0, 400)}`);
+
 const tests = [];
 const died = [];
 for (const file of readdirSync(folder).sort()) {
   // Messages and output are CDATA; what stands in them is no structure of the report.
-  const content = readFileSync(join(folder, file), 'utf8').replace(/<!\[CDATA\[[\s\S]*?\]\]>/g, '');
+  const content = readFileSync(join(folder, file), 'utf8').replace(/<!\[CDATA\[([\s\S]*?)\]\]>/g, (_, raw) => raw.replaceAll('&', '&amp;').replaceAll('<', '&lt;'));
   if (file.endsWith('.died')) died.push(content.trim());
   if (!file.endsWith('.xml')) continue;
   // A test without traits and output is one empty element; any other has a closing tag. Values never hold a raw `<`.
   for (const [, head, body] of content.matchAll(/<test(\s[^<>]*?)(?:\/>|>([\s\S]*?)<\/test>)/g)) {
     const traits = [...(body ?? '').matchAll(/<trait(\s[^<>]*?)\/>/g)]
       .map(([, tag]) => ({ name: attribute(tag, 'name'), value: attribute(tag, 'value') }));
-    tests.push({ name: attribute(head, 'name'), result: attribute(head, 'result'), traits });
+    const [message, trace] = ['message', 'stack-trace'].map(part => text(new RegExp(`<${part}>([^<]*)<`).exec(body ?? '')?.[1] ?? ''));
+    tests.push({ name: attribute(head, 'name'), result: attribute(head, 'result'), traits, why: [...begin(message, 12), ...begin(trace, 6)] });
   }
   // An error outside any test (a fixture that could not be disposed of, say) fails the run too.
   for (const [, head] of content.matchAll(/<assembly(\s[^<>]*)>/g)) {
@@ -77,7 +81,7 @@ if (lane === 'all') {
 }
 
 for (const stray of strays) console.log(`unknown row or guarantee: ${stray}`);
-for (const test of failed) console.log(`failed: ${test.name}`);
+for (const test of failed) console.log([`failed: ${test.name}`, ...test.why].join('\n'));
 for (const test of skipped) console.log(`skipped: ${test.name}`);
 for (const reason of died) console.log(`failed: ${reason}`);
 

@@ -53,12 +53,13 @@ public sealed class ClusterFuzzTests
             Object(document, areSecrets);
             return false;
         }
+        areSecrets |= kind is "SecretList";
         Metadata(document, areSecrets);
         if (document[kind is "Table" ? "rows" : "items"] is JsonArray items)
         {
             foreach (var item in items.OfType<JsonObject>())
             {
-                if ((kind is "Table" ? item["object"] : item) is JsonObject one) Object(one, areSecrets || kind is "SecretList");
+                if ((kind is "Table" ? item["object"] : item) is JsonObject one) Object(one, areSecrets);
             }
         }
         return kind is "Table";
