@@ -125,6 +125,13 @@ public sealed class BuiltInDetectorTests
     public void Connection_string(string text, string expected) => Assert.Equal(expected, Texts(Detectors.ConnectionString, text));
 
     [Theory]
+    [InlineData("https://ghp_abcdefghij0123456789ABCDEFGHIJ012345:x-oauth-basic@github.com/a", "https://[masked:m]:[masked:m]@github.com/a")]
+    [InlineData("postgres://app-7eyJhbGciOiJub25lIn0.eyJ188286970918:s3cr3tw0rd@db/x", "postgres://app-7[masked:m]:[masked:m]@db/x")]
+    [InlineData("https://ghp_abcdefghij0123456789ABCDEFGHIJ012345:ghp_bcdefghij0123456789ABCDEFGHIJ0123456@h", "https://[masked:m]:[masked:m]@h")]
+    public void A_token_may_be_the_user_of_a_URL_with_a_password(string text, string expected) =>
+        Assert.Equal($"\"{expected}\"", Values(MaskKind.Redact, Detectors.ConnectionString, Detectors.ApiKey, Detectors.Jwt).Apply($"\"{text}\""));
+
+    [Theory]
     [InlineData("https://host/a:b@c")]
     [InlineData("ssh://git@host/x and http://[::1]:80/")]
     [InlineData("mailto:a@b.example, see http://a.example/x?u=a:b@c")]

@@ -29,6 +29,10 @@ internal ref struct SecretDetector(ReadOnlySpan<byte> text, in SecretRanks ranks
     private int _from;
     private int _jwtFrom;
 
+    // What was found further on, behind the user of a URL or a word's separators. What stands before it is looked at: a token may be the user.
+    private int _laterStart;
+    private int _laterEnd;
+
     /// <summary>Looks at a place where a literal may begin; places come in order. True when it is the sign of an e-mail address.</summary>
     public bool Look(int at, HitList hits)
     {
@@ -37,7 +41,7 @@ internal ref struct SecretDetector(ReadOnlySpan<byte> text, in SecretRanks ranks
         {
             if (!literal.IsAt(here)) continue;
             if (literal.Kind == SecretLiteralKind.At) return true;
-            if (at < _from) return false;
+            if (at < _from || (at >= _laterStart && at < _laterEnd)) return false;
             var (start, length, rank) = literal.Kind switch
             {
                 SecretLiteralKind.Jwt => _ranks.Jwt == 0 || at < _jwtFrom ? default : (at, Jwt(here, ref _jwtFrom, at), _ranks.Jwt),
@@ -48,7 +52,8 @@ internal ref struct SecretDetector(ReadOnlySpan<byte> text, in SecretRanks ranks
             };
             if (length == 0 || rank == 0) continue;
             hits.Add(new Hit(start, start + length, rank, IsCard: false));
-            _from = Math.Max(_from, start + length);
+            if (start > at) (_laterStart, _laterEnd) = (start, start + length);
+            else _from = start + length;
             return false;
         }
         return false;
