@@ -102,7 +102,8 @@ internal sealed partial class JournalUpload : IAsyncDisposable
             var piece = await Task.Run(() => _journal.Next(cursor, through, _options.PieceBytes), cancellationToken).ConfigureAwait(false);
             if (piece is null) return LookInterval;
             if (piece.Since < since) _follower.WaitingSince = piece.Since;
-            if (await KeepAsync(piece, cursor, through, cancellationToken).ConfigureAwait(false) is not { } next) return await ConflictAsync(piece.Name, cancellationToken).ConfigureAwait(false);
+            var (next, stored) = await KeepAsync(piece, cursor, through, cancellationToken).ConfigureAwait(false);
+            if (next is null) return await ConflictAsync(piece, stored, cancellationToken).ConfigureAwait(false);
             Advance(next);
         }
         catch (Exception fault) when (ProblemOf(fault) is not null)
@@ -145,14 +146,14 @@ internal sealed partial class JournalUpload : IAsyncDisposable
         _follower.Dispose();
     }
 
-    /// <summary>Where the upload stands once the store has the piece; null when it has another in its place.</summary>
-    private async ValueTask<ExportCursor?> KeepAsync(JournalPiece piece, ExportCursor cursor, long through, CancellationToken cancellationToken)
+    /// <summary>Where the upload stands once the store has the piece; null when it has another in its place, and then which.</summary>
+    private async ValueTask<(ExportCursor? Next, byte[] Stored)> KeepAsync(JournalPiece piece, ExportCursor cursor, long through, CancellationToken cancellationToken)
     {
         var name = piece.Name.ToString();
-        if (await _store.PutAsync(name, piece.Bytes, cancellationToken).ConfigureAwait(false)) return piece.Next;
+        if (await _store.PutAsync(name, piece.Bytes, cancellationToken).ConfigureAwait(false)) return (piece.Next, piece.Bytes);
         // An upload that was cut off, by a crash or a broken connection, may have arrived; it may have been cut elsewhere.
         var stored = await _store.ReadAsync(name, cancellationToken).ConfigureAwait(false) ?? throw new StoreException($"the {_store.Place} says that it has `{name}`, and does not show it");
-        return await Task.Run(() => _journal.Recognise(piece, cursor, stored, through), cancellationToken).ConfigureAwait(false);
+        return (await Task.Run(() => _journal.Recognise(piece, cursor, stored, through), cancellationToken).ConfigureAwait(false), stored);
     }
 
     private void Advance(ExportCursor next)
@@ -167,18 +168,22 @@ internal sealed partial class JournalUpload : IAsyncDisposable
 
     private static string? ProblemOf(Exception fault) => fault is StoreException ? fault.Message : JournalFollower.ProblemOf(fault);
 
-    private async ValueTask<TimeSpan?> ConflictAsync(PieceName name, CancellationToken cancellationToken)
+    private async ValueTask<TimeSpan?> ConflictAsync(JournalPiece piece, byte[] stored, CancellationToken cancellationToken)
     {
         _follower.Failed();
         if (_conflict is null)
         {
-            _conflict = $"the {_store.Place} holds other bytes as `{name}` than the journal; nothing is put over them: fetch what it holds and verify both, one of the two was changed or is an old copy";
-            OtherBytes(_log, _store.Place, name.ToString());
-            await _follower.NoteAsync("conflict", [new("piece", name.ToString())], cancellationToken).ConfigureAwait(false);
+            _conflict = ConflictOf(piece, stored);
+            OtherBytes(_log, _conflict);
+            await _follower.NoteAsync("conflict", [new("piece", piece.Name.ToString())], cancellationToken).ConfigureAwait(false);
         }
         await _follower.SayAsync(cancellationToken).ConfigureAwait(false);
         return JournalFollower.LongestRetry;
     }
+
+    private string ConflictOf(JournalPiece piece, byte[] stored) => stored.Length < piece.Bytes.Length && piece.Bytes.AsSpan().StartsWith(stored)
+        ? string.Create(CultureInfo.InvariantCulture, $"the {_store.Place} holds only the first {stored.Length} of {piece.Bytes.Length} bytes as `{piece.Name}`, which a store leaves that keeps part of an upload that was cut off; nothing is put over them: remove that object, and it is put anew within {JournalFollower.LongestRetry.TotalMinutes:0} minutes")
+        : $"the {_store.Place} holds other bytes as `{piece.Name}` than the journal; nothing is put over them: fetch what it holds and verify both, one of the two was changed or is an old copy";
 
     private void Watch()
     {
@@ -188,6 +193,6 @@ internal sealed partial class JournalUpload : IAsyncDisposable
         if (_follower.HasToSay) _ = Task.Run(() => _follower.SayAsync(CancellationToken.None).AsTask());
     }
 
-    [LoggerMessage(EventId = 193, Level = LogLevel.Critical, Message = "the {Place} holds other bytes as {Piece} than the journal; nothing is put over them")]
-    private static partial void OtherBytes(ILogger log, string place, string piece);
+    [LoggerMessage(EventId = 193, Level = LogLevel.Critical, Message = "{Problem}")]
+    private static partial void OtherBytes(ILogger log, string problem);
 }

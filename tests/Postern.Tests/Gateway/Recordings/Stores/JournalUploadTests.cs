@@ -208,7 +208,8 @@ public sealed class JournalUploadTests : IAsyncLifetime
         Assert.Equal(TimeSpan.FromMinutes(5), await upload.StepAsync(isLast: true, Stop));
         Assert.Equal(TimeSpan.FromMinutes(5), await upload.StepAsync(isLast: true, Stop));
 
-        Assert.Contains("other bytes", upload.Complaint);
+        // What a store kept of an upload that was cut off is told apart, and stays as well.
+        Assert.Contains(what is "nothing" or "half a record" ? $"only the first {kept.Length} of " : "other bytes", upload.Complaint);
         Assert.Equal(kept, await File.ReadAllBytesAsync(path, Stop));
         Assert.Empty(store.Put);
         Assert.Equal(0, upload.Sequence);
