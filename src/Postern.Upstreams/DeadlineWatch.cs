@@ -134,9 +134,9 @@ internal sealed class Deadline(TimeProvider clock) : IDisposable
         {
             _source.Cancel();
         }
-        catch (ObjectDisposedException)
+        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
         {
-            // The call ended at the same moment; nothing waits any more.
+            // The call ended at the same moment, or something of it ended badly. The sweep has other deadlines.
         }
     }
 

@@ -104,9 +104,9 @@ public sealed class Clearance : IDisposable
         {
             _ended.Cancel();
         }
-        catch (ObjectDisposedException)
+        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
         {
-            // The operation ended at the same moment; there is nothing left to cut.
+            // The operation ended at the same moment, or something of it ended badly: all of it was told to end. Whoever cuts has others to cut.
         }
     }
 

@@ -16,8 +16,8 @@ internal static class JournalSignature
         for (var look = 0; look < Looks; look++)
         {
             if (recorder.SignedSequence >= told - 1) return true;
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            using var second = clock.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, Interval, Timeout.InfiniteTimeSpan);
+            using var second = new CancellationTokenSource(Interval, clock);
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, second.Token);
             try
             {
                 await recorder.WaitPastAsync(long.MaxValue, patience.Token).ConfigureAwait(false);

@@ -222,9 +222,9 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
         {
             _gone.Cancel();
         }
-        catch (ObjectDisposedException)
+        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
         {
-            // The session ended at the same moment.
+            // The session ended at the same moment, or something of it ended badly.
         }
     }
 }

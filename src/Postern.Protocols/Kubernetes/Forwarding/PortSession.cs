@@ -100,7 +100,7 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
     public void Cut()
     {
         link.Abort();
-        http.Abort();
+        http.AbortIfOpen();
     }
 
     public async ValueTask DisposeAsync()

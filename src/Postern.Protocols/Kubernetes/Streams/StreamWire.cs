@@ -56,7 +56,7 @@ internal sealed class StreamWire(HttpContext http, StreamOpening opening, TimePr
     public void Cut()
     {
         _socket?.Abort();
-        http.Abort();
+        http.AbortIfOpen();
     }
 
     public void Dispose() => _socket?.Dispose();
