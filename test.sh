@@ -92,13 +92,13 @@ run() {
   echo
   echo "running $name"
   "tests/$name/bin/Debug/net10.0/$name" --no-progress --results-directory "$results" \
-    --report-xunit --report-xunit-filename "$name.xml" "$@" 9>&- > >(exec tee "$results/$name.out") 2>&1 &
+    --report-xunit --report-xunit-filename "$name.xml" "$@" 9>&- > >(exec tee "$results/$name.out" 9>&-) 2>&1 &
   child=$!
   local status=0
   wait "$child" || status=$?
   child=
-  # A run that died has no report; it must not look like a run without tests, and whoever reads the end of all this wants to know why.
-  [ -s "$results/$name.xml" ] || { sleep 1; echo "$name ended without a report (exit code $status)"; tail -n 60 "$results/$name.out" | cut -c 1-400; } > "$results/$name.died"
+  # 0: all passed; 2: some test failed, as its report says. With any other the run died, whatever it reported, and whoever reads the end of all this wants to know why.
+  { [ -s "$results/$name.xml" ] && [[ $status =~ ^[02]$ ]]; } || { sleep 1; echo "$name died or reported nothing (exit code $status)"; tail -n 60 "$results/$name.out" | cut -c 1-400; } > "$results/$name.died"
 }
 
 case $lane in
