@@ -39,6 +39,7 @@ public sealed class HttpAttackTests(SharedMaskedBed shared) : IClassFixture<Shar
         // CSV: columns that a reader sees and a mask does not.
         { "text/csv", "id;secret\r\n1;field-canary\r\n" },
         { "text/csv", "id|secret\r\n1|field-canary\r\n" },
+        { "text/csv", "\"\uFEFFsecret\",id\r\nfield-canary,1\r\n" },
         { "text/tab-separated-values", "id,secret\n1,field-canary\n" },
         { "text/csv; header=absent", "secret,field-canary\r\n1,field-canary\r\n" },
         { "text/csv", "secret,secret\r\nfield-canary,x\r\n" },

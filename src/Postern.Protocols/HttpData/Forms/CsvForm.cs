@@ -28,6 +28,8 @@ internal sealed class CsvForm(char separator) : BodyForm
         {
             // Programs that write `;` call it CSV too. A row that is one field to us would show no column to a mask.
             if (name.AsSpan().ContainsAny([';', '\t', '|']) || (names.Count == 1 && name.Contains(',', StringComparison.Ordinal))) throw new FormatException("it is not certain what separates its columns");
+            // At the begin of the text readers take the mark off, and the column has another name than a mask was given.
+            if (name.Contains('\uFEFF', StringComparison.Ordinal)) throw new FormatException("a column's name holds a byte order mark");
             writer.WriteStringValue(name);
         }
         writer.WriteEndArray();

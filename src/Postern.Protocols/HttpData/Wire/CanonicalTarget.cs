@@ -16,7 +16,7 @@ internal readonly record struct FieldPair(string Name, string? Value);
 /// </summary>
 internal sealed class CanonicalTarget
 {
-    /// <summary>Longest target, as it comes.</summary>
+    /// <summary>Longest target, as it comes and as it is sent.</summary>
     public const int MaxLength = 8 * 1024;
 
     /// <summary>Most names of a query.</summary>
@@ -59,6 +59,11 @@ internal sealed class CanonicalTarget
         var text = new StringBuilder(raw.Length);
         AppendPath(text, path);
         if (mark >= 0) AppendPairs(text.Append('?'), query, isForm: false);
+        if (text.Length > MaxLength)
+        {
+            fault = $"the target is longer than {MaxLength} characters once everything in it is escaped";
+            return null;
+        }
         return new CanonicalTarget(text.ToString(), path, query);
     }
 
