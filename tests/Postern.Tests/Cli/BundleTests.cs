@@ -164,6 +164,23 @@ public sealed class BundleTests : IAsyncLifetime
         Assert.Equal(0, to.Length);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(40)]
+    public void A_segment_that_is_begun_at_this_moment_holds_nothing_up_and_one_that_others_follow_is_damage(int bytes)
+    {
+        using var signer = JournalKeys.OpenCurrent(new RecorderOptions { DataFolder = _folder.Path });
+        File.WriteAllBytes(Path.Combine(_folder.Journal, "journal-000002.pjl"), File.ReadAllBytes(Path.Combine(_folder.Journal, "journal-000001.pjl"))[..bytes]);
+
+        Assert.NotNull(Write());
+        File.WriteAllBytes(Path.Combine(_folder.Journal, "journal-000003.pjl"), []);
+        Assert.Contains("run `postern verify`", Assert.Throws<RecordingException>(Write).Message, StringComparison.Ordinal);
+
+        BundleManifest? Write() =>
+            EvidenceBundle.Write(new MemoryStream(), _folder.Journal, RecordedFolder.Session, signer, _ => [], null, TimeProvider.System.GetUtcNow(), new SessionPlace(), TestContext.Current.CancellationToken);
+    }
+
     private async Task<(int ExitCode, string Out, string Error)> VerifyAsync(Action<Dictionary<string, byte[]>> change)
     {
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postern.Core.Json;
 using Postern.Gateway.Listening;
 using Postern.Protocols.HttpData;
@@ -40,6 +41,8 @@ public sealed class HttpFuzzTests
         ("text/plain", ["some text", "{\"a\":1}", ""]),
         ("multipart/mixed; boundary=b", ["--b\r\nContent-Type: application/json\r\n\r\n{\"email\":\"x\"}\r\n--b\r\nX-A: c\r\n\r\ntext\r\n--b--\r\n", "--b\r\n\r\n\r\n--b--"]),
     ];
+
+    private static readonly JsonSerializerOptions s_deep = new() { MaxDepth = 128 };
 
     [Fact]
     [Row("H01"), Row("H02"), Row("H03"), Row("H04")]
@@ -115,9 +118,8 @@ public sealed class HttpFuzzTests
             // Whoever reads what was written sees what the masks saw, and nothing else.
             var again = Seen(form, written.WrittenMemory);
             Assert.NotNull(again);
-            using var first = JsonDocument.Parse(seen, new JsonDocumentOptions { MaxDepth = 128 });
-            using var second = JsonDocument.Parse(again.Value, new JsonDocumentOptions { MaxDepth = 128 });
-            Assert.True(JsonElement.DeepEquals(first.RootElement, second.RootElement), $"{Encoding.UTF8.GetString(seen.Span)} became {Encoding.UTF8.GetString(again.Value.Span)}");
+            // as texts: comparing the values of numbers stumbles over `1e99999999999`
+            Assert.Equal(Text(seen), Text(again.Value));
         });
     }
 
@@ -151,6 +153,8 @@ public sealed class HttpFuzzTests
             }
         });
     }
+
+    private static string? Text(ReadOnlyMemory<byte> json) => JsonNode.Parse(json.Span, documentOptions: new JsonDocumentOptions { MaxDepth = 128 })?.ToJsonString(s_deep);
 
     private static ReadOnlyMemory<byte>? Seen(BodyForm form, ReadOnlyMemory<byte> body)
     {

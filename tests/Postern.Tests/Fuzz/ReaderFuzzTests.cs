@@ -100,7 +100,8 @@ public sealed class ReaderFuzzTests
             var (before, after) = (JsonNode.Parse(bytes)!, JsonNode.Parse(returned.Body.Span)!);
             before["params"]!.AsObject().Remove("requestState");
             if (after["params"]!.AsObject().Remove("requestState", out var state)) Assert.Equal("t\u00e4", state!.GetValue<string>());
-            Assert.True(JsonNode.DeepEquals(before, after));
+            // as texts: comparing the values of numbers stumbles over `1e99999999999`
+            Assert.Equal(before.ToJsonString(), after.ToJsonString());
         });
         Assert.True(opened > 0, "no variant was opened: nothing was tested");
     }
