@@ -113,8 +113,8 @@ public sealed partial class MaskerFuzzTests
 
     private static void Search(string text)
     {
-        // What stood without a gap beside something masked was part of something longer, and still is.
-        text = text.Replace("[masked:m]", "_", StringComparison.Ordinal);
+        // What stood without a gap beside something masked was part of something longer, and still is. Two, because one makes the prefix of a key of GitHub.
+        text = text.Replace("[masked:m]", "__", StringComparison.Ordinal);
         foreach (Match match in Plain().Matches(text)) Assert.Fail($"`{match.Value}` in `{text}`");
         foreach (Match match in Card().Matches(text)) Assert.False(IsVisa(match.Value), $"`{match.Value}` in `{text}`");
         foreach (Match match in German().Matches(text)) Assert.False(Iban(match.Value), $"`{match.Value}` in `{text}`");

@@ -44,9 +44,9 @@ internal sealed class XmlForm : BodyForm
             }
             writer.WriteEndObject();
         }
-        catch (XmlException unreadable)
+        catch (Exception unreadable) when (unreadable is XmlException or ArgumentException)
         {
-            // The reader's own message may quote the content; it goes no further than the cause.
+            // The platform's reader has faults of its own: a declaration that is long and not ASCII ends it with a negative count. Its message may quote the content; it goes no further than the cause.
             throw new FormatException("it is not XML that is read here", unreadable);
         }
     }

@@ -86,10 +86,8 @@ internal static class Startup
     private static string TextOf(ReadOnlySpan<byte> text)
     {
         if (!Utf8.IsValid(text)) throw new WireException("a startup parameter is not UTF-8");
-        foreach (var one in text)
-        {
-            if (one is < 0x20 or 0x7F) throw new WireException("a startup parameter holds control characters");
-        }
-        return Encoding.UTF8.GetString(text);
+        var read = Encoding.UTF8.GetString(text);
+        // Those of two bytes in UTF-8 as well: terminals obey them.
+        return read.Any(char.IsControl) ? throw new WireException("a startup parameter holds control characters") : read;
     }
 }
