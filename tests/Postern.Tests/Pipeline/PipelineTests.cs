@@ -433,6 +433,29 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    [Row("J17")]
+    [Guarantee("G10")]
+    public async Task What_ends_badly_when_it_is_cut_spares_no_other_and_does_not_end_the_sweep()
+    {
+        using var gateway = new ToyGateway(Policy);
+        var reached = new SemaphoreSlim(0);
+        gateway.Guide.Before = async cancelled =>
+        {
+            await using var badly = cancelled.UnsafeRegister(static _ => throw new InvalidOperationException("badly"), null);
+            reached.Release();
+            await Task.Delay(Timeout.Infinite, cancelled);
+        };
+        Identity Until(string subject) => new() { Issuer = "demo", Subject = subject, Kind = IdentityKind.Person, Groups = ["visitors"], ExpiresAt = gateway.Clock.GetUtcNow() + TimeSpan.FromMinutes(1) };
+        var running = new[] { gateway.AskAsync(Look, Until("alice")), gateway.AskAsync(Look, Until("zoe")) };
+        for (var i = 0; i < running.Length; i++) await reached.WaitAsync(TestContext.Current.CancellationToken);
+
+        // The sweep runs on a timer's thread, where an exception ends the gateway; here it would end this test.
+        gateway.Clock.Advance(TimeSpan.FromSeconds(61));
+
+        foreach (var one in running) Assert.Equal(RefusalCode.CredentialEnded, (await one.WaitAsync(TimeSpan.FromSeconds(10))).Refused!.Code);
+    }
+
+    [Fact]
     public async Task Stopping_waits_for_what_is_in_flight_then_cuts_it()
     {
         using var gateway = new ToyGateway(Policy);

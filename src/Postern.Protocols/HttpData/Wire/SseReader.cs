@@ -78,7 +78,7 @@ internal sealed class SseReader(int maxEventBytes) : IDisposable
             if (_lineLength == 0)
             {
                 // The usual case: the line lies whole in the chunk and needs no copy.
-                complete = TakeLine(input[..end], out sse);
+                complete = Fits(end) && TakeLine(input[..end], out sse);
             }
             else
             {
@@ -168,14 +168,18 @@ internal sealed class SseReader(int maxEventBytes) : IDisposable
 
     private void AppendToLine(ReadOnlySpan<byte> bytes)
     {
-        if (_lineLength + bytes.Length > maxEventBytes + MaxShortField)
-        {
-            Fault = $"an event is larger than {maxEventBytes} bytes";
-            return;
-        }
+        if (!Fits(_lineLength + bytes.Length)) return;
         Ensure(ref _line, _lineLength, bytes.Length);
         bytes.CopyTo(_line.AsSpan(_lineLength));
         _lineLength += bytes.Length;
+    }
+
+    // Of every line alike, however it came: what is refused must not depend on how a network cuts it.
+    private bool Fits(int lineLength)
+    {
+        if (lineLength <= maxEventBytes + MaxShortField) return true;
+        Fault = $"an event is larger than {maxEventBytes} bytes";
+        return false;
     }
 
     private static void Ensure(ref byte[] buffer, int used, int more)
