@@ -21,9 +21,6 @@ internal sealed class PortPair(KubernetesGateway gateway, PortSession session, s
     /// <summary>How long a target, or the people who are asked, may leave those untaken: the other connections wait with this one.</summary>
     public static readonly TimeSpan Stalled = TimeSpan.FromSeconds(30);
 
-    /// <summary>From the end of the right to the end of the caller's connection, however little it takes.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(1500);
-
     private static readonly TimeSpan Goodbye = TimeSpan.FromSeconds(1);
 
     private readonly Channel<ArraySegment<byte>> _input = Channel.CreateBounded<ArraySegment<byte>>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, SingleWriter = true });
@@ -31,7 +28,7 @@ internal sealed class PortPair(KubernetesGateway gateway, PortSession session, s
     private readonly CancellationTokenSource _gone = new();
     private KubernetesAsk? _ask;
     private PortPump? _pump;
-    private ITimer? _lastResort;
+    private LastResort? _lastResort;
     private volatile bool _isOver;
     private volatile bool _isDone;
     private string? _fault;
@@ -118,8 +115,8 @@ internal sealed class PortPair(KubernetesGateway gateway, PortSession session, s
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
         // A caller that takes nothing would keep this from ending: then all of its connection goes.
-        await using var registration = cancellationToken.UnsafeRegister(
-            static state => ((PortPair)state!)._lastResort ??= ((PortPair)state).StartLastResort(), this).ConfigureAwait(false);
+        _lastResort = new LastResort(session.Clock, session.Cut);
+        await using var registration = _lastResort.At(cancellationToken).ConfigureAwait(false);
         var pump = _pump = new PortPump(gateway, _ask!, port, _input.Reader, clearance, session.Clock);
         await pump.RunAsync(cancellationToken).ConfigureAwait(false);
         await clearance.Replies.FlushAsync().ConfigureAwait(false);
@@ -175,6 +172,4 @@ internal sealed class PortPair(KubernetesGateway gateway, PortSession session, s
             while (_input.Reader.TryRead(out var piece)) ArrayPool<byte>.Shared.Return(piece.Array!, clearArray: true);
         }
     }
-
-    private ITimer StartLastResort() => session.Clock.CreateTimer(static state => ((PortSession)state!).Cut(), session, Grace, Timeout.InfiniteTimeSpan);
 }

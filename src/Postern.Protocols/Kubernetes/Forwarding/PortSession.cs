@@ -25,7 +25,6 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
     private static readonly TimeSpan Leave = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Goodbye = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(1500);
 
     private readonly SpdyReader _reader = new(link.Stream);
     private readonly SpdyWriter _writer = new(link.Stream);
@@ -36,7 +35,7 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
     private readonly Lock _sync = new();
     private readonly CancellationTokenSource _over = new();
     private Task _reading = Task.CompletedTask;
-    private ITimer? _lastResort;
+    private LastResort? _lastResort;
     private int _lastStream;
     private bool _isLeaving;
     private long _second;
@@ -54,7 +53,8 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
     {
         var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), cut).ConfigureAwait(false);
-        await using var resort = cancellationToken.UnsafeRegister(static state => ((PortSession)state!)._lastResort ??= ((PortSession)state).StartLastResort(), this).ConfigureAwait(false);
+        _lastResort = new LastResort(Clock, Cut);
+        await using var resort = _lastResort.At(cancellationToken).ConfigureAwait(false);
         var reading = _reading = ReadAllAsync();
         // Each connection hangs on the same right, ends with it and says so; only what does not is ended here.
         if (await Task.WhenAny(reading, cut.Task).ConfigureAwait(false) != reading && await PairsAsync(Leave).ConfigureAwait(false) && _lastStream > 0)
@@ -100,7 +100,7 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
     public void Cut()
     {
         link.Abort();
-        http.AbortIfOpen();
+        http.Abort();
     }
 
     public async ValueTask DisposeAsync()
@@ -112,7 +112,7 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
         _reader.Dispose();
         _writer.Dispose();
         _over.Dispose();
-        if (_lastResort is not null) await _lastResort.DisposeAsync().ConfigureAwait(false);
+        _lastResort?.Dispose();
     }
 
     private async Task ReadAllAsync()
@@ -278,8 +278,6 @@ internal sealed class PortSession(HttpContext http, KubernetesGateway gateway, K
         await all.WaitAsync(patience, Clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return all.IsCompleted;
     }
-
-    private ITimer StartLastResort() => Clock.CreateTimer(static state => ((PortSession)state!).Cut(), this, Grace, Timeout.InfiniteTimeSpan);
 
     private async Task SayGoodbyeAsync(bool isFault)
     {

@@ -15,14 +15,11 @@ namespace Postern.Protocols.Kubernetes.Streams;
 /// <summary>One exec or attach: decided when it is opened, carried both ways, and ended with the right to it.</summary>
 internal sealed class StreamExchange(HttpContext http, KubernetesGateway gateway, KubernetesAsk ask, StreamOpening opening) : IExchange, IDisposable
 {
-    /// <summary>From the end of the right to the end of the connection, however little its caller takes.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(1500);
-
     private const int MaxAnswer = 64 * 1024;
 
     private readonly StreamWire _wire = new(http, opening, gateway.Services.Clock);
     private StreamPump? _pump;
-    private ITimer? _lastResort;
+    private LastResort? _lastResort;
     private string? _fault;
 
     /// <inheritdoc/>
@@ -37,8 +34,8 @@ internal sealed class StreamExchange(HttpContext http, KubernetesGateway gateway
     /// <inheritdoc/>
     public async ValueTask ForwardAsync(Clearance clearance, CancellationToken cancellationToken)
     {
-        await using var registration = cancellationToken.UnsafeRegister(
-            static state => ((StreamExchange)state!)._lastResort ??= ((StreamExchange)state).StartLastResort(), this).ConfigureAwait(false);
+        _lastResort = new LastResort(gateway.Services.Clock, _wire.Cut);
+        await using var registration = _lastResort.At(cancellationToken).ConfigureAwait(false);
         var headers = new List<KeyValuePair<string, string>>(8);
         gateway.Identify(headers, Operation.Connection.Name, clearance.Identity);
         var key = WebSocketRelay.AddHandshake(headers, opening.Offered);
@@ -73,8 +70,6 @@ internal sealed class StreamExchange(HttpContext http, KubernetesGateway gateway
         _wire.Dispose();
         _pump?.Dispose();
     }
-
-    private ITimer StartLastResort() => gateway.Services.Clock.CreateTimer(static state => ((StreamWire)state!).Cut(), _wire, Grace, Timeout.InfiniteTimeSpan);
 
     /// <summary>The API server said no, or cannot do it: in its own words where it has any.</summary>
     private async ValueTask NotSwitchedAsync(UpstreamResponse response, Clearance clearance)

@@ -56,7 +56,7 @@ internal sealed class StreamWire(HttpContext http, StreamOpening opening, TimePr
     public void Cut()
     {
         _socket?.Abort();
-        http.AbortIfOpen();
+        http.Abort();
     }
 
     public void Dispose() => _socket?.Dispose();
