@@ -1,3 +1,5 @@
+using Postern.Core.Pipeline;
+
 namespace Postern.Upstreams;
 
 /// <summary>
@@ -128,17 +130,7 @@ internal sealed class Deadline(TimeProvider clock) : IDisposable
         return due > NotSet && now >= due && Interlocked.CompareExchange(ref _due, Passed, due) == due;
     }
 
-    public void Fire()
-    {
-        try
-        {
-            _source.Cancel();
-        }
-        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
-        {
-            // The call ended at the same moment, or something of it ended badly. The sweep has other deadlines.
-        }
-    }
+    public void Fire() => _source.CancelQuietly();
 
     public void Dispose() => _source.Dispose();
 }

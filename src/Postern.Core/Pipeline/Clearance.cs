@@ -100,14 +100,7 @@ public sealed class Clearance : IDisposable
     internal void Cut(ClearanceEnd why)
     {
         Interlocked.CompareExchange(ref _end, (int)why, 0);
-        try
-        {
-            _ended.Cancel();
-        }
-        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
-        {
-            // The operation ended at the same moment, or something of it ended badly: all of it was told to end. Whoever cuts has others to cut.
-        }
+        _ended.CancelQuietly();
     }
 
     /// <summary>Releases the clearance's timer and registrations; the pipeline does this when the operation is over.</summary>

@@ -216,15 +216,5 @@ internal sealed partial class PostgresSession : IReplySink, IDisposable
     }
 
     /// <summary>Ends the session as if its client had gone: what runs is cancelled at the server.</summary>
-    public void Abandon()
-    {
-        try
-        {
-            _gone.Cancel();
-        }
-        catch (Exception fault) when (fault is ObjectDisposedException or AggregateException)
-        {
-            // The session ended at the same moment, or something of it ended badly.
-        }
-    }
+    public void Abandon() => _gone.CancelQuietly();
 }

@@ -174,7 +174,7 @@ internal sealed partial class JournalUpload : IAsyncDisposable
         if (_conflict is null)
         {
             _conflict = ConflictOf(piece, stored);
-            OtherBytes(_log, _conflict);
+            Conflicts(_log, _conflict);
             await _follower.NoteAsync("conflict", [new("piece", piece.Name.ToString())], cancellationToken).ConfigureAwait(false);
         }
         await _follower.SayAsync(cancellationToken).ConfigureAwait(false);
@@ -182,7 +182,7 @@ internal sealed partial class JournalUpload : IAsyncDisposable
     }
 
     private string ConflictOf(JournalPiece piece, byte[] stored) => stored.Length < piece.Bytes.Length && piece.Bytes.AsSpan().StartsWith(stored)
-        ? string.Create(CultureInfo.InvariantCulture, $"the {_store.Place} holds only the first {stored.Length} of {piece.Bytes.Length} bytes as `{piece.Name}`, which a store leaves that keeps part of an upload that was cut off; nothing is put over them: remove that object, and it is put anew within {JournalFollower.LongestRetry.TotalMinutes:0} minutes")
+        ? string.Create(CultureInfo.InvariantCulture, $"the {_store.Place} holds only the first {stored.Length} of {piece.Bytes.Length} bytes as `{piece.Name}`, which a store leaves that keeps part of an upload that was cut off; nothing is put over them: remove it there, and it is put anew within {JournalFollower.LongestRetry.TotalMinutes:0} minutes")
         : $"the {_store.Place} holds other bytes as `{piece.Name}` than the journal; nothing is put over them: fetch what it holds and verify both, one of the two was changed or is an old copy";
 
     private void Watch()
@@ -194,5 +194,5 @@ internal sealed partial class JournalUpload : IAsyncDisposable
     }
 
     [LoggerMessage(EventId = 193, Level = LogLevel.Critical, Message = "{Problem}")]
-    private static partial void OtherBytes(ILogger log, string problem);
+    private static partial void Conflicts(ILogger log, string problem);
 }

@@ -98,14 +98,7 @@ internal sealed class PortPair(KubernetesGateway gateway, PortSession session, s
     {
         if (_isDone || _isOver) return;
         if (DataStream == 0) _isOver = true;
-        try
-        {
-            _gone.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // It ended at the same moment.
-        }
+        _gone.CancelQuietly();
     }
 
     /// <summary>Ends it if only a last word of the target is waited for; true when it was.</summary>
