@@ -15,12 +15,12 @@ internal static class CommandLine
 
     public static Task<CommandLineResult> RunAsync(Dictionary<string, string> environment, params string[] arguments) => RunAsync(arguments, environment);
 
-    public static async Task<CommandLineResult> RunAsync(string[] arguments, Dictionary<string, string>? environment, string typed = "")
+    public static async Task<CommandLineResult> RunAsync(string[] arguments, Dictionary<string, string>? environment, string typed = "", TimeProvider? clock = null)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
         // Whoever runs the tests may be signed in somewhere; the tests are not.
-        var surroundings = new Surroundings { In = new StringReader(typed), Out = output, Error = error, Variables = [.. environment ?? []], Variable = name => environment?.GetValueOrDefault(name) ?? (name == "XDG_STATE_HOME" ? NoState : null) };
+        var surroundings = new Surroundings { Clock = clock ?? TimeProvider.System, In = new StringReader(typed), Out = output, Error = error, Variables = [.. environment ?? []], Variable = name => environment?.GetValueOrDefault(name) ?? (name == "XDG_STATE_HOME" ? NoState : null) };
         var code = await PosternExecutable.RunAsync(arguments, surroundings, TestContext.Current.CancellationToken);
         return new CommandLineResult(code, output.ToString(), error.ToString());
     }

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using Postern.Core.Recording;
+using Postern.Tests.Gateway;
+using Postern.Tests.Recording;
 
 namespace Postern.Tests.Cli;
 
@@ -57,6 +60,43 @@ public sealed class ReplayTests
         Assert.Equal([1], Numbers(found.Out));
         Assert.Equal([3], Numbers(last.Out));
         Assert.Equal(2, wrong.ExitCode);
+    }
+
+    [Fact]
+    public async Task At_a_speed_it_pauses_for_what_passed_divided_by_it_and_two_seconds_at_most()
+    {
+        using var folder = new TemporaryFolder();
+        var begin = new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+        await using (var recorder = await Recorder.OpenAsync(new RecorderOptions { DataFolder = folder.Path }, TimeProvider.System, CancellationToken.None))
+        {
+            foreach (var seconds in (int[])[0, 4, 64, 64])
+            {
+                var account = await recorder.BeginAsync(Given.Intent(at: begin.AddSeconds(seconds)), CancellationToken.None);
+                await account.EndAsync(Given.Done() with { At = begin.AddSeconds(seconds) });
+            }
+        }
+        string[] replay = ["sessions", "replay", RecordedFolder.Session, "--journal", folder.Path];
+        var (quick, fourfold) = (new Pauses(), new Pauses());
+
+        var all = await CommandLine.RunAsync(replay, environment: null, clock: quick);
+        var paced = await CommandLine.RunAsync([.. replay, "--speed", "4"], environment: null, clock: fourfold);
+
+        Assert.Equal([1, 2, 3, 4], Numbers(paced.Out));
+        Assert.Equal(all.Out, paced.Out);
+        Assert.Empty(quick.Taken);
+        Assert.Equal([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2)], fourfold.Taken);
+    }
+
+    /// <summary>Notes how long it was asked to wait, and waits for nothing.</summary>
+    private sealed class Pauses : TimeProvider
+    {
+        public List<TimeSpan> Taken { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Taken.Add(dueTime);
+            return System.CreateTimer(callback, state, TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        }
     }
 
     private static IEnumerable<int> Numbers(string text) => System.Text.RegularExpressions.Regex.Matches(text, @"^ +(\d+)  \d\d:\d\d:\d\d", System.Text.RegularExpressions.RegexOptions.Multiline).Select(match => int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
